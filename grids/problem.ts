@@ -1,0 +1,34 @@
+/** A fault in somebody's input, said so that they can mend it: where it stands, what is wrong, what would help. */
+
+export interface Problem {
+  /** File that holds the fault, as the user named it; absent for input that did not come from a file. */
+  readonly file?: string;
+  /** Place inside the document, for example `lines[3].lengthM` or `devices.0.every`. */
+  readonly path: string;
+  /** 1-based line and column in the file where known. For CSV, `line` is the row. */
+  readonly line?: number;
+  readonly column?: number;
+  /** One sentence without a full stop: what is wrong, with the offending value and id. */
+  readonly message: string;
+  /** What to do about it, for example `did you mean "lengthM"?`. */
+  readonly hint?: string;
+}
+
+/** Bad input, with every fault that was found. The command line turns it into exit code 10. */
+export class InvalidInputError extends Error {
+  override readonly name = 'InvalidInputError';
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** `file:line:column: path: message (hint)`, the form that editors can jump to. */
+export function formatProblem(problem: Problem): string {
+  const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
+  const path = problem.path === '' ? '' : `${problem.path}: `;
+  const hint = problem.hint === undefined ? '' : ` (${problem.hint})`;
+  return `${place === '' ? '' : `${place}: `}${path}${problem.message}${hint}`;
+}

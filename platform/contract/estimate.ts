@@ -1,0 +1,55 @@
+/** The state estimator's answer for one instant or interval. "Not observable" and "diverged" are answers too. */
+import { z } from 'zod';
+
+/** One value per phase: three, or one in a positive-sequence grid; null where a phase is dead or unobserved. */
+const perPhase = z.array(z.number().nullable());
+
+export const estimateSchema = z.object({
+  schema: z.literal('platone.estimate/1'),
+  estimator: z.string().min(1),
+  /** Instant that the estimate describes (the end of `interval`). */
+  timestamp: z.string(),
+  interval: z.object({ start: z.string(), end: z.string() }).optional(),
+  status: z.enum(['converged', 'not-observable', 'diverged', 'no-measurements']),
+  iterations: z.int().nonnegative(),
+  buses: z.array(
+    z.object({
+      id: z.string(),
+      /** Phase to ground, V. */
+      voltageMagnitudeV: perPhase,
+      /** Relative to phase A of the reference bus, rad. */
+      voltageAngleRad: perPhase,
+      voltageMagnitudeSigmaV: perPhase,
+      voltageAngleSigmaRad: perPhase,
+    }),
+  ),
+  branches: z.array(
+    z.object({
+      id: z.string(),
+      /** Into the branch at each end, W and var per phase. */
+      activePowerFromW: perPhase,
+      reactivePowerFromVar: perPhase,
+      activePowerToW: perPhase,
+      reactivePowerToVar: perPhase,
+      currentFromA: perPhase,
+      currentToA: perPhase,
+    }),
+  ),
+  referenceBus: z.string().optional(),
+  objective: z.number().optional(),
+  degreesOfFreedom: z.int().optional(),
+  chiSquareLimit: z.number().optional(),
+  suspects: z.array(z.object({ measurement: z.string(), normalisedResidual: z.number() })).optional(),
+  unobservedBuses: z.array(z.string()).optional(),
+  /** What went into the estimate: how many values of each source, with their age (us) and sigma relative to base. */
+  inventory: z.array(
+    z.object({
+      source: z.string(),
+      kind: z.string(),
+      count: z.int().nonnegative(),
+      ageUsMax: z.number().nonnegative(),
+      sigmaRelativeMedian: z.number().nonnegative(),
+    }),
+  ),
+});
+export type Estimate = z.infer<typeof estimateSchema>;

@@ -1,0 +1,23 @@
+/** A forecast: mean and standard deviation of power per component and step. Consumption positive for loads, production positive for generators. */
+import { z } from 'zod';
+
+export const forecastSchema = z.object({
+  schema: z.literal('platone.forecast/1'),
+  issuer: z.string().min(1),
+  /** Instant of issue. */
+  timestamp: z.string(),
+  /** Start of the first step. */
+  start: z.string(),
+  stepUs: z.int().positive(),
+  series: z.array(
+    z.object({
+      /** `load:<id>`, `generator:<id>`, or `site:load`, `site:generation` for the sums. */
+      component: z.string().min(1),
+      /** Interval means, W, one per step. */
+      activePowerW: z.array(z.number()),
+      activePowerSigmaW: z.array(z.number().nonnegative()),
+      reactivePowerVar: z.array(z.number()).optional(),
+    }),
+  ),
+});
+export type Forecast = z.infer<typeof forecastSchema>;

@@ -1,0 +1,19 @@
+/** Instants: integer microseconds since the epoch inside, ISO 8601 with zone on the wire and in files. */
+
+/** Parses an ISO 8601 instant with zone (`Z` or `+02:00`) and up to six decimals; NaN when it is none. */
+export function parseInstant(text: string): number {
+  const match = INSTANT.exec(text);
+  if (match === null) return Number.NaN;
+  const [, seconds = '', fraction = '', zone = ''] = match;
+  const milliseconds = Date.parse(`${seconds}${zone}`);
+  return milliseconds * 1000 + (fraction === '' ? 0 : Number(fraction.padEnd(6, '0')));
+}
+
+/** `2021-04-01T10:00:00.250000Z`: UTC, the decimals left out where they are zero. */
+export function formatInstant(timeUs: number): string {
+  const microseconds = ((timeUs % 1_000_000) + 1_000_000) % 1_000_000;
+  const text = new Date((timeUs - microseconds) / 1000).toISOString().slice(0, 19);
+  return microseconds === 0 ? `${text}Z` : `${text}.${String(microseconds).padStart(6, '0')}Z`;
+}
+
+const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(Z|[+-]\d{2}:\d{2})$/;

@@ -1,0 +1,159 @@
+/**
+ * What a run leaves in its folder, as tables: the one list of files and columns that the harness writes and the
+ * report reads. Times are us since the epoch as DOUBLE (exact below 2^53).
+ *
+ * Convention: a value at instant t_k stands for the interval (t_(k-1), t_k]; the first instant (the start) carries the
+ * initial state only and is left out of energies.
+ */
+import { historyTables, type TableColumns } from '../platform/contract/history.ts';
+
+export const recordTables = {
+  /** One row per instant: the site as a whole. Loads and exchange positive when consuming/importing, battery positive when discharging. */
+  'truth-site': {
+    timeUs: 'DOUBLE',
+    frequencyHz: 'DOUBLE',
+    loadW: 'DOUBLE',
+    generationW: 'DOUBLE',
+    batteryW: 'DOUBLE',
+    lossesW: 'DOUBLE',
+    exchangeW: 'DOUBLE',
+    exchangeVar: 'DOUBLE',
+    /** The same instant with every battery idle (the twin run that KPIs compare with). */
+    exchangeIdleW: 'DOUBLE',
+    lossesIdleW: 'DOUBLE',
+    iterations: 'INT32',
+  },
+  /** One row per bus-phase and record interval (15 min, or the step when that is longer, or every step in `ideal` runs). */
+  'truth-bus': {
+    timeUs: 'DOUBLE',
+    bus: 'STRING',
+    phase: 'STRING',
+    /** Over the record interval, V phase to ground. */
+    voltageMeanV: 'DOUBLE',
+    voltageMinV: 'DOUBLE',
+    voltageMaxV: 'DOUBLE',
+    /** At the interval's last instant. */
+    voltageEndV: 'DOUBLE',
+    /** Relative to phase A of the first external grid's bus, wrapped, rad. */
+    angleMeanRad: 'DOUBLE',
+    angleEndRad: 'DOUBLE',
+  },
+  /** One row per branch and record interval. Loading relative to the rated current, worst end and phase, %. */
+  'truth-branch': {
+    timeUs: 'DOUBLE',
+    branch: 'STRING',
+    loadingMeanPercent: 'DOUBLE',
+    loadingMaxPercent: 'DOUBLE',
+    activePowerFromMeanW: 'DOUBLE',
+    reactivePowerFromMeanVar: 'DOUBLE',
+  },
+  /** One row per PMU frame and phase: the phasors at the device's own terminals, system angle included. */
+  'truth-terminal': {
+    timeUs: 'DOUBLE',
+    device: 'STRING',
+    phase: 'STRING',
+    voltageReV: 'DOUBLE',
+    voltageImV: 'DOUBLE',
+    currentReA: 'DOUBLE',
+    currentImA: 'DOUBLE',
+  },
+  /** One row per meter message: true energies at its place over its interval, Wh. */
+  'truth-energy': { timeUs: 'DOUBLE', device: 'STRING', importWh: 'DOUBLE', exportWh: 'DOUBLE' },
+  /** One row per controllable device and instant. */
+  'device-states': {
+    timeUs: 'DOUBLE',
+    device: 'STRING',
+    activePowerW: 'DOUBLE',
+    stateOfCharge: 'DOUBLE',
+    energyStoredWh: 'DOUBLE',
+    setpointW: 'DOUBLE',
+    saturated: 'BOOLEAN',
+    lossesWh: 'DOUBLE',
+  },
+  ...historyTables,
+} as const satisfies Record<string, TableColumns>;
+
+/**
+ * `messages.parquet`: the ledger, one row per message that was published anywhere. Arrival columns are us of wall clock
+ * since the run began (only realtime and paced runs may draw latencies from them), NaN where it was not seen.
+ */
+export const messagesTable = {
+  topic: 'STRING',
+  kind: 'STRING',
+  device: 'STRING',
+  sequence: 'INT32',
+  measuredUs: 'DOUBLE',
+  publishedUs: 'DOUBLE',
+  taggedUs: 'DOUBLE',
+  /** First 16 hex digits of the payload's SHA-256. */
+  digest: 'STRING',
+  bytes: 'INT32',
+  /** Handed to the publisher's client, seen by the access layer's broker, by the databus's broker, at the device side. */
+  sentWallUs: 'DOUBLE',
+  balWallUs: 'DOUBLE',
+  databusWallUs: 'DOUBLE',
+  deviceWallUs: 'DOUBLE',
+  /** Labels of the faults that shaped it, separated by `;`. */
+  faults: 'STRING',
+} as const satisfies TableColumns;
+
+/** One hop of the message audit: published = delivered + refused + lostInjected + lostObserved + inFlight + unexplained. */
+export interface AuditHop {
+  /** For example `device>bal`, `bal>dsotp`, `dsotp>state-estimation`. */
+  readonly hop: string;
+  readonly kind: string;
+  readonly published: number;
+  readonly delivered: number;
+  readonly refused: number;
+  readonly lostInjected: number;
+  readonly lostObserved: number;
+  readonly inFlight: number;
+  readonly unexplained: number;
+  readonly duplicated: number;
+  readonly reordered: number;
+  readonly late: number;
+}
+
+/** `audit.json`: counts from observers beside the data path and from the services' own progress. */
+export interface Audit {
+  readonly hops: readonly AuditHop[];
+  /** Refused messages by receiver and reason. */
+  readonly refused: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Last metrics of each service. */
+  readonly services: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Why the run is invalid, empty when it is not: a lost message, an overrun, a tick too early, a dead service. */
+  readonly violations: readonly string[];
+}
+
+/** `manifest.json`: all that is needed to run it again and to read the record. */
+export interface Manifest {
+  readonly schema: 'platone.manifest/1';
+  readonly runId: string;
+  readonly state: 'complete' | 'interrupted' | 'failed';
+  readonly commit: string;
+  readonly dirty: boolean;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly host: Readonly<Record<string, string | number>>;
+  readonly startedAt: string;
+  readonly wallSeconds: number;
+  /** `exact` | `paced` | `realtime`. */
+  readonly class: 'exact' | 'paced' | 'realtime';
+  readonly seed: string;
+  readonly scenarioFile: string;
+  /** SHA-256 of the scenario, grid and profile files that went in. */
+  readonly inputHashes: Readonly<Record<string, string>>;
+  /** The scenario in SI, defaults filled in. */
+  readonly scenario: unknown;
+  /** The true grid document and the platform's copy. */
+  readonly grid: unknown;
+  readonly platformGrid: unknown;
+  /** Command-line options in force. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Expanded devices: id, kind, place, and the error model in words and figures. */
+  readonly devices: readonly Readonly<Record<string, unknown>>[];
+  /** What stands for missing public facts; shown in the report. */
+  readonly assumptions: readonly string[];
+  /** Instants computed and the wall time of the stepping loop, s. */
+  readonly instants: number;
+  readonly loopSeconds: number;
+}

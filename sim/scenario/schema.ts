@@ -1,0 +1,192 @@
+/** What a scenario file may say. Durations and quantities carry units; unknown keys are faults. */
+import { z } from 'zod';
+import { quantity } from './quantity.ts';
+
+const id = z.string().min(1);
+const duration = quantity('duration');
+const power = quantity('power');
+const energy = quantity('energy');
+const share = quantity('share');
+
+/** Where a device measures: `bus:<id>`, `branch:<id>:from|to`; `*` matches within an id. */
+const place = z.string().regex(/^(bus:[^:]+|branch:[^:]+:(from|to)|battery:[^:]+|load:[^:]+)$/, {
+  error: 'is no place: write bus:<id>, branch:<id>:from, branch:<id>:to, load:<id> or battery:<id>',
+});
+
+const deviceBase = {
+  id: id.optional(),
+  /** How many of them; with `at: "bus:house-*"` one at each matching place. */
+  count: z.int().positive().optional(),
+  every: duration.optional(),
+  route: z.enum(['bal', 'direct']).default('bal'),
+  /** `ideal`: no error, no delay, no quantisation, instantaneous. `field`: the error model of its class. */
+  preset: z.enum(['ideal', 'field']).default('field'),
+};
+
+const pmuSchema = z.strictObject({
+  kind: z.literal('pmu'),
+  ...deviceBase,
+  at: place,
+  performanceClass: z.enum(['P', 'M']).default('P'),
+  /** Instrument transformers: accuracy classes after IEC 61869, e.g. 0.5; 0 = none. */
+  voltageTransformerClass: z.number().nonnegative().default(0.5),
+  currentTransformerClass: z.number().nonnegative().default(0.5),
+  /** Rated primary current, A; the rated current of the branch when absent. */
+  currentTransformerRatingA: z.number().positive().optional(),
+  /** Standard deviation of the clock error. */
+  clockJitter: duration.optional(),
+  reportingLatency: duration.optional(),
+});
+
+const smartMeterSchema = z.strictObject({
+  kind: z.literal('smart-meter'),
+  ...deviceBase,
+  at: place,
+  accuracyClass: z.enum(['A', 'B', 'C']).default('B'),
+  /** Resolution of the energy registers. */
+  registerResolution: energy.optional(),
+});
+
+const bessSchema = z.strictObject({
+  kind: z.literal('bess'),
+  ...deviceBase,
+  at: place,
+  power,
+  energy,
+  soc: share,
+  socMin: share.optional(),
+  socMax: share.optional(),
+  chargeEfficiency: share.optional(),
+  dischargeEfficiency: share.optional(),
+  /** Time from zero to rated power. */
+  rampTime: duration.optional(),
+  commandDelay: duration.optional(),
+  /** Age of the values when they are sent. */
+  telemetryDelay: duration.optional(),
+  standbyLoss: power.optional(),
+});
+
+export const deviceSchema = z.discriminatedUnion('kind', [pmuSchema, smartMeterSchema, bessSchema]);
+
+/** A time series file of the user's own. */
+export const csvSchema = z.strictObject({
+  file: z.string().min(1),
+  /** Column names; `time` is ISO 8601, with its zone or local in `zone`. */
+  time: z.string().default('timestamp'),
+  load: z.string().optional(),
+  pv: z.string().optional(),
+  unit: z.enum(['W', 'kW', 'MW']).default('kW'),
+  /** IANA zone for times without one. */
+  zone: z.string().optional(),
+  /** What a time stamp marks. */
+  stamp: z.enum(['interval-start', 'interval-end']).default('interval-start'),
+  gaps: z.enum(['error', 'hold', 'interpolate']).default('error'),
+});
+
+const profilesSchema = z.strictObject({
+  load: z
+    .strictObject({
+      households: z.int().positive().optional(),
+      annualEnergy: energy.optional(),
+      /** `h0`: BDEW H0 with dynamic factor and household variation; `csv`; `grid`: the document's powers, constant. */
+      kind: z.enum(['h0', 'csv', 'grid']).default('h0'),
+      /** Spread of the households' 10 s variation about the profile, 0 = exactly the profile. */
+      variation: z.number().nonnegative().default(1),
+      powerFactor: z.number().min(0.1).max(1).default(0.95),
+      csv: csvSchema.optional(),
+    })
+    .optional(),
+  pv: z
+    .strictObject({
+      capacity: power.optional(),
+      kind: z.enum(['sun', 'csv', 'grid', 'none']).default('sun'),
+      clouds: z.enum(['clear', 'fair', 'broken', 'overcast']).default('fair'),
+      csv: csvSchema.optional(),
+    })
+    .optional(),
+  /** Sigma of the frequency about 50 Hz; 0 = exactly 50 Hz. */
+  frequency: z.strictObject({ sigma: quantity('frequency').default(0.02) }).optional(),
+});
+
+/** Faults of measurements, devices and messages; parameters by fault in `sim/faults/catalogue.ts`. */
+export const faultNames = [
+  'gross-error',
+  'bias',
+  'stuck',
+  'stale',
+  'sign-flip',
+  'phase-swap',
+  'wrong-unit',
+  'ct-ratio',
+  'time-skew',
+  'drop-out',
+  'comm-outage',
+  'delay',
+  'duplicate',
+  'forged-certificate',
+  'wrong-schema',
+  'not-a-number',
+  'wrong-password',
+] as const;
+
+const eventSchema = z.strictObject({
+  /** Offset from the start (`12h`), clock time of the first day (`"12:00"`), or ISO 8601. */
+  at: z.string(),
+  for: duration.optional(),
+  fault: z.enum(faultNames),
+  /** Device ids; `*` matches within an id; `kind/id` narrows to a kind. */
+  target: z.string().min(1),
+  /** Share of messages concerned, for faults that strike at random. */
+  probability: share.optional(),
+  /** Size of the fault in its own unit, see the catalogue. */
+  value: z.union([z.number(), z.string()]).optional(),
+  measurand: z.string().optional(),
+  phase: z.enum(['A', 'B', 'C']).optional(),
+});
+
+/** Changes to the platform's own copy of the grid, e.g. `"lines.feeder-1-3.lengthM": 250`. */
+const gridChangesSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
+
+const off = z.literal(false);
+/** Each service's own options are checked by the service's configuration schema. */
+const serviceOptions = z.union([off, z.record(z.string(), z.unknown())]).optional();
+
+export const scenarioSchema = z.strictObject({
+  $schema: z.string().optional(),
+  extends: z.string().optional(),
+  schema: z.literal(1),
+  name: z.string().min(1),
+  description: z.string().optional(),
+  site: id,
+  useCase: z.string().optional(),
+  seed: z.union([z.string(), z.int()]).transform(String),
+  pace: z
+    .enum(['lockstep', 'realtime', 'quiet'])
+    .or(z.string().regex(/^\d+(\.\d+)?x$/))
+    .default('lockstep'),
+  clock: z.strictObject({ start: z.iso.datetime({ offset: true }), duration, step: duration }),
+  grid: id,
+  profiles: profilesSchema.default({}),
+  devices: z.array(deviceSchema).min(1),
+  platform: z.strictObject({
+    /** Faults in the platform's knowledge of the grid. */
+    gridChanges: gridChangesSchema.optional(),
+    bridge: serviceOptions,
+    certificateCheck: serviceOptions,
+    powerCalculation: serviceOptions,
+    forecasting: serviceOptions,
+    stateEstimation: serviceOptions,
+    balancer: serviceOptions,
+    historian: serviceOptions,
+  }),
+  events: z.array(eventSchema).default([]),
+  expect: z.array(z.string()).default([]),
+});
+
+export type ScenarioInput = z.input<typeof scenarioSchema>;
+/** A scenario in SI units with every default filled in. */
+export type Scenario = z.output<typeof scenarioSchema>;
+export type ScenarioDevice = z.output<typeof deviceSchema>;
+export type ScenarioEvent = z.output<typeof eventSchema>;
+export type ScenarioCsv = z.output<typeof csvSchema>;
+export type FaultName = (typeof faultNames)[number];
