@@ -1,0 +1,48 @@
+/** What can be asked of a run, and what it answers: the joint between the command line and the harness. */
+
+export type ServiceMode = 'in-process' | 'process' | 'attach';
+
+export interface RunOptions {
+  /** Path of the scenario file. */
+  readonly scenarioFile: string;
+  readonly seed?: string | undefined;
+  /** `lockstep`, `realtime`, `quiet`, or a factor such as `60x`; the scenario's own when absent. */
+  readonly pace?: string | undefined;
+  /** `embedded` (default), `memory`, `mqtt://host:port`. */
+  readonly databus?: string | undefined;
+  /** `embedded` (default), `embedded:PORT` or the URL of an access layer's broker. */
+  readonly bal?: string | undefined;
+  /** File with user names and passwords for brokers given by URL. */
+  readonly credentials?: string | undefined;
+  /** Folder for the record; `runs/<time>-<scenario>-<seed>` when absent. */
+  readonly out?: string | undefined;
+  /** Overrides, `path=value`. */
+  readonly set: readonly string[];
+  readonly service: Readonly<Record<string, ServiceMode>>;
+}
+
+export interface RunProgress {
+  readonly instant: number;
+  readonly instants: number;
+  readonly timeUs: number;
+}
+
+export interface RunResult {
+  readonly directory: string;
+  readonly state: 'complete' | 'interrupted';
+  readonly verdict: 'pass' | 'fail' | 'invalid';
+  readonly accuracyHash: string;
+}
+
+/** A service or broker did not start (exit 30) or died in mid-run (exit 31). The message says which and what to do. */
+export class ServiceFailure extends Error {
+  override readonly name = 'ServiceFailure';
+  readonly phase: 'start' | 'run';
+  readonly service: string;
+
+  constructor(phase: 'start' | 'run', service: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.phase = phase;
+    this.service = service;
+  }
+}
