@@ -1,7 +1,10 @@
 /** The databus: one small interface; memory, MQTT, later Kafka and AMQP behind it. */
 
-/** Takes a message as it came; called in order of arrival, never re-entered. */
-export type MessageHandler = (topic: string, payload: Uint8Array) => void;
+/**
+ * Takes a message as it came; called in order of arrival, never re-entered. A promise counts only with
+ * `acknowledge: 'handled'`; it must not reject.
+ */
+export type MessageHandler = (topic: string, payload: Uint8Array) => void | Promise<void>;
 
 /** One client connection to a broker. At least once (QoS 1), not retained, in order per publisher. */
 export interface DatabusConnection {
@@ -20,6 +23,13 @@ export interface DatabusConnectionOptions {
   readonly password?: string;
   /** Attached before the connection is made, so that nothing which a resumed session delivers is lost. */
   readonly onMessage: MessageHandler;
+  /**
+   * When the broker gets its acknowledgement (PUBACK): as the message is received (default), or when the promise of
+   * `onMessage` resolves. Meanwhile further messages are handed over; acknowledgements keep the order of arrival.
+   */
+  readonly acknowledge?: 'received' | 'handled';
+  /** `kept`: the broker keeps subscriptions and undelivered messages over a break (MQTT clean session 0). */
+  readonly session?: 'clean' | 'kept';
   /** The broker refused a message, or the connection was lost and could not be restored. */
   readonly onError?: (error: Error) => void;
 }
