@@ -1,0 +1,113 @@
+/** The databus over an MQTT 3.1.1 broker (embedded, Mosquitto, RabbitMQ ...): QoS 1, clean session, TCP_NODELAY. */
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { Socket } from 'node:net';
+import type { Databus, DatabusConnection, DatabusConnectionOptions } from './databus.ts';
+import { DatabusError } from './databus.ts';
+
+export interface MqttDatabusOptions {
+  /** Time between attempts to get a lost connection back, ms; 0 = a lost connection is an error at once. */
+  readonly reconnectMs?: number;
+  readonly connectTimeoutMs?: number;
+  /** User and password for connections that bring none of their own. */
+  readonly username?: string;
+  readonly password?: string;
+  /** PEM of the certificate authority to trust, for `mqtts://` URLs. */
+  readonly ca?: string;
+}
+
+/** A broker at `url` (`mqtt://host:port` or `mqtts://host:port`). Nothing is contacted before `connect`. */
+export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Databus {
+  return {
+    url,
+    async connect(connection) {
+      const client = mqtt.connect(url, clientOptions(connection, options));
+      client.on('message', (topic, payload) => void connection.onMessage(topic, payload));
+      await connected(client, url);
+      client.on('error', (error) => connection.onError?.(new DatabusError(url, describe(error), { cause: error })));
+      if (options.reconnectMs === undefined || options.reconnectMs === 0) {
+        client.on('close', () => {
+          if (!client.disconnecting) connection.onError?.(new DatabusError(url, 'the broker closed the connection'));
+        });
+      }
+      return wrap(client, url);
+    },
+  };
+}
+
+function clientOptions(connection: DatabusConnectionOptions, options: MqttDatabusOptions): IClientOptions {
+  const username = connection.username ?? options.username;
+  const password = connection.password ?? options.password;
+  return {
+    protocolVersion: 4,
+    clean: true,
+    clientId: connection.clientId,
+    // The handler has to be attached before the connection is made.
+    manualConnect: true,
+    keepalive: 60,
+    reconnectPeriod: options.reconnectMs ?? 0,
+    connectTimeout: options.connectTimeoutMs ?? 10_000,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+  };
+}
+
+async function connected(client: MqttClient, url: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const settle = (error?: Error) => {
+      client.off('connect', onConnect);
+      client.off('error', settle);
+      client.off('close', onClose);
+      if (error === undefined) resolve();
+      else {
+        client.end(true);
+        reject(new DatabusError(url, describe(error), { cause: error }));
+      }
+    };
+    const onConnect = () => settle();
+    const onClose = () => settle(new Error('the broker closed the connection before it was accepted'));
+    client.on('connect', onConnect);
+    client.on('error', settle);
+    client.on('close', onClose);
+    client.connect();
+    setNoDelay(client);
+  });
+  client.on('reconnect', () => setNoDelay(client));
+}
+
+/** Without it a lock-step instant waits for delayed acknowledgements and takes some 60 times longer. */
+function setNoDelay(client: MqttClient): void {
+  (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
+}
+
+function wrap(client: MqttClient, url: string): DatabusConnection {
+  const publishOptions = { qos: 1, retain: false } as const;
+  return {
+    publish(topic, payload) {
+      return new Promise((resolve, reject) => {
+        client.publish(topic, payload as Buffer, publishOptions, (error) => {
+          if (error) reject(new DatabusError(url, `publishing to ${topic}: ${describe(error)}`, { cause: error }));
+          else resolve();
+        });
+      });
+    },
+    async subscribe(filters) {
+      const granted = await client.subscribeAsync([...filters], { qos: 1 });
+      for (const { topic, qos } of granted) {
+        if (qos !== 1) throw new DatabusError(url, `the broker refused the subscription to ${topic} (granted ${qos})`);
+      }
+    },
+    async close() {
+      await client.endAsync();
+    },
+  };
+}
+
+/** A sentence from a socket or CONNACK error; AggregateErrors (localhost on IPv4 and IPv6) carry theirs inside. */
+function describe(error: Error): string {
+  const inner = error instanceof AggregateError ? (error.errors[0] as Error) : error;
+  const code = (inner as NodeJS.ErrnoException).code;
+  if (code === 'ECONNREFUSED') return 'nothing listens there; start the broker or correct the URL';
+  if (code === 'ENOTFOUND') return 'no such host; correct the URL';
+  return inner.message === '' ? (code ?? inner.name) : inner.message;
+}
