@@ -1,0 +1,335 @@
+/**
+ * The one table of everything that a run is scored by: metrics, KPIs, message counters and latency hops, each with its
+ * unit, formula and source. Scoring, expectations, the report and the documentation read names and units from here.
+ *
+ * Names in expectations: `<metric>.<statistic>` (a bare `<metric>` means its headline statistic), `kpi.<name>`,
+ * `messages.<counter>`, `latency.<hop>.<statistic>`.
+ */
+
+export const statisticNames = ['count', 'mean', 'rmse', 'bias', 'min', 'p50', 'p95', 'p99', 'max'] as const;
+export type StatisticName = (typeof statisticNames)[number];
+
+/**
+ * How samples become statistics. `error`: signed samples, whose mean and bias differ (mean, percentiles and max of the
+ * magnitude, min of the magnitude too). `value`: samples as they are. `share`: 0 or 100, only the mean is meaningful.
+ */
+export type SampleKind = 'error' | 'value' | 'share';
+
+export interface MetricDefinition {
+  readonly name: string;
+  readonly unit: string;
+  readonly samples: SampleKind;
+  readonly statistics: readonly StatisticName[];
+  /** What a bare name in an expectation means. */
+  readonly headline: StatisticName;
+  /** What one sample is. */
+  readonly formula: string;
+  readonly source: string;
+}
+
+export interface KpiDefinition {
+  readonly name: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly formula: string;
+  readonly source: string;
+}
+
+const errorStatistics = ['count', 'mean', 'rmse', 'bias', 'p50', 'p95', 'p99', 'max'] as const;
+const valueStatistics = ['count', 'mean', 'min', 'p50', 'p95', 'p99', 'max'] as const;
+const shareStatistics = ['count', 'mean'] as const;
+
+function error(name: string, unit: string, formula: string, source: string): MetricDefinition {
+  return { name, unit, samples: 'error', statistics: errorStatistics, headline: 'p95', formula, source };
+}
+
+function value(name: string, unit: string, headline: StatisticName, formula: string, source: string): MetricDefinition {
+  return { name, unit, samples: 'value', statistics: valueStatistics, headline, formula, source };
+}
+
+function share(name: string, formula: string, source: string): MetricDefinition {
+  return { name, unit: '%', samples: 'share', statistics: shareStatistics, headline: 'mean', formula, source };
+}
+
+const ours = 'project definition';
+const synchrophasor = 'IEC/IEEE 60255-118-1:2018';
+
+export const metricCatalogue: readonly MetricDefinition[] = [
+  error('pmu.tve', '%', '|X_reported - X_true| / |X_true| of every voltage and current phasor', synchrophasor),
+  error('pmu.tve.voltage', '%', 'as pmu.tve, voltage phasors only', synchrophasor),
+  error('pmu.tve.current', '%', 'as pmu.tve, current phasors only', synchrophasor),
+  error('pmu.frequency.error', 'mHz', 'f_reported - f_true', synchrophasor),
+  error('power.active.error', 'W', 'P_calculated - Re(V_true I_true*), per phase and total', ours),
+  error(
+    'power.active.error.rated',
+    '%',
+    'as power.active.error, relative to the rated power of the measured branch (a third of it per phase)',
+    ours,
+  ),
+  error(
+    'meter.energy.error',
+    '%',
+    '(register difference - true energy) / true energy per interval, where it is at least 1 % of the meter basis (3 x 230 V x 5 A)',
+    'MID 2014/32/EU annex V; project definition',
+  ),
+  error('meter.energy.error.small', 'Wh', 'register difference - true energy per interval, below that limit', ours),
+  error(
+    'estimate.voltage.error',
+    '%',
+    '(|V_estimated| - |V_true|) / |V_true| per energised bus-phase and estimate; interval estimates against the interval mean of truth',
+    ours,
+  ),
+  error(
+    'estimate.angle.error',
+    'mrad',
+    'wrapped angle difference relative to phase A of the reference bus, reference excluded',
+    ours,
+  ),
+  share('estimate.coverage', 'bus-phases and recorded intervals that had an estimate; warm-up counted', ours),
+  share('estimate.sigma2.coverage', 'true voltages inside estimate +- 2 sigma (95.4 % when sigma is right)', ours),
+  share('estimate.converged', 'estimator answers with status "converged"', ours),
+  error('forecast.load.error', 'W', 'forecast site load (last one issued before the step) - true interval mean', ours),
+  error('forecast.generation.error', 'W', 'forecast site generation - true interval mean', ours),
+  error('setpoint.tracking.error', 'W', 'battery power - setpoint in force after clipping', ours),
+  share('setpoint.saturation', 'device instants with the setpoint clipped by power, ramp or SoC window', ours),
+  value('battery.soc', '%', 'mean', 'state of charge of every battery and instant', ours),
+  error(
+    'battery.energyBalance.error',
+    'Wh',
+    'per step and battery: change of stored energy + P dt + change of losses',
+    'conservation of energy',
+  ),
+  error(
+    'site.powerBalance.error',
+    'W',
+    'load + losses - generation - battery - exchange, per instant',
+    'conservation of energy',
+  ),
+  value('branch.loading', '%', 'max', 'mean loading per branch and interval, worst end and phase', 'IEC 60287 ratings'),
+  value('branch.loading.peak', '%', 'max', 'highest loading within each interval', 'IEC 60287 ratings'),
+  value('bus.voltage', '%', 'mean', 'interval mean of true voltage / nominal, per bus-phase', 'EN 50160'),
+  share('bus.voltage.inBand', 'interval means of bus-phase voltages within +-10 % of nominal', 'EN 50160'),
+  value(
+    'bus.voltage.unbalance',
+    '%',
+    'p95',
+    '|V_negative| / |V_positive| per three-phase bus and interval',
+    'EN 50160',
+  ),
+];
+
+const useCases = 'Platone use cases (IEC 62559-2 drafts); formula: project definition';
+const site = 'energy account of the record';
+
+function kpi(name: string, title: string, unit: string, formula: string, source: string): KpiDefinition {
+  return { name, title, unit, formula, source };
+}
+
+/**
+ * P_a: grid exchange (MV side of the transformer, import positive), P_b: the same with every battery idle,
+ * x+ = max(x, 0), x- = max(-x, 0), E_left = energy in the batteries at the end less that at the start.
+ * E_back is E_left brought to the grid connection: E_left eta_discharge when positive, E_left / eta_charge when negative.
+ */
+export const kpiCatalogue: readonly KpiDefinition[] = [
+  kpi('exchangedEnergyReduction', 'Reduction of exchanged energy', '%', '1 - sum|P_a| / sum|P_b|', useCases),
+  kpi(
+    'exchangedEnergyReductionSocNeutral',
+    'Reduction of exchanged energy, SoC-neutral',
+    '%',
+    '1 - (sum|P_a| dt + |E_back|) / (sum|P_b| dt)',
+    ours,
+  ),
+  kpi('savedEnergy', 'Energy not bought from the grid', 'kWh', 'sum(P_b+ - P_a+) dt', `UC-DE-1 K01, ${useCases}`),
+  kpi('savedEnergySocNeutral', 'Energy not bought, SoC-neutral', 'kWh', 'sum(P_b+ - P_a+) dt + E_back', ours),
+  kpi(
+    'backFeedPeakReduction',
+    'Reduction of the back-feed peak',
+    '%',
+    '(max P_b- - max P_a-) / max P_b-',
+    `UC-DE-1 K02, ${useCases}`,
+  ),
+  kpi('selfConsumption', 'Own generation consumed', '%', '1 - sum P_a- dt / E_generation', `UC-DE-1 K03, ${useCases}`),
+  kpi('selfConsumptionBefore', 'Own generation consumed, battery idle', '%', '1 - sum P_b- dt / E_generation', ours),
+  kpi(
+    'selfConsumptionSocNeutral',
+    'Own generation consumed, SoC-neutral',
+    '%',
+    '1 - max(0, sum P_a- dt + E_back) / E_generation',
+    ours,
+  ),
+  kpi('selfSufficiency', 'Load served by own sources', '%', '1 - sum P_a+ dt / E_load', useCases),
+  kpi('selfSufficiencyBefore', 'Load served by own sources, battery idle', '%', '1 - sum P_b+ dt / E_load', ours),
+  kpi(
+    'selfSufficiencySocNeutral',
+    'Load served by own sources, SoC-neutral',
+    '%',
+    '1 - max(0, sum P_a+ dt - E_back) / E_load',
+    ours,
+  ),
+  kpi(
+    'islandDuration',
+    'Longest virtual island',
+    'h',
+    'longest time with |P_a| <= 1 % of the transformer rating; left after more than 60 s outside',
+    `UC-DE-1 K04, ${useCases}`,
+  ),
+  kpi('islandDurationMean', 'Mean virtual island', 'h', 'mean length of those times', `UC-DE-1 K04, ${useCases}`),
+  kpi('islandDurationMin', 'Shortest virtual island', 'h', 'shortest of those times', `UC-DE-1 K04, ${useCases}`),
+  kpi('islandShare', 'Share of time as a virtual island', '%', 'sum of those times / duration', ours),
+  kpi(
+    'islandDurationQuarterHour',
+    'Longest virtual island, 15-min means',
+    'h',
+    'as islandDuration on 15-min means of P_a',
+    ours,
+  ),
+  kpi(
+    'islandShareQuarterHour',
+    'Share of time as a virtual island, 15-min means',
+    '%',
+    'as islandShare on 15-min means of P_a',
+    ours,
+  ),
+  kpi(
+    'flexibilityAvailability',
+    'Flexibility availability',
+    '%',
+    'share of instants with a setpoint in force that no battery limit clips',
+    `UC-DE-2 K01, ${useCases}`,
+  ),
+  kpi(
+    'flexibilityResponsiveness',
+    'Responsiveness',
+    's',
+    'median time from a setpoint step of at least 5 % of rated power until the battery is within 2 % of rated power of it',
+    `UC-DE-2 K02, ${useCases}`,
+  ),
+  kpi(
+    'flexibilityAccuracy',
+    'Setpoint accuracy',
+    '%',
+    '1 - mean|P_battery - setpoint in force| / rated power',
+    `UC-DE-2 K03, ${useCases}`,
+  ),
+  kpi('importedEnergy', 'Imported', 'kWh', 'sum P_a+ dt', site),
+  kpi('importedEnergyBefore', 'Imported, battery idle', 'kWh', 'sum P_b+ dt', site),
+  kpi('exportedEnergy', 'Exported', 'kWh', 'sum P_a- dt', site),
+  kpi('exportedEnergyBefore', 'Exported, battery idle', 'kWh', 'sum P_b- dt', site),
+  kpi('importWithoutLosses', 'Imported without losses', 'kWh', 'sum (P_a - losses)+ dt, split per step', site),
+  kpi(
+    'importWithoutLossesBefore',
+    'Imported without losses, battery idle',
+    'kWh',
+    'sum (P_b - losses_b)+ dt, split per step',
+    site,
+  ),
+  kpi('exportWithoutLosses', 'Exported without losses', 'kWh', 'sum (P_a - losses)- dt, split per step', site),
+  kpi(
+    'exportWithoutLossesBefore',
+    'Exported without losses, battery idle',
+    'kWh',
+    'sum (P_b - losses_b)- dt, split per step',
+    site,
+  ),
+  kpi(
+    'selfSufficiencyWithoutLosses',
+    'Load served by own sources, without losses',
+    '%',
+    '1 - importWithoutLosses / E_load',
+    site,
+  ),
+  kpi(
+    'selfSufficiencyWithoutLossesBefore',
+    'Load served by own sources, without losses, battery idle',
+    '%',
+    '1 - importWithoutLossesBefore / E_load',
+    site,
+  ),
+  kpi(
+    'exchangedEnergyReductionWithoutLosses',
+    'Reduction of exchanged energy, without losses',
+    '%',
+    '1 - sum|P_a - losses| / sum|P_b - losses_b|',
+    site,
+  ),
+  kpi(
+    'exchangedEnergyReductionWithoutLossesSocNeutral',
+    'Reduction of exchanged energy, without losses, SoC-neutral',
+    '%',
+    '1 - (sum|P_a - losses| dt + |E_back|) / (sum|P_b - losses_b| dt)',
+    site,
+  ),
+  kpi('loadEnergy', 'Consumed', 'kWh', 'sum P_load dt', site),
+  kpi('generationEnergy', 'Generated', 'kWh', 'sum P_generation dt', site),
+  kpi('lossesEnergy', 'Grid losses', 'kWh', 'sum losses dt', site),
+  kpi('lossesEnergyBefore', 'Grid losses, battery idle', 'kWh', 'sum losses_b dt', site),
+  kpi('batteryCharged', 'Charged', 'kWh', 'sum P_battery- dt', site),
+  kpi('batteryDischarged', 'Discharged', 'kWh', 'sum P_battery+ dt', site),
+  kpi('batteryLosses', 'Battery losses', 'kWh', 'losses at the end less those at the start', site),
+  kpi('batteryEnergyLeft', 'Energy left in the battery', 'kWh', 'E_left', site),
+  kpi('batteryCycles', 'Full cycles', '1', 'sum P_battery+ dt / capacity', site),
+  kpi('importPeak', 'Import peak', 'kW', 'max P_a+', site),
+  kpi('importPeakBefore', 'Import peak, battery idle', 'kW', 'max P_b+', site),
+  kpi('exportPeak', 'Back-feed peak', 'kW', 'max P_a-', site),
+  kpi('exportPeakBefore', 'Back-feed peak, battery idle', 'kW', 'max P_b-', site),
+];
+
+/** Totals of the message audit over all hops; `lost` is injected plus observed. */
+export const messageCounters = [
+  'published',
+  'delivered',
+  'refused',
+  'lost',
+  'lostInjected',
+  'lostObserved',
+  'inFlight',
+  'unexplained',
+  'duplicated',
+  'reordered',
+  'late',
+] as const;
+export type MessageCounter = (typeof messageCounters)[number];
+
+/** Latency of real-time and paced runs, us. The first and last point of each hop are in its name. */
+export const latencyHops = [
+  'device>bal',
+  'bal>dsotp',
+  'dsotp>powerCalculation',
+  'powerCalculation>stateEstimation',
+  'device>estimate',
+  'device>setpoint',
+  'setpoint>device',
+] as const;
+export type LatencyHop = (typeof latencyHops)[number];
+export const latencyStatistics = ['count', 'p50', 'p95', 'p99', 'max'] as const;
+
+/** A name that an expectation may use, with its unit. */
+export interface QuantityDefinition {
+  readonly name: string;
+  readonly unit: string;
+}
+
+/** Every name that an expectation may use: for checking before the run, and for did-you-mean. */
+export function listQuantities(): readonly QuantityDefinition[] {
+  const metrics = metricCatalogue.flatMap(({ name, unit, statistics }) => [
+    { name, unit },
+    ...statistics.map((statistic) => ({ name: `${name}.${statistic}`, unit: statistic === 'count' ? '1' : unit })),
+  ]);
+  const latency = latencyHops.flatMap((hop) =>
+    latencyStatistics.map((statistic) => ({
+      name: `latency.${hop}.${statistic}`,
+      unit: statistic === 'count' ? '1' : 'us',
+    })),
+  );
+  return [
+    ...metrics,
+    ...kpiCatalogue.map(({ name, unit }) => ({ name: `kpi.${name}`, unit })),
+    ...messageCounters.map((counter) => ({ name: `messages.${counter}`, unit: '1' })),
+    ...latency,
+  ];
+}
+
+/** The unit of a name such as `estimate.voltage.error.p95`, or undefined when the catalogue has no such name. */
+export function quantityUnit(name: string): string | undefined {
+  return listQuantities().find((quantity) => quantity.name === name)?.unit;
+}
