@@ -15,6 +15,8 @@ export const tickSchema = z.object({
   published: counts,
   /** True on the last tick: services finish what they hold. */
   final: z.boolean().optional(),
+  /** Sent again for a service that waits for messages that will not come: go on and name what is missing. */
+  forced: z.boolean().optional(),
 });
 export type Tick = z.infer<typeof tickSchema>;
 

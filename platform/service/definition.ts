@@ -48,7 +48,6 @@ export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly configSchema: Schema;
   /** Topic filters that it subscribes to, besides ticks and progress. */
   inputs(config: z.infer<Schema>): readonly string[];
-  /** Kinds that `step` wants to see of those it reads; counted per kind against ticks and upstream progress. */
   /** Streams whose tick it waits for. */
   streams(config: z.infer<Schema>): readonly string[];
   /** Services whose progress it waits for; must be acyclic within an instant. */

@@ -1,0 +1,321 @@
+/**
+ * Runs a service on a databus: one connection, instants in order, outputs acknowledged before progress is published.
+ * It never reads a clock: ticks say when, counts say whether all is there (ARCHITECTURE 4).
+ */
+import type { z } from 'zod';
+import type { Repudiation } from '../contract/certification.ts';
+import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts';
+import { messageKind, topics } from '../contract/topics.ts';
+import type { Databus, DatabusConnection } from '../databus/databus.ts';
+import type { Input, Output, ServiceCore, ServiceDefinition } from './definition.ts';
+import { type CertificateVerifier, readMessage } from './intake.ts';
+import { type Arrival, type Counts, countKinds, countTopics, type Gathered, Roads, streamOf } from './roads.ts';
+
+/** The part of a logger that services need; pino fits. */
+export interface ServiceLog {
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
+
+export interface RunnerOptions<Schema extends z.ZodType> {
+  readonly definition: ServiceDefinition<Schema>;
+  readonly config: z.infer<Schema>;
+  readonly databus: Databus;
+  /** Tells several instances of one service apart. */
+  readonly instance?: string;
+  readonly credentials?: { readonly username: string; readonly password: string };
+  /** Checks hash and chain of bridged messages, and believes nobody whom the certificate check repudiated. */
+  readonly verifier?: CertificateVerifier & { repudiate(repudiation: Repudiation): void };
+  readonly log: ServiceLog;
+  /** The core threw, or the connection was lost: the service is dead. */
+  readonly onFailure: (error: Error) => void;
+}
+
+export interface RunningService {
+  readonly name: string;
+  /** Newest completed instant, us; the lag against the wall clock is the field's liveness signal. */
+  watermarkUs(): number;
+  metrics(): Readonly<Record<string, number>>;
+  /** What it waits for, in words. */
+  waitingFor(): string;
+  stop(): Promise<void>;
+}
+
+interface Checked {
+  readonly inputs: readonly Input[];
+  readonly refused: Counts;
+  readonly late: Counts;
+  readonly duplicates: Counts;
+}
+
+const RECENT_PAYLOADS = 4;
+
+/** Connects, subscribes, and then works through the instants until it is stopped. */
+export async function startService<Schema extends z.ZodType>(options: RunnerOptions<Schema>): Promise<RunningService> {
+  const runner = new Runner(options);
+  await runner.start();
+  return runner;
+}
+
+class Runner<Schema extends z.ZodType> implements RunningService {
+  readonly name: string;
+  readonly #options: RunnerOptions<Schema>;
+  readonly #tickTopics: readonly string[];
+  #connection: DatabusConnection | undefined;
+  #core: ServiceCore;
+  #roads: Roads;
+  #runId = '';
+  #busy = false;
+  #stopped = false;
+  #watermarkUs = Number.NaN;
+  /** Latest payloads by topic: a redelivery is byte-identical. */
+  #recent = new Map<string, Uint8Array[]>();
+  readonly #totals: Record<string, number> = {
+    instants: 0,
+    accepted: 0,
+    refused: 0,
+    late: 0,
+    duplicates: 0,
+    missing: 0,
+  };
+
+  constructor(options: RunnerOptions<Schema>) {
+    this.#options = options;
+    this.name = options.definition.name;
+    const streams = options.definition.streams(options.config);
+    this.#tickTopics = streams.map((stream) => (stream === 'direct' ? topics.directTick : topics.bridgedTick));
+    this.#core = options.definition.create(options.config);
+    this.#roads = this.#newRoads();
+  }
+
+  async start(): Promise<void> {
+    const { definition, config, databus, credentials } = this.#options;
+    this.#connection = await databus.connect({
+      clientId: `${this.name}-${this.#instance}`,
+      ...credentials,
+      onMessage: (topic, payload) => this.#receive(topic, payload),
+      onError: (error) => this.#fail(error),
+    });
+    const upstreams = definition.upstreams(config).map((name) => topics.progress(name));
+    await this.#connection.subscribe([...this.#tickTopics, ...upstreams, ...this.#filters]);
+  }
+
+  watermarkUs(): number {
+    return this.#watermarkUs;
+  }
+
+  metrics(): Readonly<Record<string, number>> {
+    return { ...this.#totals, ...this.#core.metrics?.() };
+  }
+
+  waitingFor(): string {
+    return this.#busy ? 'its own computation or the acknowledgement of its outputs' : this.#roads.waitingFor();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#connection?.close();
+  }
+
+  get #instance(): string {
+    return this.#options.instance ?? '0';
+  }
+
+  get #filters(): readonly string[] {
+    const filters = this.#options.definition.inputs(this.#options.config);
+    // Every reader of certified messages has to hear whom not to believe.
+    const certified = this.#options.verifier !== undefined && filters.some((filter) => filter.startsWith('/bal/'));
+    return certified ? [...new Set([...filters, topics.repudiation('+', '+')])] : filters;
+  }
+
+  #newRoads(): Roads {
+    const { definition, config } = this.#options;
+    return new Roads({
+      filters: this.#filters,
+      streams: definition.streams(config),
+      upstreams: definition.upstreams(config),
+      taggedUs: ({ topic, kind, payload }) => {
+        const intake = readMessage(topic, kind, payload);
+        return intake.accepted ? intake.taggedUs : Number.NaN;
+      },
+    });
+  }
+
+  #receive(topic: string, payload: Uint8Array): void {
+    if (this.#tickTopics.includes(topic)) this.#onTick(payload);
+    else if (topic.startsWith('dsotp/time/progress/')) this.#onProgress(payload);
+    else {
+      const kind = messageKind(topic);
+      if (kind !== undefined) this.#roads.data({ topic, kind, payload });
+    }
+    void this.#work();
+  }
+
+  #onTick(payload: Uint8Array): void {
+    const tick = tickSchema.safeParse(parseJson(payload));
+    if (!tick.success) {
+      this.#options.log.warn({ service: this.name }, 'a tick that is none was ignored');
+      return;
+    }
+    if (tick.data.sequence === 0) this.#begin(tick.data.runId, tick.data.timeUs);
+    else if (this.#runId === '' || this.#runId === tick.data.runId) {
+      this.#runId = tick.data.runId;
+      this.#roads.tick(tick.data);
+    }
+  }
+
+  /** A run announces itself: state of an older one is dropped, and the answer says that the service is ready. */
+  #begin(runId: string, timeUs: number): void {
+    if (runId !== this.#runId) {
+      this.#runId = runId;
+      this.#core = this.#options.definition.create(this.#options.config);
+      this.#roads = this.#newRoads();
+      this.#recent = new Map();
+      this.#watermarkUs = Number.NaN;
+    }
+    const ready: Progress = { ...this.#progressHead(timeUs, 0), inputs: {}, outputs: {} };
+    this.#publish(topics.progress(this.name), ready).catch((error: Error) => this.#fail(error));
+  }
+
+  #onProgress(payload: Uint8Array): void {
+    const progress = progressSchema.safeParse(parseJson(payload));
+    if (progress.success && progress.data.sequence > 0) this.#roads.progress(progress.data);
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy || this.#stopped) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#roads.take(); next !== undefined && !this.#stopped; next = this.#roads.take()) {
+        await this.#complete(next.sequence, next);
+      }
+    } catch (error) {
+      this.#fail(error as Error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #complete(sequence: number, gathered: Gathered): Promise<void> {
+    const { timeUs, final, arrivals, missing } = gathered;
+    const checked = this.#check(arrivals);
+    const outputs = this.#core.step({ timeUs, sequence, inputs: checked.inputs, final });
+    await Promise.all(outputs.map(({ topic, message }) => this.#publish(topic, message)));
+    if (final) await this.#core.finish?.();
+    this.#watermarkUs = timeUs;
+    this.#count(checked, missing);
+    const progress: Progress = {
+      ...this.#progressHead(timeUs, sequence),
+      inputs: countKinds(arrivals),
+      outputs: countTopics(outputs.map(({ topic }: Output) => topic)),
+      ...whenAny('refused', checked.refused),
+      ...whenAny('late', checked.late),
+      ...whenAny('duplicates', checked.duplicates),
+      ...whenAny('missing', missing),
+    };
+    await this.#publish(topics.progress(this.name), progress);
+  }
+
+  /** Sorts out duplicates and what has to be refused, and puts the rest in the one order that all runs share. */
+  #check(arrivals: readonly Arrival[]): Checked {
+    const inputs: (Input & { readonly order: number })[] = [];
+    const refused: Counts = {};
+    const late: Counts = {};
+    const duplicates: Counts = {};
+    // Whom not to believe has to be known before the messages of this instant are read.
+    const inOrder = arrivals.toSorted((a, b) => Number(b.kind === 'repudiation') - Number(a.kind === 'repudiation'));
+    for (const [order, { topic, kind, payload }] of inOrder.entries()) {
+      if (this.#isDuplicate(topic, payload)) {
+        duplicates[kind] = (duplicates[kind] ?? 0) + 1;
+        continue;
+      }
+      const intake = readMessage(topic, kind, payload, this.#options.verifier);
+      if (!intake.accepted) {
+        refused[intake.reason] = (refused[intake.reason] ?? 0) + 1;
+        this.#options.log.warn({ service: this.name, topic, reason: intake.reason }, 'message refused');
+        continue;
+      }
+      // A watermark of NaN (nothing completed yet) makes nothing late.
+      const isLate = intake.taggedUs <= this.#watermarkUs && streamOf(topic) !== undefined;
+      if (isLate) late[kind] = (late[kind] ?? 0) + 1;
+      if (kind === 'repudiation') this.#options.verifier?.repudiate(intake.message as Repudiation);
+      inputs.push({ topic, kind, message: intake.message, taggedUs: intake.taggedUs, late: isLate, order });
+    }
+    inputs.sort(byTopicAndSequence);
+    return { inputs, refused, late, duplicates };
+  }
+
+  #isDuplicate(topic: string, payload: Uint8Array): boolean {
+    const recent = this.#recent.get(topic);
+    if (recent === undefined) {
+      this.#recent.set(topic, [payload]);
+      return false;
+    }
+    if (recent.some((earlier) => Buffer.compare(earlier, payload) === 0)) return true;
+    recent.push(payload);
+    if (recent.length > RECENT_PAYLOADS) recent.shift();
+    return false;
+  }
+
+  #count(checked: Checked, missing: Counts): void {
+    const totals = this.#totals;
+    const add = (key: string, count: number) => {
+      totals[key] = (totals[key] ?? 0) + count;
+    };
+    add('instants', 1);
+    add('accepted', checked.inputs.length);
+    add('refused', sum(checked.refused));
+    add('late', sum(checked.late));
+    add('duplicates', sum(checked.duplicates));
+    add('missing', sum(missing));
+  }
+
+  #progressHead(timeUs: number, sequence: number) {
+    return {
+      schema: 'platone.progress/1',
+      runId: this.#runId,
+      service: this.name,
+      instance: this.#instance,
+      timeUs,
+      sequence,
+    } as const;
+  }
+
+  async #publish(topic: string, message: object): Promise<void> {
+    await this.#connection?.publish(topic, Buffer.from(JSON.stringify(message)));
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#options.log.error({ service: this.name, error: error.message }, 'service failed');
+    this.#options.onFailure(error);
+  }
+}
+
+/** Topic first (it ends with the device), then the sender's sequence, then arrival. */
+function byTopicAndSequence(a: Input & { order: number }, b: Input & { order: number }): number {
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return sequenceOf(a.message) - sequenceOf(b.message) || a.order - b.order;
+}
+
+function sequenceOf(message: unknown): number {
+  return (message as { sequence?: number }).sequence ?? 0;
+}
+
+function sum(counts: Counts): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
+function whenAny<Key extends string>(key: Key, counts: Counts): Partial<Record<Key, Counts>> {
+  return Object.keys(counts).length === 0 ? {} : ({ [key]: counts } as Record<Key, Counts>);
+}
+
+function parseJson(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString());
+  } catch {
+    return undefined;
+  }
+}
