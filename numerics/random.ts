@@ -6,9 +6,9 @@ import seedrandom from 'seedrandom';
 
 export interface RandomStream {
   /** Uniform in [0, 1), 32 bits of resolution. */
-  uniform(): number;
+  readonly uniform: () => number;
   /** Standard normal: mean 0, variance 1. */
-  normal(): number;
+  readonly normal: () => number;
 }
 
 /** Part of every key: raise it when the derivation changes, because then every seeded result changes. */
