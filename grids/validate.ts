@@ -1,0 +1,232 @@
+/** What a grid document must satisfy beyond its schema; every fault is listed, none stops the search. */
+import { didYouMean } from './did-you-mean.ts';
+import type { Problem } from './problem.ts';
+import type { GridDocument, GridTransformer } from './schema.ts';
+import { clockFits, parseVectorGroup } from './sequence.ts';
+import { findIslands, fuseBuses } from './topology.ts';
+
+type Report = (path: string, message: string, hint?: { readonly hint?: string }) => void;
+
+/** All semantic faults of a document that satisfies the schema, with paths such as `lines[3].to`. */
+export function validateGrid(document: GridDocument): Problem[] {
+  const problems: Problem[] = [];
+  const report: Report = (path, message, hint = {}) => problems.push({ path, message, ...hint });
+  checkIds(document, report);
+  checkReferences(document, report);
+  document.transformers.forEach((unit, i) => checkTransformer(unit, `transformers[${i}]`, report));
+  checkPowers(document, report);
+  if (document.representation === 'three') checkZeroSequence(document, report);
+  // What follows needs sound references.
+  if (problems.length === 0) {
+    checkVoltageLevels(document, report);
+    checkSources(document, report);
+  }
+  return problems;
+}
+
+/** Ids are unique among buses, branches (lines and transformers together), and each other kind. */
+function checkIds(document: GridDocument, report: Report): void {
+  const kinds = {
+    bus: ['buses'],
+    branch: ['lines', 'transformers'],
+    switch: ['switches'],
+    load: ['loads'],
+    generator: ['generators'],
+    battery: ['batteries'],
+    shunt: ['shunts'],
+    'external grid': ['externalGrids'],
+  } as const;
+  for (const [kind, lists] of Object.entries(kinds)) {
+    const first = new Map<string, string>();
+    for (const list of lists) {
+      document[list].forEach((item, i) => {
+        const path = `${list}[${i}]`;
+        const earlier = first.get(item.id);
+        if (earlier === undefined) first.set(item.id, path);
+        else report(`${path}.id`, `${kind} id "${item.id}" is used before, at ${earlier}`);
+      });
+    }
+  }
+}
+
+function checkReferences(document: GridDocument, report: Report): void {
+  const buses = new Set(document.buses.map((bus) => bus.id));
+  const check = (id: string, path: string, owner: string): void => {
+    if (!buses.has(id)) report(path, `${owner} refers to bus "${id}", which does not exist`, didYouMean(id, buses));
+  };
+  for (const list of ['lines', 'transformers', 'switches'] as const) {
+    document[list].forEach((item, i) => {
+      const owner = `${list === 'switches' ? 'switch' : list.slice(0, -1)} "${item.id}"`;
+      check(item.from, `${list}[${i}].from`, owner);
+      check(item.to, `${list}[${i}].to`, owner);
+      if (item.from === item.to) report(`${list}[${i}].to`, `${owner} has both ends at bus "${item.to}"`);
+    });
+  }
+  const single = { loads: 'load', generators: 'generator', batteries: 'battery', shunts: 'shunt' } as const;
+  for (const list of Object.keys(single) as (keyof typeof single)[]) {
+    document[list].forEach((item, i) => check(item.bus, `${list}[${i}].bus`, `${single[list]} "${item.id}"`));
+  }
+  document.externalGrids.forEach((item, i) => check(item.bus, `externalGrids[${i}].bus`, `external grid "${item.id}"`));
+  document.lines.forEach((line, i) => {
+    if (line.r1OhmPerKm === 0 && line.x1OhmPerKm === 0) {
+      report(`lines[${i}]`, `line "${line.id}" has no series impedance`, { hint: 'use a closed switch' });
+    }
+  });
+}
+
+function checkTransformer(unit: GridTransformer, path: string, report: Report): void {
+  const group = parseVectorGroup(unit.vectorGroup);
+  if (!clockFits(group)) {
+    const hint =
+      group.clock > 11
+        ? { hint: 'clock numbers run from 0 to 11' }
+        : { hint: 'one star and one delta or zigzag winding give an odd number, other pairs an even one' };
+    report(`${path}.vectorGroup`, `transformer "${unit.id}" cannot be a ${unit.vectorGroup}`, hint);
+  }
+  const shortCircuit = (data: { vkPercent: number; vkrPercent: number }, at: string): void => {
+    if (data.vkrPercent > data.vkPercent) {
+      report(`${at}.vkrPercent`, `resistive part ${data.vkrPercent} % exceeds vkPercent ${data.vkPercent} %`);
+    }
+  };
+  shortCircuit(unit, path);
+  if (unit.zeroSequence !== undefined) shortCircuit(unit.zeroSequence, `${path}.zeroSequence`);
+  const { tap } = unit;
+  if (tap === undefined) return;
+  if (tap.position < (tap.min ?? -Infinity) || tap.position > (tap.max ?? Infinity)) {
+    const range = `${tap.min ?? 'any'}..${tap.max ?? 'any'}`;
+    report(`${path}.tap.position`, `tap position ${tap.position} of transformer "${unit.id}" is outside ${range}`);
+  }
+  if (1 + ((tap.position - tap.neutral) * tap.stepPercent) / 100 <= 0) {
+    report(`${path}.tap`, `tap of transformer "${unit.id}" leaves no voltage`);
+  }
+}
+
+/** Phases of loads and generators against their connection and the representation; ZIP shares add up to one. */
+function checkPowers(document: GridDocument, report: Report): void {
+  for (const list of ['loads', 'generators', 'batteries'] as const) {
+    document[list].forEach((item, i) => {
+      const single = item.connection !== 'wye' && item.connection !== 'delta';
+      if (single && document.representation === 'positive-sequence') {
+        report(
+          `${list}[${i}].connection`,
+          `"${item.id}" stands on phase ${item.connection} of a positive-sequence grid`,
+        );
+      }
+    });
+  }
+  for (const list of ['loads', 'generators'] as const) {
+    document[list].forEach((item, i) => {
+      for (const key of ['activePowerW', 'reactivePowerVar'] as const) {
+        const power = item[key];
+        if (typeof power === 'number') continue;
+        const path = `${list}[${i}].${key}`;
+        if (document.representation === 'positive-sequence') {
+          report(path, `"${item.id}" gives a power per phase in a positive-sequence grid`);
+        } else if (item.connection !== 'wye' && item.connection !== 'delta') {
+          const strange = Object.keys(power).filter((phase) => phase !== item.connection);
+          if (strange.length > 0)
+            report(path, `"${item.id}" on phase ${item.connection} has power on ${strange.join(', ')}`);
+        }
+      }
+    });
+  }
+  document.loads.forEach((load, i) => {
+    if (load.zip === undefined) return;
+    const sum = load.zip.constantImpedance + load.zip.constantCurrent + load.zip.constantPower;
+    if (Math.abs(sum - 1) > 1e-9) report(`loads[${i}].zip`, `ZIP shares of load "${load.id}" add up to ${sum}, not 1`);
+  });
+}
+
+function checkZeroSequence(document: GridDocument, report: Report): void {
+  document.lines.forEach((line, i) => {
+    const missing: string[] = (['r0OhmPerKm', 'x0OhmPerKm'] as const).filter((key) => line[key] === undefined);
+    if (line.c1FPerKm > 0 && line.c0FPerKm === undefined) missing.push('c0FPerKm');
+    if (missing.length === 0) return;
+    report(`lines[${i}]`, `line "${line.id}" of a three-phase grid lacks ${missing.join(', ')}`, {
+      hint: 'give the zero sequence, or set representation to positive-sequence',
+    });
+  });
+}
+
+/** Switches and lines join equal voltages; a transformer's ratings are near the voltages of its buses. */
+function checkVoltageLevels(document: GridDocument, report: Report): void {
+  const nominal = new Map(document.buses.map((bus) => [bus.id, bus.nominalVoltageV]));
+  for (const list of ['lines', 'switches'] as const) {
+    document[list].forEach((item, i) => {
+      const from = nominal.get(item.from)!;
+      const to = nominal.get(item.to)!;
+      if (Math.abs(from - to) <= 0.1 * Math.max(from, to)) return;
+      const kind = list === 'lines' ? 'line' : 'switch';
+      report(`${list}[${i}]`, `${kind} "${item.id}" joins buses of ${from} V and ${to} V nominal voltage`);
+    });
+  }
+  document.transformers.forEach((unit, i) => {
+    for (const [side, rated, key] of [
+      [unit.from, unit.ratedVoltageFromV, 'ratedVoltageFromV'],
+      [unit.to, unit.ratedVoltageToV, 'ratedVoltageToV'],
+    ] as const) {
+      const ratio = rated / nominal.get(side)!;
+      if (ratio >= 0.5 && ratio <= 2) continue;
+      report(
+        `transformers[${i}].${key}`,
+        `transformer "${unit.id}" is rated ${rated} V at bus "${side}" of ${nominal.get(side)} V`,
+        { hint: 'are from and to swapped, or is it V for kV?' },
+      );
+    }
+  });
+}
+
+/** Some source stands in service, stiff sources do not fight, and a bus is reached. */
+function checkSources(document: GridDocument, report: Report): void {
+  const inService = new Map(document.buses.map((bus) => [bus.id, bus.inService]));
+  const fused = fuseBuses(document);
+  const live = document.externalGrids.filter((source) => source.inService && inService.get(source.bus) === true);
+  if (live.length === 0) {
+    const hint =
+      document.externalGrids.length === 0
+        ? 'add an entry to externalGrids'
+        : 'every external grid, or its bus, is out of service';
+    report('externalGrids', 'nothing is energised: no external grid in service', { hint });
+    return;
+  }
+  const stiff = new Map<number, string>();
+  document.externalGrids.forEach((source, i) => {
+    if (source.zeroSequenceRatio === 0) {
+      report(`externalGrids[${i}].zeroSequenceRatio`, `zero-sequence ratio of external grid "${source.id}" is 0`, {
+        hint: 'leave shortCircuitPowerVA away for a stiff source',
+      });
+    }
+    if (!live.includes(source) || source.shortCircuitPowerVA !== undefined) return;
+    const bus = fused.busIndex.get(source.bus)!;
+    const other = stiff.get(bus);
+    if (other === undefined) stiff.set(bus, source.id);
+    else {
+      report(`externalGrids[${i}].bus`, `stiff external grids "${other}" and "${source.id}" hold the same bus`, {
+        hint: 'give one of them a shortCircuitPowerVA',
+      });
+    }
+  });
+  checkReach(
+    document,
+    fused,
+    live.map((source) => fused.busIndex.get(source.bus)!),
+    report,
+  );
+}
+
+/** A grid in which a source reaches no other bus and no load is most likely a mistake in a switch. */
+function checkReach(
+  document: GridDocument,
+  fused: ReturnType<typeof fuseBuses>,
+  sources: readonly number[],
+  report: Report,
+): void {
+  const edges = [...document.lines, ...document.transformers]
+    .filter((branch) => branch.inService && branch.fromClosed && branch.toClosed)
+    .map((branch) => ({ from: fused.busIndex.get(branch.from)!, to: fused.busIndex.get(branch.to)! }));
+  const { island } = findIslands(fused.busCount, edges);
+  const live = new Set(sources.map((bus) => island[bus]!));
+  const wanted = document.loads.length > 0 ? document.loads : document.buses.map((bus) => ({ bus: bus.id }));
+  const reached = wanted.some((item) => live.has(island[fused.busIndex.get(item.bus)!]!));
+  if (!reached) report('externalGrids', 'nothing is energised: no load is connected to an external grid');
+}
