@@ -31,8 +31,8 @@ export const progressSchema = z.object({
   inputs: counts,
   /** Messages published for this instant, by kind. */
   outputs: counts,
-  /** Of the inputs: refused, by reason; and late (older than the last completed tick), by kind. */
-  refused: counts.optional(),
+  /** Of the inputs: refused, by kind and reason; and late (older than the last completed tick), by kind. */
+  refused: z.record(z.string(), counts).optional(),
   late: counts.optional(),
   duplicates: counts.optional(),
   /** Expected by the counts but never received, by kind; only where a service went on without them. */

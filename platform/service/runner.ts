@@ -44,7 +44,8 @@ export interface RunningService {
 
 interface Checked {
   readonly inputs: readonly Input[];
-  readonly refused: Counts;
+  /** By kind, then by reason. */
+  readonly refused: Record<string, Counts>;
   readonly late: Counts;
   readonly duplicates: Counts;
 }
@@ -220,7 +221,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   /** Sorts out duplicates and what has to be refused, and puts the rest in the one order that all runs share. */
   #check(arrivals: readonly Arrival[]): Checked {
     const inputs: (Input & { readonly order: number })[] = [];
-    const refused: Counts = {};
+    const refused: Record<string, Counts> = {};
     const late: Counts = {};
     const duplicates: Counts = {};
     // Whom not to believe has to be known before the messages of this instant are read.
@@ -232,7 +233,8 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       }
       const intake = readMessage(topic, kind, payload, this.#options.verifier);
       if (!intake.accepted) {
-        refused[intake.reason] = (refused[intake.reason] ?? 0) + 1;
+        const reasons = (refused[kind] ??= {});
+        reasons[intake.reason] = (reasons[intake.reason] ?? 0) + 1;
         this.#options.log.warn({ service: this.name, topic, reason: intake.reason }, 'message refused');
         continue;
       }
@@ -265,7 +267,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     };
     add('instants', 1);
     add('accepted', checked.inputs.length);
-    add('refused', sum(checked.refused));
+    for (const reasons of Object.values(checked.refused)) add('refused', sum(reasons));
     add('late', sum(checked.late));
     add('duplicates', sum(checked.duplicates));
     add('missing', sum(missing));
@@ -308,8 +310,8 @@ function sum(counts: Counts): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }
 
-function whenAny<Key extends string>(key: Key, counts: Counts): Partial<Record<Key, Counts>> {
-  return Object.keys(counts).length === 0 ? {} : ({ [key]: counts } as Record<Key, Counts>);
+function whenAny<Key extends string, Value extends object>(key: Key, value: Value): Partial<Record<Key, Value>> {
+  return Object.keys(value).length === 0 ? {} : ({ [key]: value } as Record<Key, Value>);
 }
 
 function parseJson(payload: Uint8Array): unknown {

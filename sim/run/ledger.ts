@@ -1,0 +1,255 @@
+/**
+ * Every message accounted for: what was published, where it was seen, what became of it (ARCHITECTURE 5, audit).
+ * Observers beside the data path report what each broker took; the services' progress says what each one did with it.
+ */
+import { hash } from 'node:crypto';
+import type { Progress } from '../../platform/contract/timing.ts';
+import { balPrefix, bridgedPrefix, messageKind } from '../../platform/contract/topics.ts';
+import { createTable, type Table } from '../../platform/historian/table.ts';
+import { type Audit, type AuditHop, messagesTable } from '../../reports/record.ts';
+
+/** What the harness knows of a message when it hands it to a publisher. */
+export interface SentMessage {
+  readonly topic: string;
+  readonly kind: string;
+  readonly device: string;
+  readonly sequence: number;
+  readonly measuredUs: number;
+  readonly publishedUs: number;
+  readonly taggedUs: number;
+  readonly faults: readonly string[];
+  readonly payload: Uint8Array;
+}
+
+/** Where a message has been seen, as bits. */
+const SEEN = { bal: 1, databus: 2, device: 4 } as const;
+
+interface Entry extends Omit<SentMessage, 'payload'> {
+  readonly digest: string;
+  readonly bytes: number;
+  readonly sentWallUs: number;
+  balWallUs: number;
+  databusWallUs: number;
+  deviceWallUs: number;
+  seen: number;
+}
+
+type HopCounts = { -readonly [Count in Exclude<keyof AuditHop, 'hop' | 'kind' | 'unexplained'>]: number };
+
+const HOP_OF_DEVICE = { bal: 'device>bal', direct: 'device>dsotp' } as const;
+
+export class Ledger {
+  readonly #entries = new Map<string, Entry>();
+  readonly #hops = new Map<string, { readonly hop: string; readonly kind: string; readonly counts: HopCounts }>();
+  readonly #refused: Record<string, Record<string, number>> = {};
+  readonly #violations: string[] = [];
+  readonly #lastSequence = new Map<string, number>();
+  readonly #digests = new WeakMap<Uint8Array, string>();
+  readonly #wallUs: () => number;
+
+  /** `wallUs`: wall clock since the run began; where latencies mean nothing, a function that answers NaN. */
+  constructor(wallUs: () => number) {
+    this.#wallUs = wallUs;
+  }
+
+  /** A device hands a message to its client; the same message again is a duplicate. */
+  sent(route: 'bal' | 'direct', message: SentMessage): void {
+    const counts = this.#counts(HOP_OF_DEVICE[route], message.kind);
+    if (this.#find(message.topic, message.payload) === undefined) {
+      this.#enter(message);
+      counts.published += 1;
+    } else counts.duplicated += 1;
+  }
+
+  /** A fault swallowed a message on its way from the device. */
+  lostByFault(route: 'bal' | 'direct', message: SentMessage): void {
+    this.sent(route, message);
+    this.#counts(HOP_OF_DEVICE[route], message.kind).lostInjected += 1;
+  }
+
+  /** The broker would not take a device's message. */
+  refusedByBroker(route: 'bal' | 'direct', kind: string, reason: string): void {
+    this.#counts(HOP_OF_DEVICE[route], kind).refused += 1;
+    this.#refuse(route === 'bal' ? 'bal' : 'dsotp', reason, 1);
+  }
+
+  /** The end of the run found a delayed message on its way. */
+  inFlight(route: 'bal' | 'direct', message: SentMessage): void {
+    this.sent(route, message);
+    this.#counts(HOP_OF_DEVICE[route], message.kind).inFlight += 1;
+  }
+
+  /** The access layer's broker took a message: a device's on its way in, or a setpoint on its way out. */
+  seenAtBal(topic: string, payload: Uint8Array): void {
+    if (topic.startsWith(balPrefix)) {
+      const kind = messageKind(bridgedPrefix + topic.slice(balPrefix.length));
+      if (kind === undefined) return;
+      const entry = this.#find(topic, payload) ?? this.#foreign('device>bal', topic, kind, payload);
+      if (this.#passed('device>bal', entry, 'bal')) this.#counts('bal>dsotp', kind).published += 1;
+    } else if (topic.startsWith('platone/setpoint/')) {
+      const local = topic.slice('platone/'.length);
+      const entry = this.#find(local, payload) ?? this.#foreign('dsotp>bal', local, 'setpoint', payload);
+      if (this.#passed('dsotp>bal', entry, 'bal')) this.#counts('bal>device', 'setpoint').published += 1;
+    }
+  }
+
+  /** The databus's broker took a message: from the bridge, from a direct device, or from a service. */
+  seenAtDatabus(topic: string, payload: Uint8Array, read: () => MessageHead): void {
+    const kind = messageKind(topic);
+    if (kind === undefined) return;
+    if (topic.startsWith(bridgedPrefix)) {
+      const balTopic = balPrefix + topic.slice(bridgedPrefix.length);
+      const entry = this.#find(balTopic, payload) ?? this.#foreign('bal>dsotp', balTopic, kind, payload);
+      this.#passed('bal>dsotp', entry, 'databus');
+    } else if (topic.startsWith('pmu/')) {
+      const entry = this.#find(topic, payload) ?? this.#foreign('device>dsotp', topic, kind, payload);
+      this.#passed('device>dsotp', entry, 'databus');
+    } else {
+      const head = read();
+      const { taggedUs } = head;
+      const entry = this.#enter({
+        topic,
+        kind,
+        ...head,
+        measuredUs: taggedUs,
+        publishedUs: taggedUs,
+        faults: [],
+        payload,
+      });
+      entry.databusWallUs = entry.sentWallUs;
+      if (kind === 'setpoint') this.#counts('dsotp>bal', kind).published += 1;
+    }
+  }
+
+  /** A setpoint reached its device. */
+  seenAtDevice(topic: string, payload: Uint8Array): void {
+    const entry = this.#find(topic.slice('platone/'.length), payload);
+    if (entry !== undefined) this.#passed('bal>device', entry, 'device');
+  }
+
+  /** What a service did with the messages of an instant. */
+  serviceProgress(progress: Progress): void {
+    const hop = `dsotp>${progress.service}`;
+    const missing = progress.missing ?? {};
+    for (const kind of new Set([...Object.keys(progress.inputs), ...Object.keys(missing)])) {
+      const counts = this.#counts(hop, kind);
+      const duplicated = progress.duplicates?.[kind] ?? 0;
+      const arrived = (progress.inputs[kind] ?? 0) - duplicated;
+      const refused = total(progress.refused?.[kind] ?? {});
+      const short = missing[kind] ?? 0;
+      counts.published += arrived + short;
+      counts.delivered += arrived - refused;
+      counts.refused += refused;
+      counts.duplicated += duplicated;
+      counts.late += progress.late?.[kind] ?? 0;
+      counts.lostObserved += short;
+    }
+    for (const reasons of Object.values(progress.refused ?? {})) {
+      for (const [reason, count] of Object.entries(reasons)) this.#refuse(progress.service, reason, count);
+    }
+    if (Object.keys(missing).length > 0) {
+      const what = Object.entries(missing).map(([kind, count]) => `${count} of kind ${kind}`);
+      this.violation(`${progress.service} completed an instant without ${what.join(', ')}`);
+    }
+  }
+
+  /** Something that makes the run invalid, in a sentence. */
+  violation(sentence: string): void {
+    if (!this.#violations.includes(sentence)) this.#violations.push(sentence);
+  }
+
+  /** Closes the books. */
+  audit(services: Audit['services']): Audit {
+    const hops = [...this.#hops.values()].map(({ hop, kind, counts }): AuditHop => {
+      const { published, delivered, refused, lostInjected, lostObserved, inFlight } = counts;
+      const explained = delivered + refused + lostInjected + lostObserved + inFlight;
+      return { hop, kind, ...counts, unexplained: published - explained };
+    });
+    hops.sort((a, b) => compare(a.hop, b.hop) || compare(a.kind, b.kind));
+    return { hops, refused: this.#refused, services, violations: this.#violations };
+  }
+
+  /** `messages.parquet`: one row per message, in the order in which they were first seen. */
+  table(): Table<typeof messagesTable> {
+    const table = createTable(messagesTable);
+    for (const entry of this.#entries.values()) table.append({ ...entry, faults: entry.faults.join(';') });
+    return table;
+  }
+
+  /** True the first time that a message passes a hop; later passes are duplicates. */
+  #passed(hop: string, entry: Entry, at: keyof typeof SEEN): boolean {
+    const counts = this.#counts(hop, entry.kind);
+    if ((entry.seen & SEEN[at]) !== 0) {
+      counts.duplicated += 1;
+      return false;
+    }
+    entry.seen |= SEEN[at];
+    entry[`${at}WallUs`] = this.#wallUs();
+    counts.delivered += 1;
+    const key = `${hop} ${entry.topic}`;
+    if (entry.sequence < (this.#lastSequence.get(key) ?? -1)) counts.reordered += 1;
+    else this.#lastSequence.set(key, entry.sequence);
+    return true;
+  }
+
+  /** A message that no device of ours sent: it is entered where it was first seen. */
+  #foreign(hop: string, topic: string, kind: string, payload: Uint8Array): Entry {
+    this.#counts(hop, kind).published += 1;
+    const unknown = { device: '', sequence: -1, measuredUs: Number.NaN, publishedUs: Number.NaN, taggedUs: Number.NaN };
+    return this.#enter({ topic, kind, ...unknown, faults: ['foreign'], payload });
+  }
+
+  #enter(message: SentMessage): Entry {
+    const { payload, ...rest } = message;
+    const digest = this.#digest(payload);
+    const unseen = { balWallUs: Number.NaN, databusWallUs: Number.NaN, deviceWallUs: Number.NaN, seen: 0 };
+    const entry = { ...rest, digest, bytes: payload.byteLength, sentWallUs: this.#wallUs(), ...unseen };
+    this.#entries.set(`${message.topic} ${digest}`, entry);
+    return entry;
+  }
+
+  #find(topic: string, payload: Uint8Array): Entry | undefined {
+    return this.#entries.get(`${topic} ${this.#digest(payload)}`);
+  }
+
+  #digest(payload: Uint8Array): string {
+    let digest = this.#digests.get(payload);
+    if (digest === undefined) {
+      digest = hash('sha256', payload).slice(0, 16);
+      this.#digests.set(payload, digest);
+    }
+    return digest;
+  }
+
+  #counts(hop: string, kind: string): HopCounts {
+    const key = `${hop} ${kind}`;
+    let found = this.#hops.get(key);
+    if (found === undefined) {
+      const zero = { published: 0, delivered: 0, refused: 0, lostInjected: 0, lostObserved: 0, inFlight: 0 };
+      found = { hop, kind, counts: { ...zero, duplicated: 0, reordered: 0, late: 0 } };
+      this.#hops.set(key, found);
+    }
+    return found.counts;
+  }
+
+  #refuse(receiver: string, reason: string, count: number): void {
+    const reasons = (this.#refused[receiver] ??= {});
+    reasons[reason] = (reasons[reason] ?? 0) + count;
+  }
+}
+
+/** The fields by which a service's message is entered. */
+export interface MessageHead {
+  readonly device: string;
+  readonly sequence: number;
+  readonly taggedUs: number;
+}
+
+function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
