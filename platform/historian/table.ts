@@ -1,6 +1,6 @@
 /**
- * A columnar table in memory that is written as one Parquet file: typed growing arrays for numbers, a dictionary of
- * codes for strings. The same rows give the same bytes, whenever and wherever they are written.
+ * A columnar table in memory that is written as one Parquet file: typed growing arrays for numbers, one copy of
+ * each distinct string. The same rows give the same bytes, whenever and wherever they are written.
  */
 import { writeFileSync } from 'node:fs';
 import { ByteWriter, parquetWrite, type ColumnSource } from 'hyparquet-writer';
@@ -124,31 +124,19 @@ function booleanColumn(name: string): Column {
 
 /** Keeps one copy of each distinct string, so that a day of readings does not hold on to every parsed message. */
 function stringColumn(name: string): Column {
-  const codeOf = new Map<string, number>();
-  const dictionary: string[] = [];
-  let codes = new Int32Array(FIRST_CAPACITY);
-  let length = 0;
+  const known = new Map<string, string>();
+  const data: string[] = [];
   return {
     push(value) {
       if (typeof value !== 'string') refuse(name, 'STRING', value);
-      let code = codeOf.get(value);
-      if (code === undefined) {
-        code = dictionary.length;
-        codeOf.set(value, code);
-        dictionary.push(value);
+      let copy = known.get(value);
+      if (copy === undefined) {
+        copy = value;
+        known.set(value, value);
       }
-      if (length === codes.length) {
-        const larger = new Int32Array(2 * length);
-        larger.set(codes);
-        codes = larger;
-      }
-      codes[length++] = code;
+      data.push(copy);
     },
-    source(rowCount) {
-      const data: string[] = [];
-      for (let row = 0; row < rowCount; row++) data.push(dictionary[codes[row] as number] as string);
-      return { name, type: 'STRING', nullable: false, data };
-    },
+    source: () => ({ name, type: 'STRING', nullable: false, encoding: 'RLE_DICTIONARY', data }),
   };
 }
 

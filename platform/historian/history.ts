@@ -1,0 +1,106 @@
+/** Sorts the platform's messages into the tables of `platform/contract/history.ts`: pure, in memory, in order of arrival. */
+import type { Estimate } from '../contract/estimate.ts';
+import type { Forecast } from '../contract/forecast.ts';
+import { historyTables } from '../contract/history.ts';
+import type { Measurement } from '../contract/measurement.ts';
+import type { Setpoint } from '../contract/setpoint.ts';
+import { parseInstant } from '../contract/time.ts';
+import type { Input } from '../service/definition.ts';
+import { createTable, type Table } from './table.ts';
+
+type TableName = keyof typeof historyTables;
+
+export interface History {
+  readonly tables: Readonly<Record<TableName, Table>>;
+  /** Keeps a message. Kinds that no table is for (repudiations) are left alone. */
+  add(input: Input): void;
+}
+
+export function createHistory(): History {
+  const tables = {
+    measurements: createTable(historyTables.measurements),
+    'estimate-runs': createTable(historyTables['estimate-runs']),
+    estimates: createTable(historyTables.estimates),
+    setpoints: createTable(historyTables.setpoints),
+    forecasts: createTable(historyTables.forecasts),
+  };
+  return {
+    tables,
+    add(input) {
+      switch (input.kind) {
+        case 'estimate':
+          addEstimate(tables['estimate-runs'], tables.estimates, input);
+          break;
+        case 'setpoint':
+          addSetpoint(tables.setpoints, input);
+          break;
+        case 'forecast':
+          addForecast(tables.forecasts, input);
+          break;
+        case 'repudiation':
+          break;
+        default:
+          addMeasurement(tables.measurements, input);
+      }
+    },
+  };
+}
+
+function addMeasurement(table: Table, { message, kind, taggedUs }: Input): void {
+  const { device, readings } = message as Measurement;
+  for (const { component, measurand, phase, data } of readings) {
+    table.push(taggedUs, kind, device, component, measurand, phase, data);
+  }
+}
+
+/** Numbers that an estimate leaves out are NaN, absent degrees of freedom -1, absent lists empty ones. */
+function addEstimate(runs: Table, states: Table, { message, taggedUs }: Input): void {
+  const estimate = message as Estimate;
+  runs.push(
+    taggedUs,
+    estimate.estimator,
+    estimate.interval === undefined ? taggedUs : parseInstant(estimate.interval.start),
+    estimate.status,
+    estimate.iterations,
+    estimate.objective ?? Number.NaN,
+    estimate.degreesOfFreedom ?? -1,
+    estimate.chiSquareLimit ?? Number.NaN,
+    JSON.stringify(estimate.inventory),
+    JSON.stringify(estimate.suspects ?? []),
+  );
+  for (const bus of estimate.buses) {
+    for (let index = 0; index < bus.voltageMagnitudeV.length; index++) {
+      states.push(
+        taggedUs,
+        estimate.estimator,
+        bus.id,
+        phaseName(index, bus.voltageMagnitudeV.length),
+        bus.voltageMagnitudeV[index] ?? Number.NaN,
+        bus.voltageAngleRad[index] ?? Number.NaN,
+        bus.voltageMagnitudeSigmaV[index] ?? Number.NaN,
+        bus.voltageAngleSigmaRad[index] ?? Number.NaN,
+      );
+    }
+  }
+}
+
+function phaseName(index: number, phases: number): string {
+  return phases === 1 ? 'positive' : (['A', 'B', 'C'][index] ?? String(index));
+}
+
+function addSetpoint(table: Table, { message, taggedUs }: Input): void {
+  const { device, activePowerW, issuer } = message as Setpoint;
+  table.push(taggedUs, device, activePowerW, issuer);
+}
+
+function addForecast(table: Table, { message, taggedUs }: Input): void {
+  const forecast = message as Forecast;
+  const startUs = parseInstant(forecast.start);
+  for (const { component, activePowerW, activePowerSigmaW } of forecast.series) {
+    for (const [step, power] of activePowerW.entries()) {
+      // `timeUs` is the end of the step that the mean stands for, like every other interval value in the record.
+      const endUs = startUs + (step + 1) * forecast.stepUs;
+      table.push(taggedUs, endUs, component, power, activePowerSigmaW[step] ?? Number.NaN);
+    }
+  }
+}
