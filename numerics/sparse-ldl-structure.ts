@@ -112,7 +112,7 @@ function minimumDegree(pattern: SymmetricPattern): Int32Array {
   const place = (block: number) => (buckets[neighbours[block]!.size] ??= []).push(block);
   for (let block = pattern.blockCount - 1; block >= 0; block -= 1) place(block);
   let degree = 0;
-  for (let count = 0; count < pattern.blockCount; ) {
+  for (let count = 0; count < pattern.blockCount;) {
     const block = buckets[degree]?.pop();
     if (block === undefined) {
       degree += 1;
