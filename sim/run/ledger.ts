@@ -41,6 +41,8 @@ const HOP_OF_DEVICE = { bal: 'device>bal', direct: 'device>dsotp' } as const;
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
   readonly #hops = new Map<string, { readonly hop: string; readonly kind: string; readonly counts: HopCounts }>();
+  /** Messages that the databus's broker took, by kind: what every service that reads the kind should have had. */
+  readonly #onDatabus = new Map<string, number>();
   readonly #refused: Record<string, Record<string, number>> = {};
   readonly #violations: string[] = [];
   readonly #lastSequence = new Map<string, number>();
@@ -100,10 +102,10 @@ export class Ledger {
     if (topic.startsWith(bridgedPrefix)) {
       const balTopic = balPrefix + topic.slice(bridgedPrefix.length);
       const entry = this.#find(balTopic, payload) ?? this.#foreign('bal>dsotp', balTopic, kind, payload);
-      this.#passed('bal>dsotp', entry, 'databus');
+      if (this.#passed('bal>dsotp', entry, 'databus')) this.#publishedOnDatabus(kind);
     } else if (topic.startsWith('pmu/')) {
       const entry = this.#find(topic, payload) ?? this.#foreign('device>dsotp', topic, kind, payload);
-      this.#passed('device>dsotp', entry, 'databus');
+      if (this.#passed('device>dsotp', entry, 'databus')) this.#publishedOnDatabus(kind);
     } else {
       const head = read();
       const { taggedUs } = head;
@@ -117,6 +119,7 @@ export class Ledger {
         payload,
       });
       entry.databusWallUs = entry.sentWallUs;
+      this.#publishedOnDatabus(kind);
       if (kind === 'setpoint') this.#counts('dsotp>bal', kind).published += 1;
     }
   }
@@ -137,7 +140,6 @@ export class Ledger {
       const arrived = (progress.inputs[kind] ?? 0) - duplicated;
       const refused = total(progress.refused?.[kind] ?? {});
       const short = missing[kind] ?? 0;
-      counts.published += arrived + short;
       counts.delivered += arrived - refused;
       counts.refused += refused;
       counts.duplicated += duplicated;
@@ -158,9 +160,11 @@ export class Ledger {
     if (!this.#violations.includes(sentence)) this.#violations.push(sentence);
   }
 
-  /** Closes the books. */
+  /** Closes the books: what a service should have had comes from the observer, what it had from its own progress. */
   audit(services: Audit['services']): Audit {
-    const hops = [...this.#hops.values()].map(({ hop, kind, counts }): AuditHop => {
+    const hops = [...this.#hops.values()].map(({ hop, kind, counts: noted }): AuditHop => {
+      const toService = hop.startsWith('dsotp>') && hop !== 'dsotp>bal';
+      const counts = toService ? { ...noted, published: this.#onDatabus.get(kind) ?? 0 } : noted;
       const { published, delivered, refused, lostInjected, lostObserved, inFlight } = counts;
       const explained = delivered + refused + lostInjected + lostObserved + inFlight;
       return { hop, kind, ...counts, unexplained: published - explained };
@@ -230,6 +234,10 @@ export class Ledger {
       this.#hops.set(key, found);
     }
     return found.counts;
+  }
+
+  #publishedOnDatabus(kind: string): void {
+    this.#onDatabus.set(kind, (this.#onDatabus.get(kind) ?? 0) + 1);
   }
 
   #refuse(receiver: string, reason: string, count: number): void {

@@ -1,0 +1,284 @@
+/** Writes down the truth while a run goes on: the tables of `reports/record.ts` that the platform must never see. */
+import { join } from 'node:path';
+import type { CompiledGrid } from '../../grids/model.ts';
+import { createTable } from '../../platform/historian/table.ts';
+import { recordTables } from '../../reports/record.ts';
+import type { ControllableDevice, DeviceMessage } from '../devices/device.ts';
+import { baseCurrentA, phasorsAt, type Terminal, terminalAt } from '../devices/place.ts';
+import type { Truth } from '../physics/truth.ts';
+
+const PHASES = ['A', 'B', 'C'] as const;
+
+export interface RecorderOptions {
+  readonly grid: CompiledGrid;
+  readonly startUs: number;
+  /** Length of the intervals over which bus voltages and branch loadings are pooled, us. */
+  readonly intervalUs: number;
+  readonly controllables: readonly ControllableDevice[];
+  /** PMU id -> place, for the phasors at their terminals. */
+  readonly terminals: ReadonlyMap<string, string>;
+}
+
+/** What the world says of an instant besides the truth itself. */
+export interface SiteRecord {
+  readonly exchangeIdleW: number;
+  readonly lossesIdleW: number;
+}
+
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #site = createTable(recordTables['truth-site']);
+  readonly #bus = createTable(recordTables['truth-bus']);
+  readonly #branch = createTable(recordTables['truth-branch']);
+  readonly #terminal = createTable(recordTables['truth-terminal']);
+  readonly #energy = createTable(recordTables['truth-energy']);
+  readonly #states = createTable(recordTables['device-states']);
+  readonly #terminals: ReadonlyMap<string, Terminal>;
+  readonly #phasors: Float64Array;
+  readonly #busPool: BusPool;
+  readonly #branchPool: BranchPool;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    const { grid } = options;
+    this.#terminals = new Map(
+      [...options.terminals].flatMap(([device, place]) => {
+        const terminal = terminalAt(grid, place);
+        return terminal === undefined ? [] : [[device, terminal] as const];
+      }),
+    );
+    this.#phasors = new Float64Array(4 * grid.phases);
+    this.#busPool = new BusPool(grid);
+    this.#branchPool = new BranchPool(grid);
+  }
+
+  /** After the power flow of an instant. */
+  instant(truth: Truth, site: SiteRecord): void {
+    const { timeUs } = truth;
+    this.#site.push(
+      timeUs,
+      truth.frequencyHz,
+      sumOfPowers(truth.loadPower),
+      sumOfPowers(truth.generatorPower),
+      sumOfPowers(truth.batteryPower),
+      truth.lossesW,
+      truth.exchangeW,
+      truth.exchangeVar,
+      site.exchangeIdleW,
+      site.lossesIdleW,
+      truth.iterations,
+    );
+    for (const device of this.#options.controllables) {
+      const state = device.state();
+      this.#states.append({ timeUs, device: device.id, ...state });
+    }
+    // The start is no interval: it only opens the first one.
+    const sinceStart = timeUs - this.#options.startUs;
+    const wholeInterval = sinceStart % this.#options.intervalUs === 0;
+    if (sinceStart > 0 || wholeInterval) this.#pool(truth, wholeInterval);
+  }
+
+  /** The truth behind a device's message. */
+  message(truth: Truth, message: DeviceMessage): void {
+    const terminal = message.kind === 'pmu' ? this.#terminals.get(message.device) : undefined;
+    if (terminal === undefined) return;
+    const { phases } = truth.grid;
+    const out = this.#phasors;
+    phasorsAt(truth, terminal, out);
+    for (let phase = 0; phase < phases; phase += 1) {
+      const v = 2 * phase;
+      const i = 2 * (phases + phase);
+      this.#terminal.push(
+        truth.timeUs,
+        message.device,
+        PHASES[phase] ?? '',
+        out[v] ?? Number.NaN,
+        out[v + 1] ?? Number.NaN,
+        out[i] ?? Number.NaN,
+        out[i + 1] ?? Number.NaN,
+      );
+    }
+  }
+
+  /** True energies over a meter's interval, Wh. */
+  energy(timeUs: number, device: string, importWh: number, exportWh: number): void {
+    this.#energy.push(timeUs, device, importWh, exportWh);
+  }
+
+  write(folder: string): void {
+    const tables = {
+      'truth-site': this.#site,
+      'truth-bus': this.#bus,
+      'truth-branch': this.#branch,
+      'truth-terminal': this.#terminal,
+      'truth-energy': this.#energy,
+      'device-states': this.#states,
+    };
+    for (const [name, table] of Object.entries(tables)) table.write(join(folder, `${name}.parquet`));
+  }
+
+  #pool(truth: Truth, close: boolean): void {
+    this.#busPool.add(truth);
+    this.#branchPool.add(truth);
+    if (!close) return;
+    this.#busPool.close(truth, (...row) => this.#bus.push(truth.timeUs, ...row));
+    this.#branchPool.close((...row) => this.#branch.push(truth.timeUs, ...row));
+  }
+}
+
+/** Interval statistics of every energised bus-phase, angles relative to phase A of the reference bus. */
+class BusPool {
+  readonly #grid: CompiledGrid;
+  readonly #reference: number;
+  readonly #sumV: Float64Array;
+  readonly #minV: Float64Array;
+  readonly #maxV: Float64Array;
+  /** Sum of the phasors turned by the reference angle: its argument is the mean angle. */
+  readonly #sumRe: Float64Array;
+  readonly #sumIm: Float64Array;
+  #count = 0;
+
+  constructor(grid: CompiledGrid) {
+    this.#grid = grid;
+    this.#reference = grid.sources[0]?.bus ?? 0;
+    const nodes = grid.busCount * grid.phases;
+    this.#sumV = new Float64Array(nodes);
+    this.#minV = new Float64Array(nodes).fill(Infinity);
+    this.#maxV = new Float64Array(nodes).fill(-Infinity);
+    this.#sumRe = new Float64Array(nodes);
+    this.#sumIm = new Float64Array(nodes);
+  }
+
+  add({ voltage }: Truth): void {
+    const { phases } = this.#grid;
+    const at = 2 * this.#reference * phases;
+    const [refRe, refIm] = unit(voltage[at] ?? 1, voltage[at + 1] ?? 0);
+    for (let node = 0; node < this.#sumV.length; node += 1) {
+      const re = voltage[2 * node] as number;
+      const im = voltage[2 * node + 1] as number;
+      const magnitude = Math.sqrt(re * re + im * im);
+      this.#sumV[node] = (this.#sumV[node] as number) + magnitude;
+      if (magnitude < (this.#minV[node] as number)) this.#minV[node] = magnitude;
+      if (magnitude > (this.#maxV[node] as number)) this.#maxV[node] = magnitude;
+      this.#sumRe[node] = (this.#sumRe[node] as number) + re * refRe + im * refIm;
+      this.#sumIm[node] = (this.#sumIm[node] as number) + im * refRe - re * refIm;
+    }
+    this.#count += 1;
+  }
+
+  close({ voltage }: Truth, row: (...cells: [string, string, number, number, number, number, number, number]) => void) {
+    const grid = this.#grid;
+    const { phases, baseVoltageV } = grid;
+    const at = 2 * this.#reference * phases;
+    const [refRe, refIm] = unit(voltage[at] ?? 1, voltage[at + 1] ?? 0);
+    for (let bus = 0; bus < grid.busCount; bus += 1) {
+      if (grid.energised[bus] === 0) continue;
+      const base = baseVoltageV[bus] as number;
+      for (let phase = 0; phase < phases; phase += 1) {
+        const node = bus * phases + phase;
+        const re = voltage[2 * node] as number;
+        const im = voltage[2 * node + 1] as number;
+        row(
+          grid.busIds[bus]?.[0] ?? '',
+          PHASES[phase] ?? '',
+          ((this.#sumV[node] as number) / this.#count) * base,
+          (this.#minV[node] as number) * base,
+          (this.#maxV[node] as number) * base,
+          Math.sqrt(re * re + im * im) * base,
+          Math.atan2(this.#sumIm[node] as number, this.#sumRe[node] as number),
+          Math.atan2(im * refRe - re * refIm, re * refRe + im * refIm),
+        );
+      }
+    }
+    for (const sums of [this.#sumV, this.#sumRe, this.#sumIm]) sums.fill(0);
+    this.#minV.fill(Infinity);
+    this.#maxV.fill(-Infinity);
+    this.#count = 0;
+  }
+}
+
+/** Interval statistics of every branch: loading of its worst end and phase, and the power into its from side. */
+class BranchPool {
+  readonly #grid: CompiledGrid;
+  /** Per branch: sum and maximum of the loading, sums of P and Q. */
+  readonly #loading: Float64Array;
+  readonly #loadingMax: Float64Array;
+  readonly #activeW: Float64Array;
+  readonly #reactiveVar: Float64Array;
+  /** Squares of the rated currents in per unit of each end's bus. */
+  readonly #ratedFrom: Float64Array;
+  readonly #ratedTo: Float64Array;
+  #count = 0;
+
+  constructor(grid: CompiledGrid) {
+    this.#grid = grid;
+    const { branches } = grid;
+    this.#loading = new Float64Array(branches.length);
+    this.#loadingMax = new Float64Array(branches.length);
+    this.#activeW = new Float64Array(branches.length);
+    this.#reactiveVar = new Float64Array(branches.length);
+    this.#ratedFrom = Float64Array.from(branches, (b) => (b.ratedCurrentFromA / baseCurrentA(grid, b.from)) ** 2);
+    this.#ratedTo = Float64Array.from(branches, (b) => (b.ratedCurrentToA / baseCurrentA(grid, b.to)) ** 2);
+  }
+
+  add(truth: Truth): void {
+    const { branches, phases, basePowerVA } = this.#grid;
+    const { voltage, currentFrom, currentTo } = truth;
+    for (const { index, from } of branches) {
+      let worst = 0;
+      let active = 0;
+      let reactive = 0;
+      for (let phase = 0; phase < phases; phase += 1) {
+        const at = 2 * (index * phases + phase);
+        const re = currentFrom[at] as number;
+        const im = currentFrom[at + 1] as number;
+        const reTo = currentTo[at] as number;
+        const imTo = currentTo[at + 1] as number;
+        const v = 2 * (from * phases + phase);
+        const vRe = voltage[v] as number;
+        const vIm = voltage[v + 1] as number;
+        active += vRe * re + vIm * im;
+        reactive += vIm * re - vRe * im;
+        const fromShare = (re * re + im * im) / (this.#ratedFrom[index] as number);
+        const toShare = (reTo * reTo + imTo * imTo) / (this.#ratedTo[index] as number);
+        if (fromShare > worst) worst = fromShare;
+        if (toShare > worst) worst = toShare;
+      }
+      const loading = 100 * Math.sqrt(worst);
+      // A positive-sequence grid computes one phase of three.
+      const sumOfPhases = (basePowerVA * 3) / phases;
+      this.#loading[index] = (this.#loading[index] as number) + loading;
+      if (loading > (this.#loadingMax[index] as number)) this.#loadingMax[index] = loading;
+      this.#activeW[index] = (this.#activeW[index] as number) + active * sumOfPhases;
+      this.#reactiveVar[index] = (this.#reactiveVar[index] as number) + reactive * sumOfPhases;
+    }
+    this.#count += 1;
+  }
+
+  close(row: (...cells: [string, number, number, number, number]) => void): void {
+    for (const { id, index } of this.#grid.branches) {
+      const rated = Number.isFinite(this.#ratedFrom[index]) || Number.isFinite(this.#ratedTo[index]);
+      row(
+        id,
+        rated ? (this.#loading[index] as number) / this.#count : Number.NaN,
+        rated ? (this.#loadingMax[index] as number) : Number.NaN,
+        (this.#activeW[index] as number) / this.#count,
+        (this.#reactiveVar[index] as number) / this.#count,
+      );
+    }
+    for (const sums of [this.#loading, this.#loadingMax, this.#activeW, this.#reactiveVar]) sums.fill(0);
+    this.#count = 0;
+  }
+}
+
+/** Sum over elements and phases of the active powers in an interleaved P, Q array. */
+function sumOfPowers(power: Float64Array): number {
+  let sum = 0;
+  for (let at = 0; at < power.length; at += 2) sum += power[at] as number;
+  return sum;
+}
+
+function unit(re: number, im: number): [number, number] {
+  const magnitude = Math.sqrt(re * re + im * im);
+  return [re / magnitude, im / magnitude];
+}
