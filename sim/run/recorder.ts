@@ -55,12 +55,13 @@ export class Recorder {
   /** After the power flow of an instant. */
   instant(truth: Truth, site: SiteRecord): void {
     const { timeUs } = truth;
+    const { phases } = truth.grid;
     this.#site.push(
       timeUs,
       truth.frequencyHz,
-      sumOfPowers(truth.loadPower),
-      sumOfPowers(truth.generatorPower),
-      sumOfPowers(truth.batteryPower),
+      sumOfPowers(truth.loadPower, phases),
+      sumOfPowers(truth.generatorPower, phases),
+      sumOfPowers(truth.batteryPower, phases),
       truth.lossesW,
       truth.exchangeW,
       truth.exchangeVar,
@@ -271,11 +272,11 @@ class BranchPool {
   }
 }
 
-/** Sum over elements and phases of the active powers in an interleaved P, Q array. */
-function sumOfPowers(power: Float64Array): number {
+/** Three-phase sum over elements of the active powers in an interleaved P, Q array; one phase stands for three where there is one. */
+function sumOfPowers(power: Float64Array, phases: number): number {
   let sum = 0;
   for (let at = 0; at < power.length; at += 2) sum += power[at] as number;
-  return sum;
+  return (sum * 3) / phases;
 }
 
 function unit(re: number, im: number): [number, number] {
