@@ -1,0 +1,129 @@
+/** Ordering and block factorisation against dense arithmetic, and the promise of no fill on trees. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createBlockLu } from '../../numerics/block-lu.ts';
+import { eliminateInOrder, minimumDegreeOrdering, patternFromPairs } from '../../numerics/ordering.ts';
+
+/** Deterministic numbers in (-1, 1). */
+function stream(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  };
+}
+
+/** A connected graph: a random tree and some loops. */
+function randomPairs(size: number, loops: number, random: () => number): [number, number][] {
+  const pick = (below: number): number => Math.floor(((random() + 1) / 2) * below);
+  const pairs: [number, number][] = [];
+  for (let i = 1; i < size; i++) pairs.push([i, pick(i)]);
+  for (let k = 0; k < loops; k++) pairs.push([pick(size), pick(size)]);
+  return pairs;
+}
+
+const graph = fc.record({
+  size: fc.integer({ min: 1, max: 40 }),
+  loops: fc.integer({ min: 0, max: 15 }),
+  seed: fc.integer({ min: 1, max: 1e9 }),
+});
+
+describe('minimum-degree ordering', () => {
+  test('is a permutation whose columns point downwards', () => {
+    fc.assert(
+      fc.property(graph, ({ size, loops, seed }) => {
+        const result = minimumDegreeOrdering(patternFromPairs(size, randomPairs(size, loops, stream(seed))));
+        expect([...result.order].sort((a, b) => a - b)).toEqual(Array.from({ length: size }, (_, i) => i));
+        for (let k = 0; k < size; k++) {
+          expect(result.position[result.order[k]!]).toBe(k);
+          const rows = result.index.subarray(result.start[k], result.start[k + 1]);
+          expect(rows.every((row, i) => row > k && (i === 0 || row > rows[i - 1]!))).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test('causes no fill on a tree, where natural order does', () => {
+    const star = patternFromPairs(
+      20,
+      Array.from({ length: 19 }, (_, i) => [0, i + 1] as const),
+    );
+    expect(minimumDegreeOrdering(star).index.length).toBe(19);
+    expect(
+      eliminateInOrder(
+        star,
+        Int32Array.from({ length: 20 }, (_, i) => i),
+      ).index.length,
+    ).toBe((20 * 19) / 2);
+    fc.assert(
+      fc.property(graph, ({ size, seed }) => {
+        const tree = patternFromPairs(size, randomPairs(size, 0, stream(seed)));
+        expect(minimumDegreeOrdering(tree).index.length).toBe(size - 1);
+      }),
+    );
+  });
+});
+
+/** y = A x for the blocks that were added. */
+function product(
+  blocks: readonly { row: number; column: number; block: Float64Array }[],
+  x: Float64Array,
+  m: number,
+): Float64Array {
+  const y = new Float64Array(x.length);
+  for (const { row, column, block } of blocks) {
+    for (let r = 0; r < m; r++) {
+      for (let c = 0; c < m; c++) {
+        const [re, im] = [block[2 * (r * m + c)]!, block[2 * (r * m + c) + 1]!];
+        const [xr, xi] = [x[2 * (column * m + c)]!, x[2 * (column * m + c) + 1]!];
+        y[2 * (row * m + r)]! += re * xr - im * xi;
+        y[2 * (row * m + r) + 1]! += re * xi + im * xr;
+      }
+    }
+  }
+  return y;
+}
+
+describe.each([1, 3] as const)('block LU with %dx%d blocks', (m) => {
+  test('solves unsymmetric diagonally dominant systems', () => {
+    fc.assert(
+      fc.property(graph, ({ size, loops, seed }) => {
+        const random = stream(seed);
+        const pairs = randomPairs(size, loops, random);
+        const lu = createBlockLu(patternFromPairs(size, pairs), m);
+        const blocks: { row: number; column: number; block: Float64Array }[] = [];
+        const put = (row: number, column: number, dominance: number): void => {
+          const block = Float64Array.from({ length: 2 * m * m }, random);
+          for (let r = 0; r < m; r++) block[2 * (r * m + r)]! += dominance;
+          blocks.push({ row, column, block });
+          lu.add(row, column, block);
+        };
+        for (const [i, j] of pairs) {
+          if (i === j) continue;
+          put(i, j, 0);
+          put(j, i, 0);
+        }
+        for (let i = 0; i < size; i++) put(i, i, 8 * (size + loops));
+        expect(lu.factorise()).toEqual([]);
+        const x = Float64Array.from({ length: lu.length }, random);
+        const b = product(blocks, x, m);
+        const found = new Float64Array(lu.length);
+        lu.solve(b, found, new Float64Array(lu.length));
+        for (let i = 0; i < x.length; i++) expect(found[i]).toBeCloseTo(x[i]!, 11);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('names the rows whose pivots vanish', () => {
+    const lu = createBlockLu(patternFromPairs(2, [[0, 1]]), m);
+    const one = new Float64Array(2 * m * m);
+    for (let r = 0; r < m; r++) one[2 * (r * m + r)] = 1;
+    lu.add(0, 0, one);
+    lu.add(1, 1, one);
+    lu.add(0, 1, one, -1);
+    lu.add(1, 0, one, -1);
+    expect(lu.factorise()).toEqual([1]);
+    expect(() => lu.add(0, 5, one)).toThrow(RangeError);
+  });
+});
