@@ -1,9 +1,15 @@
 /**
  * Certification of a message: our model of what the Blockchain Access Layer adds (the real payload is not public).
- * `hash` = SHA-256 over the RFC 8785 canonical JSON of the message without its `certification`, chained with
- * `previousHash`; the last message of a block also carries an Ed25519 signature over that hash.
+ *
+ * `hash` = SHA-256 over the RFC 8785 canonical JSON of the message in which `certification` holds `index`, `keyId` and
+ * `previousHash` only; `previousHash` is the hash of the source's message before, so the last hash of a block stands
+ * for the whole block. The last message of each block (positions counted from 0, blocks of the registered length)
+ * also carries an Ed25519 signature over the 32 bytes of its hash. One signature a block, because signing and
+ * verifying cost more than ten times a hash.
  */
+import { createPublicKey, hash, sign, verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { canonicalJson } from './canonical-json.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -12,9 +18,10 @@ export const certificationSchema = z.object({
   keyId: z.string().min(1),
   /** Position in the source's chain, from 0. */
   index: z.int().nonnegative(),
+  /** Hash of the message before, 64 zeros for the first. */
   previousHash: sha256,
   hash: sha256,
-  /** Base64 Ed25519 signature over `hash`, on the last message of a block. */
+  /** Base64 Ed25519 signature over the bytes of `hash`, on the last message of a block. */
   signature: z.string().optional(),
 });
 export type Certification = z.infer<typeof certificationSchema>;
@@ -24,9 +31,75 @@ export const repudiationSchema = z.object({
   schema: z.literal('platone.repudiation/1'),
   device: z.string().min(1),
   timestamp: z.string(),
-  reason: z.enum(['hash-mismatch', 'chain-broken', 'signature-invalid', 'unknown-key']),
-  /** Chain positions that are no longer to be believed; consumers ignore the source until `untilIndex`. */
+  /**
+   * `signature-invalid`: the block's signature does not verify with the registered key; `signature-missing`: the
+   * block's last message carries none, or several blocks on end lost theirs; `unknown-key`: no such key, or one that
+   * belongs to another device; `chain-broken`: a message that the signed chain does not contain.
+   */
+  reason: z.enum(['hash-mismatch', 'chain-broken', 'signature-invalid', 'signature-missing', 'unknown-key']),
+  /** Chain positions that are no longer to be believed; consumers ignore the source until `untilIndex`, inclusive. */
   fromIndex: z.int().nonnegative(),
   untilIndex: z.int().nonnegative(),
 });
 export type Repudiation = z.infer<typeof repudiationSchema>;
+
+/** The access layer's register of public keys, by key id. */
+export const keyRegisterSchema = z.record(
+  z.string().min(1),
+  z.object({
+    /** The only device that this key speaks for. */
+    device: z.string().min(1),
+    /** Ed25519 public key, base64url of its 32 bytes (`x` of an OKP JWK). */
+    publicKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+    /** Messages in a block. */
+    blockLength: z.int().positive(),
+  }),
+);
+export type KeyRegister = z.infer<typeof keyRegisterSchema>;
+
+/** `previousHash` of a source's first message. */
+export const genesisHash = '0'.repeat(64);
+
+/** A message that can be certified: an object with an optional `certification`. */
+interface Certifiable {
+  readonly certification?: Certification | undefined;
+}
+
+/** Where a message stands in its source's chain. */
+export type ChainLink = Pick<Certification, 'keyId' | 'index' | 'previousHash'>;
+
+/** The hash (hex) that certifies `message` at this place of its chain. Throws CanonicalJsonError for NaN and the like. */
+export function certificationHash(message: Certifiable, link: ChainLink): string {
+  const { index, keyId, previousHash } = link;
+  return hash('sha256', canonicalJson({ ...message, certification: { index, keyId, previousHash } }), 'hex');
+}
+
+/** True when the message's content is what its own certification says. Never throws. */
+export function hashMatches(message: Certifiable): boolean {
+  if (message.certification === undefined) return false;
+  try {
+    return certificationHash(message, message.certification) === message.certification.hash;
+  } catch {
+    return false;
+  }
+}
+
+/** True for the position whose message carries its block's signature. */
+export function endsBlock(index: number, blockLength: number): boolean {
+  return (index + 1) % blockLength === 0;
+}
+
+/** Base64 signature of a block, made over its last hash (hex). */
+export function signHash(hashHex: string, privateKey: KeyObject): string {
+  return sign(null, Buffer.from(hashHex, 'hex'), privateKey).toString('base64');
+}
+
+/** True when `signature` (base64) over `hashHex` was made with the private half of `publicKey`. */
+export function signatureMatches(hashHex: string, signature: string, publicKey: KeyObject): boolean {
+  return verify(null, Buffer.from(hashHex, 'hex'), publicKey, Buffer.from(signature, 'base64'));
+}
+
+/** The key object of a register entry's `publicKey`. Throws when the bytes are no Ed25519 key. */
+export function importPublicKey(publicKey: string): KeyObject {
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
+}

@@ -1,7 +1,7 @@
-/** The databus over an MQTT 3.1.1 broker (embedded, Mosquitto, RabbitMQ ...): QoS 1, clean session, TCP_NODELAY. */
+/** The databus over an MQTT 3.1.1 broker (embedded, Mosquitto, RabbitMQ ...): QoS 1, TCP_NODELAY. */
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Socket } from 'node:net';
-import type { Databus, DatabusConnection, DatabusConnectionOptions } from './databus.ts';
+import type { Databus, DatabusConnection, DatabusConnectionOptions, MessageHandler } from './databus.ts';
 import { DatabusError } from './databus.ts';
 
 export interface MqttDatabusOptions {
@@ -21,7 +21,8 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
     url,
     async connect(connection) {
       const client = mqtt.connect(url, clientOptions(connection, options));
-      client.on('message', (topic, payload) => void connection.onMessage(topic, payload));
+      if (connection.acknowledge === 'handled') acknowledgeWhenHandled(client, connection.onMessage);
+      else client.on('message', (topic, payload) => void connection.onMessage(topic, payload));
       await connected(client, url);
       client.on('error', (error) => connection.onError?.(new DatabusError(url, describe(error), { cause: error })));
       if (options.reconnectMs === undefined || options.reconnectMs === 0) {
@@ -39,7 +40,7 @@ function clientOptions(connection: DatabusConnectionOptions, options: MqttDatabu
   const password = connection.password ?? options.password;
   return {
     protocolVersion: 4,
-    clean: true,
+    clean: connection.session !== 'kept',
     clientId: connection.clientId,
     // The handler has to be attached before the connection is made.
     manualConnect: true,
@@ -74,6 +75,34 @@ async function connected(client: MqttClient, url: string): Promise<void> {
   });
   client.on('reconnect', () => setNoDelay(client));
 }
+
+/**
+ * Acknowledges each QoS 1 message when its handler's promise resolves, in order of arrival, while further messages are
+ * handed over. The client library's own hook for this stops reading meanwhile - the acknowledgements too that the
+ * other side may be waiting for - so a message is shown to it as QoS 0 and its PUBACK is written here.
+ */
+function acknowledgeWhenHandled(client: MqttClient, onMessage: MessageHandler): void {
+  let messageId: number | undefined;
+  let previous: Promise<void> = Promise.resolve();
+  client.on('packetreceive', (packet) => {
+    if (packet.cmd !== 'publish') return;
+    messageId = packet.qos === 1 ? packet.messageId : undefined;
+    packet.qos = 0;
+  });
+  client.on('message', (topic, payload) => {
+    const { stream } = client;
+    const id = messageId;
+    const handled = onMessage(topic, payload);
+    if (id === undefined) return;
+    previous = Promise.all([handled, previous]).then(() => {
+      // On a new connection the broker sends again what was not acknowledged on the old one.
+      if (client.connected && client.stream === stream) stream.write(Buffer.from([PUBACK, 2, id >> 8, id & 0xff]));
+    });
+  });
+}
+
+/** First byte of a PUBACK packet; the second is its remaining length, 2. */
+const PUBACK = 0x40;
 
 /** Without it a lock-step instant waits for delayed acknowledgements and takes some 60 times longer. */
 function setNoDelay(client: MqttClient): void {

@@ -1,0 +1,83 @@
+/**
+ * Canonical JSON after RFC 8785 (JCS): the one byte sequence of a JSON value that hashes and signatures are made over.
+ * Strings and numbers as ECMAScript's JSON.stringify writes them, members sorted by UTF-16 code units, no white space.
+ */
+
+/** The value has no canonical form: NaN, an infinity, a lone surrogate, or something that JSON does not know. */
+export class CanonicalJsonError extends Error {
+  override readonly name = 'CanonicalJsonError';
+}
+
+/**
+ * Writes `value` in canonical form. Members that are `undefined` are left out, as JSON.stringify does.
+ * Throws CanonicalJsonError for values outside I-JSON (RFC 7493) and for cycles, by way of their depth.
+ */
+export function canonicalJson(value: unknown): string {
+  return write(value, 0);
+}
+
+/** Far beyond any message, well before the stack ends. */
+const DEPTH_MAX = 256;
+
+function write(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case 'number':
+      if (!Number.isFinite(value)) throw new CanonicalJsonError(`${value} has no canonical form`);
+      // ECMAScript's Number::toString is what RFC 8785 prescribes; it writes -0 as 0.
+      return `${value}`;
+    case 'string':
+      return quote(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      if (value === null) return 'null';
+      if (depth === DEPTH_MAX) throw new CanonicalJsonError(`nested deeper than ${DEPTH_MAX} levels`);
+      return Array.isArray(value) ? writeArray(value, depth + 1) : writeObject(value as JsonObject, depth + 1);
+    default:
+      throw new CanonicalJsonError(`${typeof value} is no JSON value`);
+  }
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function writeArray(items: readonly unknown[], depth: number): string {
+  let text = '[';
+  for (let index = 0; index < items.length; index++) {
+    if (index > 0) text += ',';
+    text += write(items[index], depth);
+  }
+  return `${text}]`;
+}
+
+function writeObject(object: JsonObject, depth: number): string {
+  // Array.prototype.sort without comparator orders by UTF-16 code units, the order that RFC 8785 asks for. Most
+  // messages arrive in that order already, and comparing neighbours is cheaper than sorting.
+  const keys = Object.keys(object);
+  if (!isSorted(keys)) keys.sort();
+  let text = '{';
+  for (const key of keys) {
+    const member = object[key];
+    if (member === undefined) continue;
+    text += `${text.length > 1 ? ',' : ''}${quote(key)}:${write(member, depth)}`;
+  }
+  return `${text}}`;
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  for (let index = 1; index < keys.length; index++) {
+    if ((keys[index - 1] as string) > (keys[index] as string)) return false;
+  }
+  return true;
+}
+
+/** Printable ASCII without quotation mark and backslash stands for itself. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+/** In Unicode mode a paired surrogate is part of its code point, so this finds lone ones only. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function quote(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
+  if (LONE_SURROGATE.test(text)) throw new CanonicalJsonError('a string holds a lone surrogate');
+  return JSON.stringify(text);
+}
