@@ -45,6 +45,8 @@ export class Ledger {
   readonly #onDatabus = new Map<string, number>();
   readonly #refused: Record<string, Record<string, number>> = {};
   readonly #violations: string[] = [];
+  #overruns = 0;
+  #overrunUsMax = 0;
   readonly #lastSequence = new Map<string, number>();
   readonly #digests = new WeakMap<Uint8Array, string>();
   readonly #wallUs: () => number;
@@ -155,6 +157,12 @@ export class Ledger {
     }
   }
 
+  /** An instant began more than a step late by the wall clock. */
+  overrun(lateUs: number): void {
+    this.#overruns += 1;
+    this.#overrunUsMax = Math.max(this.#overrunUsMax, lateUs);
+  }
+
   /** Something that makes the run invalid, in a sentence. */
   violation(sentence: string): void {
     if (!this.#violations.includes(sentence)) this.#violations.push(sentence);
@@ -169,6 +177,10 @@ export class Ledger {
       const explained = delivered + refused + lostInjected + lostObserved + inFlight;
       return { hop, kind, ...counts, unexplained: published - explained };
     });
+    if (this.#overruns > 0) {
+      const worst = Math.round(this.#overrunUsMax / 1000);
+      this.violation(`${this.#overruns} instants began more than a step late by the wall clock (worst ${worst} ms)`);
+    }
     hops.sort((a, b) => compare(a.hop, b.hop) || compare(a.kind, b.kind));
     return { hops, refused: this.#refused, services, violations: this.#violations };
   }

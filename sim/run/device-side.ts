@@ -1,0 +1,170 @@
+/**
+ * The devices' end of the wire: light nodes certify and publish over a connection of their own, direct devices publish
+ * straight to the databus, and setpoints arrive at the backends of the devices that obey them.
+ */
+import { type Setpoint, setpointSchema } from '../../platform/contract/setpoint.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
+import { topics } from '../../platform/contract/topics.ts';
+import type { Databus, DatabusConnection } from '../../platform/databus/databus.ts';
+import { forgeryOf, type LightNode } from '../access-layer/light-node.ts';
+import type { ControllableDevice, Device, DeviceMessage } from '../devices/device.ts';
+import type { Ledger, SentMessage } from './ledger.ts';
+
+export type Counts = Record<string, number>;
+export type Road = 'bal' | 'direct';
+
+export interface DeviceSideOptions {
+  readonly site: string;
+  readonly devices: readonly Device[];
+  readonly controllables: readonly ControllableDevice[];
+  readonly bal: Databus;
+  readonly databus: Databus;
+  /** User and password of a client; undefined where the broker asks for none. */
+  readonly credentials: (road: Road, clientId: string) => { username: string; password: string } | undefined;
+  readonly lightNode: (device: Device) => LightNode;
+  readonly ledger: Ledger;
+  readonly onError: (error: Error) => void;
+}
+
+interface Outlet {
+  readonly device: Device;
+  readonly topic: string;
+  readonly connection: DatabusConnection;
+  readonly lightNode: LightNode | undefined;
+}
+
+export class DeviceSide {
+  readonly #options: DeviceSideOptions;
+  readonly #outlets = new Map<string, Outlet>();
+  readonly #controllables: ReadonlyMap<string, ControllableDevice>;
+  /** Messages on a virtual delay, by the instant at which they are due. */
+  #delayed: DeviceMessage[] = [];
+  #arrived: { readonly topic: string; readonly setpoint: Setpoint }[] = [];
+  #setpointsSeen = 0;
+  #onSetpoint: () => void = () => {};
+
+  constructor(options: DeviceSideOptions) {
+    this.#options = options;
+    this.#controllables = new Map(options.controllables.map((device) => [device.id, device]));
+  }
+
+  async connect(): Promise<void> {
+    for (const device of this.#options.devices) this.#outlets.set(device.id, await this.#open(device));
+  }
+
+  /**
+   * Publishes what is due at `timeUs` and resolves when both brokers have acknowledged all of it, with the number of
+   * messages per kind that went out on each road.
+   */
+  async publish(messages: readonly DeviceMessage[], timeUs: number): Promise<Record<Road, Counts>> {
+    const due = [...this.#delayed.filter(({ publishUs }) => publishUs <= timeUs), ...messages];
+    this.#delayed = this.#delayed.filter(({ publishUs }) => publishUs > timeUs);
+    const counts: Record<Road, Counts> = { bal: {}, direct: {} };
+    const acknowledged: Promise<void>[] = [];
+    for (const message of due) {
+      if (message.publishUs > timeUs) this.#delayed.push(message);
+      else acknowledged.push(this.#send(message, timeUs, counts));
+    }
+    await Promise.all(acknowledged);
+    return counts;
+  }
+
+  /** Enters messages that a fault swallowed on their way: certified, sent, and never seen by a broker. */
+  swallow(messages: readonly DeviceMessage[], timeUs: number): void {
+    for (const message of messages) {
+      const { outlet, sent } = this.#seal(message, timeUs);
+      this.#options.ledger.lostByFault(outlet.device.route, sent);
+    }
+  }
+
+  /** At the end of a run: what a delay still holds. */
+  endOfRun(timeUs: number): void {
+    for (const message of this.#delayed) {
+      const { outlet, sent } = this.#seal(message, timeUs);
+      this.#options.ledger.inFlight(outlet.device.route, sent);
+    }
+    this.#delayed = [];
+  }
+
+  /** Setpoints that reached the devices since the start of the run. */
+  get setpointsSeen(): number {
+    return this.#setpointsSeen;
+  }
+
+  /** Called on every arrival of a setpoint. */
+  set onSetpoint(listener: () => void) {
+    this.#onSetpoint = listener;
+  }
+
+  /** Hands the setpoints that have arrived to their devices, in one order for all runs. */
+  deliverSetpoints(timeUs: number): void {
+    const arrived = this.#arrived.splice(0);
+    arrived.sort((a, b) => (a.topic === b.topic ? a.setpoint.sequence - b.setpoint.sequence : a.topic < b.topic ? -1 : 1));
+    for (const { setpoint } of arrived) this.#controllables.get(setpoint.device)?.command(setpoint, timeUs);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#outlets.values()].map(({ connection }) => connection.close()));
+  }
+
+  async #open(device: Device): Promise<Outlet> {
+    const { site, bal, databus, credentials, onError } = this.#options;
+    const road: Road = device.route;
+    const clientId = `${device.kind}-${device.id}`;
+    const connection = await (road === 'bal' ? bal : databus).connect({
+      clientId,
+      ...credentials(road, clientId),
+      onMessage: (topic, payload) => this.#receive(topic, payload),
+      onError,
+    });
+    if (this.#controllables.has(device.id)) {
+      const topic = road === 'bal' ? topics.balSetpoint(site, device.id) : topics.setpoint(site, device.id);
+      await connection.subscribe([topic]);
+    }
+    return {
+      device,
+      connection,
+      topic: road === 'bal' ? topics.balMeasurement(site, device.kind, device.id) : topics.directPmu(site, device.id),
+      lightNode: road === 'bal' ? this.#options.lightNode(device) : undefined,
+    };
+  }
+
+  async #send(message: DeviceMessage, timeUs: number, counts: Record<Road, Counts>): Promise<void> {
+    const { outlet, sent } = this.#seal(message, timeUs);
+    const { route } = outlet.device;
+    this.#options.ledger.sent(route, sent);
+    const onRoad = counts[route];
+    onRoad[sent.kind] = (onRoad[sent.kind] ?? 0) + 1;
+    await outlet.connection.publish(sent.topic, sent.payload);
+  }
+
+  /** Certified and encoded, as it goes over the wire. */
+  #seal(message: DeviceMessage, timeUs: number): { readonly outlet: Outlet; readonly sent: SentMessage } {
+    const outlet = this.#outlets.get(message.device);
+    if (outlet === undefined) throw new Error(`device ${message.device} is not connected`);
+    const { measurement, faults = [] } = message;
+    const certified = outlet.lightNode?.certify(measurement, forgeryOf(faults)) ?? measurement;
+    return {
+      outlet,
+      sent: {
+        topic: outlet.topic,
+        kind: message.kind,
+        device: message.device,
+        sequence: measurement.sequence,
+        measuredUs: message.measuredUs,
+        publishedUs: timeUs,
+        taggedUs: parseInstant(measurement.timestamp),
+        faults,
+        payload: Buffer.from(JSON.stringify(certified)),
+      },
+    };
+  }
+
+  #receive(topic: string, payload: Uint8Array): void {
+    const parsed = setpointSchema.safeParse(JSON.parse(Buffer.from(payload).toString()));
+    this.#options.ledger.seenAtDevice(topic, payload);
+    this.#setpointsSeen += 1;
+    if (parsed.success) this.#arrived.push({ topic, setpoint: parsed.data });
+    this.#onSetpoint();
+  }
+}
