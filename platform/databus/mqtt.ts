@@ -84,20 +84,21 @@ async function connected(client: MqttClient, url: string): Promise<void> {
 function acknowledgeWhenHandled(client: MqttClient, onMessage: MessageHandler): void {
   let messageId: number | undefined;
   let previous: Promise<void> = Promise.resolve();
+  const acknowledge = async (id: number, handled: void | Promise<void>, before: Promise<void>) => {
+    const { stream } = client;
+    await handled;
+    await before;
+    // On a new connection the broker sends again what was not acknowledged on the old one.
+    if (client.connected && client.stream === stream) stream.write(Buffer.from([PUBACK, 2, id >> 8, id & 0xff]));
+  };
   client.on('packetreceive', (packet) => {
     if (packet.cmd !== 'publish') return;
     messageId = packet.qos === 1 ? packet.messageId : undefined;
     packet.qos = 0;
   });
   client.on('message', (topic, payload) => {
-    const { stream } = client;
-    const id = messageId;
     const handled = onMessage(topic, payload);
-    if (id === undefined) return;
-    previous = Promise.all([handled, previous]).then(() => {
-      // On a new connection the broker sends again what was not acknowledged on the old one.
-      if (client.connected && client.stream === stream) stream.write(Buffer.from([PUBACK, 2, id >> 8, id & 0xff]));
-    });
+    if (messageId !== undefined) previous = acknowledge(messageId, handled, previous);
   });
 }
 
