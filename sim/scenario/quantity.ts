@@ -13,10 +13,12 @@ const scales = {
   length: { m: 1, km: 1e3 },
 } as const satisfies Record<string, Scale>;
 
+export type QuantityKind = keyof typeof scales;
+
 const NUMBER_WITH_UNIT = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%]*)\s*$/;
 
 /** SI value of `text`, or the sentence that says what is wrong with it. */
-export function parseQuantity(kind: keyof typeof scales, text: string | number): number | string {
+export function parseQuantity(kind: QuantityKind, text: string | number): number | string {
   const scale: Scale = scales[kind];
   const match = NUMBER_WITH_UNIT.exec(String(text));
   const factor = match === null ? undefined : scale[match[2] ?? ''];
@@ -28,7 +30,7 @@ export function parseQuantity(kind: keyof typeof scales, text: string | number):
   return kind === 'duration' ? Math.round(value) : value;
 }
 
-const EXAMPLES: Record<keyof typeof scales, string> = {
+const EXAMPLES: Record<QuantityKind, string> = {
   duration: '15min',
   power: '300 kW',
   energy: '800 kWh',
@@ -38,12 +40,22 @@ const EXAMPLES: Record<keyof typeof scales, string> = {
   length: '120 m',
 };
 
-/** A zod schema that reads a quantity and yields SI: us for durations, W, Wh, rad, Hz, m, and 0..1 for shares. */
-export function quantity(kind: keyof typeof scales) {
-  return z.union([z.string(), z.number()]).transform((text, context) => {
+/**
+ * A zod schema that reads a quantity and yields SI: us for durations, W, Wh, rad, Hz, m, and 0..1 for shares.
+ * Negative values are refused, and shares above 1 (`20` for `20 %`).
+ */
+export function quantity(kind: QuantityKind) {
+  const written = z.union([z.string(), z.number()], { error: `is no ${kind}: write for example "${EXAMPLES[kind]}"` });
+  return written.transform((text, context) => {
     const value = parseQuantity(kind, text);
-    if (typeof value === 'number') return value;
-    context.addIssue({ code: 'custom', message: value });
+    const fault = typeof value === 'string' ? value : outsideRange(kind, value, text);
+    if (typeof value === 'number' && fault === undefined) return value;
+    context.addIssue({ code: 'custom', message: fault ?? '' });
     return z.NEVER;
   });
+}
+
+function outsideRange(kind: QuantityKind, value: number, text: string | number): string | undefined {
+  if (kind === 'share' && (value < 0 || value > 1)) return `"${text}" is outside 0 % to 100 %`;
+  return value < 0 && kind !== 'angle' ? `"${text}" is negative` : undefined;
 }

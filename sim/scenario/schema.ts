@@ -84,6 +84,18 @@ export const csvSchema = z.strictObject({
 });
 
 const profilesSchema = z.strictObject({
+  /**
+   * One file for load and PV alike, in short the file's name alone. Columns that it does not name are `load_kw` and
+   * `pv_kw`; one that it does not have is named in `load` or `pv` only.
+   */
+  csv: csvSchema
+    .or(
+      z
+        .string()
+        .min(1)
+        .transform((file) => csvSchema.parse({ file })),
+    )
+    .optional(),
   load: z
     .strictObject({
       households: z.int().positive().optional(),
@@ -164,7 +176,12 @@ export const scenarioSchema = z.strictObject({
     .enum(['lockstep', 'realtime', 'quiet'])
     .or(z.string().regex(/^\d+(\.\d+)?x$/))
     .default('lockstep'),
-  clock: z.strictObject({ start: z.iso.datetime({ offset: true }), duration, step: duration }),
+  clock: z.strictObject({
+    /** ISO 8601 with its zone, or `csv`: where the file of `profiles.csv` begins. */
+    start: z.iso.datetime({ offset: true }).or(z.literal('csv')),
+    duration,
+    step: duration,
+  }),
   grid: id,
   profiles: profilesSchema.default({}),
   devices: z.array(deviceSchema).min(1),

@@ -1,0 +1,213 @@
+/** What a scenario must satisfy beyond its schema: times that fit, places and targets that exist, files that cover the run. */
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import type { GridDocument } from '../../grids/schema.ts';
+import { closest } from '../../numerics/edit-distance.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
+import { type Expectation, ExpectationError, parseExpectation } from '../../reports/expectations.ts';
+import { coverageProblem, readCsvSeries } from '../profiles/csv.ts';
+import { endInstant, eventInstant, showInstant } from './events.ts';
+import { type ExpandedDevice, expandDevices, matcher } from './expand-devices.ts';
+import { changeGrid } from './grid-changes.ts';
+import type { SchemaFault } from './schema-problems.ts';
+import type { Scenario, ScenarioEvent } from './schema.ts';
+
+export interface ScenarioFault extends SchemaFault {
+  /** Characters after the beginning of the value, where the value is a text that was read further. */
+  readonly columnOffset?: number;
+}
+
+export interface CheckedScenario {
+  readonly faults: readonly ScenarioFault[];
+  /** Faults inside CSV files, which name their own rows. */
+  readonly problems: readonly Problem[];
+  readonly devices: readonly ExpandedDevice[];
+  readonly expectations: readonly Expectation[];
+  readonly platformGrid: GridDocument;
+}
+
+/** Every fault of `scenario` (CSV files absolute) on `grid`, and what was derived from it on the way. */
+export function checkScenario(scenario: Scenario, grid: GridDocument): CheckedScenario {
+  const { devices, faults: deviceFaults } = expandDevices(scenario, grid);
+  const expectations = checkExpectations(scenario.expect);
+  const changed = checkGridChanges(scenario, grid);
+  const csv = checkCsv(scenario);
+  return {
+    faults: [
+      ...checkClock(scenario),
+      ...csv.faults,
+      ...deviceFaults,
+      ...checkDevices(scenario),
+      ...changed.faults,
+      ...checkEvents(scenario, devices),
+      ...expectations.faults,
+    ],
+    problems: csv.problems,
+    devices,
+    expectations: expectations.parsed,
+    platformGrid: changed.grid,
+  };
+}
+
+function checkClock({ clock }: Scenario): ScenarioFault[] {
+  const { duration, step } = clock;
+  if (step === 0) return [{ path: ['clock', 'step'], message: 'a step of zero never ends' }];
+  if (duration === 0) return [{ path: ['clock', 'duration'], message: 'a duration of zero has no instant' }];
+  if (duration % step === 0) return [];
+  const message = `a duration of ${showDuration(duration)} is no multiple of the step of ${showDuration(step)}`;
+  return [{ path: ['clock', 'duration'], message }];
+}
+
+function checkDevices({ devices, clock }: Scenario): ScenarioFault[] {
+  return devices.flatMap((device, index) => {
+    const faults: ScenarioFault[] = [];
+    const { every } = device;
+    if (every !== undefined && clock.step > 0 && (every === 0 || every % clock.step !== 0)) {
+      const message = `${showDuration(every)} is no multiple of the step of ${showDuration(clock.step)}`;
+      faults.push({ path: ['devices', index, 'every'], message });
+    }
+    if (device.kind === 'bess') faults.push(...checkBattery(device, index));
+    return faults;
+  });
+}
+
+function checkBattery(battery: Extract<Scenario['devices'][number], { kind: 'bess' }>, index: number): ScenarioFault[] {
+  const { soc, socMin = 0, socMax = 1 } = battery;
+  if (socMin >= socMax) {
+    const message = `socMin of ${showShare(socMin)} is not below socMax of ${showShare(socMax)}`;
+    return [{ path: ['devices', index, 'socMin'], message }];
+  }
+  if (soc >= socMin && soc <= socMax) return [];
+  const message = `${showShare(soc)} is outside the window of ${showShare(socMin)} to ${showShare(socMax)}`;
+  return [{ path: ['devices', index, 'soc'], message }];
+}
+
+function checkGridChanges(
+  scenario: Scenario,
+  grid: GridDocument,
+): { readonly grid: GridDocument; readonly faults: readonly ScenarioFault[] } {
+  const changes = scenario.platform.gridChanges;
+  if (changes === undefined) return { grid, faults: [] };
+  const changed = changeGrid(grid, changes);
+  const faults = changed.faults.map(({ key, ...fault }) => ({
+    ...fault,
+    path: ['platform', 'gridChanges', ...(key === undefined ? [] : [key])],
+  }));
+  return { grid: changed.grid, faults };
+}
+
+function checkEvents(scenario: Scenario, devices: readonly ExpandedDevice[]): ScenarioFault[] {
+  return scenario.events.flatMap((event, index) => {
+    const at = (key: string, message: string, hint?: string): ScenarioFault => ({
+      path: ['events', index, key],
+      message,
+      ...(hint !== undefined && { hint }),
+    });
+    return [...checkEventTime(event, scenario, at), ...checkEventTarget(event, devices, at)];
+  });
+}
+
+type FaultAt = (key: string, message: string, hint?: string) => ScenarioFault;
+
+function checkEventTime(event: ScenarioEvent, { clock }: Scenario, at: FaultAt): ScenarioFault[] {
+  const begin = eventInstant(event.at, clock.start);
+  if (typeof begin === 'string') return [at('at', begin)];
+  const [start, end] = [parseInstant(clock.start), endInstant(clock)];
+  if (begin < start || begin >= end) {
+    const message = `${showInstant(begin)} is outside the run (${showInstant(start)} to ${showInstant(end)})`;
+    return [at('at', message)];
+  }
+  const last = begin + (event.for ?? 0);
+  return last > end
+    ? [at('for', `lasts until ${showInstant(last)}, after the end of the run (${showInstant(end)})`)]
+    : [];
+}
+
+function checkEventTarget(event: ScenarioEvent, devices: readonly ExpandedDevice[], at: FaultAt): ScenarioFault[] {
+  const names = devices.flatMap(({ kind, id }) => [id, `${kind}/${id}`]);
+  const matches = targetMatcher(event.target);
+  if (devices.some(matches)) return [];
+  if (event.target.includes('*')) return [at('target', `no device matches "${event.target}"`)];
+  const near = closest(event.target, names);
+  return [
+    at('target', `there is no device "${event.target}"`, near === undefined ? undefined : `did you mean "${near}"?`),
+  ];
+}
+
+/** Tests a device against an event's target: an id in which `*` matches any characters, narrowed by `kind/`. */
+export function targetMatcher(target: string): (device: { readonly kind: string; readonly id: string }) => boolean {
+  const slash = target.indexOf('/');
+  const kind = slash === -1 ? undefined : target.slice(0, slash);
+  const matches = matcher(target.slice(slash + 1));
+  return (device) => (kind === undefined || device.kind === kind) && matches(device.id);
+}
+
+function checkExpectations(texts: readonly string[]): {
+  readonly parsed: readonly Expectation[];
+  readonly faults: readonly ScenarioFault[];
+} {
+  const parsed: Expectation[] = [];
+  const faults: ScenarioFault[] = [];
+  for (const [index, text] of texts.entries()) {
+    try {
+      parsed.push(parseExpectation(text));
+    } catch (error) {
+      if (!(error instanceof ExpectationError)) throw error;
+      const { message, hint, column } = error;
+      faults.push({ path: ['expect', index], message, columnOffset: column - 1, ...(hint !== undefined && { hint }) });
+    }
+  }
+  return { parsed, faults };
+}
+
+/** The CSV files exist, can be read, and cover the run. */
+function checkCsv(scenario: Scenario): { readonly faults: ScenarioFault[]; readonly problems: Problem[] } {
+  const faults: ScenarioFault[] = [];
+  const problems: Problem[] = [];
+  const start = parseInstant(scenario.clock.start);
+  for (const kind of ['load', 'pv'] as const) {
+    const profile = scenario.profiles[kind];
+    if (profile?.kind === 'csv' && profile.csv === undefined) {
+      faults.push({
+        path: ['profiles', kind],
+        message: 'is of kind csv but names no file',
+        hint: 'add csv: { file: ... }',
+      });
+    }
+    if (profile?.kind !== 'csv' || profile.csv === undefined) continue;
+    const shown = { ...profile.csv, file: relative('.', profile.csv.file) || profile.csv.file };
+    const path =
+      scenario.profiles.csv?.file === profile.csv.file ? ['profiles', 'csv'] : ['profiles', kind, 'csv', 'file'];
+    if (!existsSync(profile.csv.file)) {
+      const fault = { path, message: `file "${shown.file}" does not exist` };
+      if (!faults.some(({ message }) => message === fault.message)) faults.push(fault);
+      continue;
+    }
+    try {
+      const series = readCsvSeries({ csv: shown, kind, directory: '.' });
+      const gap = coverageProblem(series, shown.file, start, endInstant(scenario.clock));
+      if (gap !== undefined) problems.push(gap);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  return { faults, problems };
+}
+
+function showDuration(us: number): string {
+  for (const [unit, size] of [
+    ['h', 3600e6],
+    ['min', 60e6],
+    ['s', 1e6],
+    ['ms', 1e3],
+  ] as const) {
+    if (us >= size && us % size === 0) return `${us / size} ${unit}`;
+  }
+  return us >= 1e6 ? `${us / 1e6} s` : `${us} us`;
+}
+
+function showShare(share: number): string {
+  return `${Number((share * 100).toPrecision(6))} %`;
+}

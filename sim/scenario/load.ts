@@ -1,0 +1,279 @@
+/**
+ * Reads a scenario: `extends:` and `--set` applied, checked against the schema and for sense, with every fault mapped to
+ * the file, line and column where it was written.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import { loadGrid, resolveGridFile } from '../../grids/load.ts';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import type { GridDocument } from '../../grids/schema.ts';
+import type { Expectation } from '../../reports/expectations.ts';
+import { type CheckedScenario, checkScenario, type ScenarioFault } from './checks.ts';
+import { firstInstantOfCsv } from './csv-start.ts';
+import type { ExpandedDevice } from './expand-devices.ts';
+import {
+  type Located,
+  mergeLocated,
+  nodeAt,
+  type Path,
+  placeAt,
+  plainValue,
+  readLocated,
+  setLocated,
+  withoutKey,
+} from './located.ts';
+import { describeIssues } from './schema-problems.ts';
+import { csvSchema, type Scenario, type ScenarioCsv, scenarioSchema } from './schema.ts';
+
+export interface LoadOptions {
+  /** Overrides, `path=value`, applied in order. */
+  readonly set?: readonly string[] | undefined;
+  readonly seed?: string | undefined;
+  readonly pace?: string | undefined;
+}
+
+export interface LoadedScenario {
+  /** In SI, defaults filled in, CSV files as absolute paths, `profiles.csv` handed on to load and PV. */
+  readonly scenario: Scenario;
+  /** The true grid, and the platform's copy with the scenario's `gridChanges`. */
+  readonly grid: GridDocument;
+  readonly platformGrid: GridDocument;
+  readonly devices: readonly ExpandedDevice[];
+  readonly expectations: readonly Expectation[];
+  /** Every file that went in, absolute: the scenario and what it extends, the grid, CSV profiles. */
+  readonly files: readonly string[];
+}
+
+/** Loads `file`. Throws `InvalidInputError` with every fault found; writes nothing. */
+export function loadScenario(file: string, options: LoadOptions = {}): LoadedScenario {
+  const files: string[] = [];
+  const { root, problems } = readWithOverrides(file, options, files);
+  if (root === undefined) throw new InvalidInputError(problems);
+
+  const value = plainValue(root);
+  const parsed = scenarioSchema.safeParse(value);
+  const locate = (fault: ScenarioFault) => toProblem(root, fault);
+  const found = parsed.success ? [] : describeIssues(scenarioSchema, value, parsed.error.issues).map(locate);
+  if (!parsed.success || problems.length > 0) throw new InvalidInputError([...problems, ...found]);
+
+  const scenario = handOnCsv(parsed.data, (path) => resolveBeside(root, path));
+  const grid = readGrid(scenario.grid, root);
+  const checked = 'document' in grid ? checkScenario(scenario, grid.document) : undefined;
+  const faults = [
+    ...(checked?.faults ?? []).map(locate),
+    ...(checked?.problems ?? []),
+    ...('problems' in grid ? grid.problems : []),
+  ];
+  if (checked === undefined || !('document' in grid) || faults.length > 0) throw new InvalidInputError(faults);
+  return assemble(scenario, grid, checked, files);
+}
+
+function assemble(
+  scenario: Scenario,
+  grid: { readonly document: GridDocument; readonly file: string },
+  { platformGrid, devices, expectations }: CheckedScenario,
+  files: readonly string[],
+): LoadedScenario {
+  const csv = [scenario.profiles.load?.csv?.file, scenario.profiles.pv?.csv?.file].filter((name) => name !== undefined);
+  return {
+    scenario,
+    grid: grid.document,
+    platformGrid,
+    devices,
+    expectations,
+    files: [...new Set([...files, resolve(grid.file), ...csv])],
+  };
+}
+
+interface Reading {
+  readonly root: Located | undefined;
+  readonly problems: Problem[];
+}
+
+function readWithOverrides(file: string, options: LoadOptions, files: string[]): Reading {
+  const { root, problems } = readChain(file, [], files);
+  if (root === undefined) return { root, problems };
+  const overrides = [
+    ...(options.set ?? []).map((text) => ({ flag: `--set ${text}`, ...splitOverride(text) })),
+    ...(options.seed === undefined ? [] : [{ flag: `--seed ${options.seed}`, path: ['seed'], value: options.seed }]),
+    ...(options.pace === undefined ? [] : [{ flag: `--pace ${options.pace}`, path: ['pace'], value: options.pace }]),
+  ];
+  let changed = root;
+  for (const { flag, path, value } of overrides) {
+    const node = path === undefined ? undefined : readOverrideValue(flag, value, path[0] === 'seed');
+    const result =
+      path === undefined || node === undefined
+        ? 'is no override: write path=value, for example clock.duration=1h'
+        : setLocated(changed, csvShorthand(changed, path, node), node);
+    if (typeof result === 'string') problems.push({ file: flag, path: '', message: result });
+    else changed = result;
+  }
+  const started = startOfCsv(changed);
+  if ('problems' in started) problems.push(...started.problems);
+  return { root: 'root' in started ? started.root : changed, problems };
+}
+
+/** A file and all that it extends, base first, merged. */
+function readChain(file: string, chain: readonly string[], files: string[]): Reading {
+  const absolute = resolve(file);
+  const shown = showPath(file);
+  if (!existsSync(absolute) || statSync(absolute).isDirectory()) {
+    const message = existsSync(absolute) ? 'is a folder, not a scenario file' : 'file does not exist';
+    return { root: undefined, problems: [{ file: shown, path: '', message }] };
+  }
+  files.push(absolute);
+  const { root, problems } = readLocated(shown, readFileSync(absolute, 'utf8'));
+  if (root === undefined) return { root, problems: [...problems] };
+  const base = nodeAt(root, ['extends']);
+  if (base === undefined) return { root, problems: [] };
+  if (base.kind !== 'value' || typeof base.value !== 'string') {
+    return { root: undefined, problems: [{ ...base.place, path: 'extends', message: 'is not the name of a file' }] };
+  }
+  const target = resolve(dirname(absolute), base.value);
+  if ([...chain, absolute].includes(target)) {
+    const message = `extends itself through ${[...chain, absolute, target].map(showPath).join(' > ')}`;
+    return { root: undefined, problems: [{ ...base.place, path: 'extends', message }] };
+  }
+  if (!existsSync(target)) {
+    const message = `extends ${showPath(target)}, which does not exist`;
+    return { root: undefined, problems: [{ ...base.place, path: 'extends', message }] };
+  }
+  const below = readChain(target, [...chain, absolute], files);
+  if (below.root === undefined) return below;
+  return { root: mergeLocated(below.root, withoutKey(root, 'extends')), problems: below.problems };
+}
+
+function splitOverride(text: string): { readonly path: string[] | undefined; readonly value: string } {
+  const equals = text.indexOf('=');
+  const path = text.slice(0, Math.max(0, equals)).split('.');
+  if (path.some((step) => step.trim() === '')) return { path: undefined, value: '' };
+  return { path: path.map((step) => step.trim()), value: text.slice(equals + 1) };
+}
+
+/** Values are YAML (`--set expect=[]`), except a seed, which is a text whatever it looks like. */
+function readOverrideValue(flag: string, text: string, literal: boolean): Located | undefined {
+  const place = { file: flag };
+  if (literal || text.trim() === '') return { kind: 'value', place, value: text };
+  const { root } = readLocated(flag, text);
+  return root === undefined ? { kind: 'value', place, value: text } : withPlace(root, place);
+}
+
+function withPlace(node: Located, place: { readonly file: string }): Located {
+  if (node.kind === 'list') return { ...node, place, items: node.items.map((item) => withPlace(item, place)) };
+  if (node.kind === 'value') return { ...node, place };
+  const entries = [...node.entries].map(
+    ([key, entry]) => [key, { place, node: withPlace(entry.node, place) }] as const,
+  );
+  return { ...node, place, entries: new Map(entries) };
+}
+
+/** `--set profiles.csv=day.csv` keeps the columns that the scenario names and changes the file alone. */
+function csvShorthand(root: Located, path: Path, node: Located): Path {
+  const isText = node.kind === 'value' && typeof node.value === 'string';
+  return isText && path.at(-1) === 'csv' && nodeAt(root, path)?.kind === 'map' ? [...path, 'file'] : path;
+}
+
+/** `clock.start: csv` becomes the first instant of the file of `profiles.csv`. */
+function startOfCsv(root: Located): { readonly root: Located } | { readonly problems: readonly Problem[] } {
+  const start = nodeAt(root, ['clock', 'start']);
+  if (start?.kind !== 'value' || start.value !== 'csv') return { root };
+  const entry = nodeAt(root, ['profiles', 'csv']);
+  const path = entry?.kind === 'map' ? ['profiles', 'csv', 'file'] : ['profiles', 'csv'];
+  const file = resolveBeside(root, path);
+  const fail = (at: Path, message: string) => ({ problems: [toProblem(root, { path: at, message })] });
+  if (file === undefined) return fail(['clock', 'start'], 'is "csv", but profiles.csv names no file');
+  if (!existsSync(file)) return fail(path, `file "${showPath(file)}" does not exist`);
+  const settings = entry?.kind === 'map' ? (plainValue(entry) as Readonly<Record<string, unknown>>) : {};
+  const csv = csvSchema.safeParse({ ...settings, file: showPath(file) });
+  // What is wrong with the settings is said with everything else that the schema finds.
+  if (!csv.success) return { root };
+  try {
+    const value = firstInstantOfCsv(withDefaultColumns(csv.data));
+    const changed = setLocated(root, ['clock', 'start'], { ...start, value });
+    return typeof changed === 'string' ? fail(['clock', 'start'], changed) : { root: changed };
+  } catch (error) {
+    if (error instanceof InvalidInputError) return { problems: error.problems };
+    throw error;
+  }
+}
+
+/** The text at `path` as an absolute file: beside the scenario file that names it, or in the current folder for `--set`. */
+function resolveBeside(root: Located, path: Path): string | undefined {
+  const node = nodeAt(root, path);
+  if (node?.kind !== 'value' || typeof node.value !== 'string') return undefined;
+  return node.place.line === undefined ? resolve(node.value) : resolve(dirname(node.place.file), node.value);
+}
+
+/** Columns that a file for load and PV is expected to have where the scenario names none. */
+function withDefaultColumns(csv: ScenarioCsv): ScenarioCsv {
+  return csv.load === undefined && csv.pv === undefined ? { ...csv, load: 'load_kw', pv: 'pv_kw' } : csv;
+}
+
+/** Files of CSV profiles made absolute; `profiles.csv` serves load and PV where they have none of their own. */
+function handOnCsv(scenario: Scenario, absolute: (path: Path) => string | undefined): Scenario {
+  const { csv, load, pv, ...others } = scenario.profiles;
+  const common =
+    csv === undefined
+      ? undefined
+      : {
+          ...withDefaultColumns(csv),
+          file: absolute(['profiles', 'csv', 'file']) ?? absolute(['profiles', 'csv']) ?? csv.file,
+        };
+  const own = (kind: 'load' | 'pv') => {
+    const profile = kind === 'load' ? load : pv;
+    const named = profile?.csv;
+    if (named !== undefined) return { ...named, file: absolute(['profiles', kind, 'csv', 'file']) ?? named.file };
+    return common?.[kind] === undefined ? undefined : common;
+  };
+  const [loadCsv, pvCsv] = [own('load'), own('pv')];
+  return {
+    ...scenario,
+    profiles: {
+      ...others,
+      ...(csv !== undefined && common !== undefined && { csv: common }),
+      ...(load !== undefined && { load }),
+      ...(pv !== undefined && { pv }),
+      ...(loadCsv !== undefined && { load: { variation: 0, powerFactor: 0.95, ...load, kind: 'csv', csv: loadCsv } }),
+      ...(pvCsv !== undefined && { pv: { clouds: 'fair', ...pv, kind: 'csv', csv: pvCsv } }),
+    },
+  };
+}
+
+function readGrid(
+  name: string,
+  root: Located,
+): { readonly document: GridDocument; readonly file: string } | { readonly problems: readonly Problem[] } {
+  // A path is meant beside the scenario file, as for CSV; a plain name is a native network.
+  const beside = /[/\\]|\.json$/.test(name) ? resolveBeside(root, ['grid']) : undefined;
+  const wanted = beside ?? name;
+  try {
+    return { document: loadGrid(wanted), file: resolveGridFile(wanted) };
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    const missing = error.problems.every(({ line, path }) => line === undefined && path === '');
+    if (!missing) return { problems: error.problems };
+    return {
+      problems: error.problems.map(({ message, hint }) =>
+        toProblem(root, { path: ['grid'], message, ...(hint !== undefined && { hint }) }),
+      ),
+    };
+  }
+}
+
+function toProblem(root: Located, fault: ScenarioFault): Problem {
+  const place = placeAt(root, fault.path, fault.atKey === true ? 'key' : 'value');
+  const offset = fault.columnOffset ?? 0;
+  return {
+    ...place,
+    ...(place.column !== undefined && { column: place.column + offset }),
+    path: fault.path.join('.'),
+    message: fault.message,
+    ...(fault.hint !== undefined && { hint: fault.hint }),
+  };
+}
+
+/** Relative to the current folder where that is shorter. */
+function showPath(file: string): string {
+  const short = relative('.', file);
+  return short === '' || short.length > file.length ? file : short;
+}

@@ -1,0 +1,207 @@
+/** What a zod schema has against a document, in words for the person who wrote it, with a did-you-mean. */
+import { z } from 'zod';
+import { didYouMean } from '../../numerics/edit-distance.ts';
+
+/** A fault inside a document, before it is known where that was written. */
+export interface SchemaFault {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly hint?: string;
+  /** The fault is with the key at the end of `path`, not with its value. */
+  readonly atKey?: boolean;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Faults of `value` under `schema`, in the order of the document. */
+export function describeIssues(schema: z.ZodType, value: unknown, issues: readonly Issue[]): SchemaFault[] {
+  const shape = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return issues.flatMap((issue) => describeIssue(shape, value, issue, []));
+}
+
+function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: SchemaFault['path']): SchemaFault[] {
+  const path = [...prefix, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
+  const value = valueAt(root, path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      message: `unknown key "${key}"`,
+      atKey: true,
+      ...hintFor(key, keysAt(shape, root, path)),
+    }));
+  }
+  if (issue.code === 'invalid_union') return describeUnion(shape, root, issue, path);
+  if (value === undefined && issue.code !== 'custom') {
+    return [{ path, message: issue.code === 'invalid_value' ? `missing: ${choices(issue.values)}` : 'missing' }];
+  }
+  if (issue.code === 'invalid_value') {
+    const names = issue.values.map(String);
+    return [{ path, message: `${show(value)} is not ${choices(issue.values)}`, ...hintFor(String(value), names) }];
+  }
+  return [{ path, message: describePlain(issue, value) }];
+}
+
+/** A union's own words where it has some; else those of the member that fits best. */
+function describeUnion(
+  shape: unknown,
+  root: unknown,
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  path: SchemaFault['path'],
+): SchemaFault[] {
+  const value = valueAt(root, path);
+  const discriminator = 'discriminator' in issue ? String(issue.discriminator) : undefined;
+  if (discriminator !== undefined) {
+    const allowed = alternatives(
+      shape,
+      root,
+      path.slice(0, path.at(-1) === discriminator ? -1 : undefined),
+      discriminator,
+    );
+    const found = path.at(-1) === discriminator ? value : valueAt(root, [...path, discriminator]);
+    const at = path.at(-1) === discriminator ? path : [...path, discriminator];
+    if (found === undefined) return [{ path: at, message: `missing: ${choices(allowed)}` }];
+    return [{ path: at, message: `${show(found)} is not ${choices(allowed)}`, ...hintFor(String(found), allowed) }];
+  }
+  if (value === undefined) return [{ path, message: 'missing' }];
+  if (issue.message !== 'Invalid input') return [{ path, message: `${show(value)} ${issue.message}` }];
+  // The member whose kind of value this is (a map for a map) knows best what is wrong inside.
+  const fitting = issue.errors.find(
+    (issues) => !issues.some(({ code, path: inner }) => code === 'invalid_type' && inner.length === 0),
+  );
+  if (fitting !== undefined && fitting.some(({ code }) => code !== 'invalid_value')) {
+    return fitting.flatMap((inner) => describeIssue(shape, root, inner, path));
+  }
+  const values = issue.errors.flatMap((issues) =>
+    issues.flatMap((inner) => (inner.code === 'invalid_value' ? inner.values : [])),
+  );
+  const types = issue.errors.flatMap((issues) =>
+    issues.flatMap((inner) => (inner.code === 'invalid_type' ? [inner.expected] : [])),
+  );
+  const wanted = [...values.map((each) => show(each)), ...types.map((type) => TYPES[type] ?? type)];
+  return [
+    {
+      path,
+      message: wanted.length === 0 ? `${show(value)} is not valid` : `${show(value)} is not ${orList(wanted)}`,
+      ...hintFor(String(value), values.map(String)),
+    },
+  ];
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map of keys and values',
+  record: 'a map of keys and values',
+};
+
+function describePlain(issue: Issue, value: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type': {
+      return `${show(value)} is not ${TYPES[issue.expected] ?? issue.expected}`;
+    }
+    case 'too_small': {
+      if (issue.origin === 'array') return `needs at least ${issue.minimum} entry`;
+      if (issue.origin === 'string') return 'must not be empty';
+      return `${show(value)} is not ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}`;
+    }
+    case 'too_big': {
+      return `${show(value)} is not ${issue.inclusive === false ? 'below' : 'at most'} ${issue.maximum}`;
+    }
+    case 'invalid_format': {
+      if (issue.format === 'datetime') {
+        return `${show(value)} is no instant: write ISO 8601 with its zone, for example "2021-04-01T00:00:00+02:00"`;
+      }
+      return issue.message.startsWith('Invalid')
+        ? `${show(value)} has the wrong form`
+        : `${show(value)} ${issue.message}`;
+    }
+    default: {
+      return issue.message;
+    }
+  }
+}
+
+function valueAt(root: unknown, path: SchemaFault['path']): unknown {
+  let value = root;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Readonly<Record<string | number, unknown>>)[step];
+  }
+  return value;
+}
+
+interface JsonSchema {
+  readonly $ref?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly allOf?: readonly JsonSchema[];
+  readonly const?: unknown;
+}
+
+/** Keys that `shape` knows at `path`; of a union, those of the members whose constants fit the value. */
+function keysAt(shape: unknown, root: unknown, path: SchemaFault['path']): string[] {
+  return schemasAt(shape as JsonSchema, root, path).flatMap((schema) => Object.keys(schema.properties ?? {}));
+}
+
+/** Constants that `shape` allows for the property `name` at `path`. */
+function alternatives(shape: unknown, root: unknown, path: SchemaFault['path'], name: string): string[] {
+  const schemas = schemasAt(shape as JsonSchema, root, path, 'all');
+  return schemas.flatMap(({ properties }) => {
+    const constant = properties?.[name]?.const;
+    return constant === undefined ? [] : [String(constant)];
+  });
+}
+
+function schemasAt(
+  schema: JsonSchema,
+  value: unknown,
+  path: SchemaFault['path'],
+  members: 'fitting' | 'all' = 'fitting',
+): JsonSchema[] {
+  const union = schema.anyOf ?? schema.oneOf ?? schema.allOf;
+  if (union !== undefined) {
+    const wanted =
+      members === 'all' && path.length === 0 ? union : union.filter((member) => constantsFit(member, value));
+    return wanted.flatMap((member) => schemasAt(member, value, path, members));
+  }
+  const [step, ...rest] = path;
+  if (step === undefined) return [schema];
+  const additional = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined;
+  const below = typeof step === 'number' ? schema.items : (schema.properties?.[step] ?? additional);
+  return below === undefined ? [] : schemasAt(below, valueAt(value, [step]), rest, members);
+}
+
+function constantsFit(schema: JsonSchema, value: unknown): boolean {
+  return Object.entries(schema.properties ?? {}).every(
+    ([name, { const: constant }]) => constant === undefined || valueAt(value, [name]) === constant,
+  );
+}
+
+function hintFor(word: string, candidates: readonly string[]): { readonly hint?: string } {
+  const hint = didYouMean(word, candidates);
+  return hint === undefined ? {} : { hint };
+}
+
+function choices(values: readonly unknown[]): string {
+  return values.length === 1 ? show(values[0]) : `one of ${values.map((value) => show(value)).join(', ')}`;
+}
+
+function orList(words: readonly string[]): string {
+  const unique = [...new Set(words)];
+  return unique.length === 1 ? (unique[0] ?? '') : `${unique.slice(0, -1).join(', ')} or ${unique.at(-1)}`;
+}
+
+/** A value as it would stand in a sentence; long and nested ones by their kind. */
+function show(value: unknown): string {
+  if (value === null) return 'an empty value';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map of keys and values';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}..."` : text;
+}
