@@ -1,0 +1,199 @@
+/** Turns a run's record into its score: metrics, KPIs, message totals, latency, expectations and the verdict. */
+import { summariseErrors, summariseValues } from '../numerics/statistics.ts';
+import type { GridDocument } from '../grids/schema.ts';
+import { compareDevices, type DeviceComparison } from './device-metrics.ts';
+import { compareEstimates, type EstimateComparison } from './estimate-metrics.ts';
+import type { ExpectationResult } from './expectations.ts';
+import {
+  batterySamples,
+  branchSamples,
+  busSamples,
+  forecastSamples,
+  siteBalance,
+  type BusSamples,
+} from './grid-metrics.ts';
+import { computeKpis, type BatterySeries, type SiteSeries } from './kpis.ts';
+import { computeLatencies, type Latencies } from './latency.ts';
+import {
+  kpiCatalogue,
+  latencyStatistics,
+  metricCatalogue,
+  type MetricDefinition,
+  type StatisticName,
+} from './metrics-catalogue.ts';
+import type { Audit } from './record.ts';
+import type { RunRecord, Table } from './record-reader.ts';
+import { batteriesOf, connectionRatingVA, gridOf, referenceBus } from './site-facts.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+/** Statistics of one metric, those that its kind of sample allows. */
+export type MetricSummary = { readonly unit: string } & Readonly<Partial<Record<StatisticName, number>>>;
+
+export interface KpiResult {
+  readonly value: number;
+  readonly unit: string;
+}
+
+/** Message audit added up over all hops. */
+export interface MessageTotals {
+  readonly published: number;
+  readonly delivered: number;
+  readonly refused: number;
+  readonly lost: { readonly injected: number; readonly observed: number };
+  readonly inFlight: number;
+  readonly unexplained: number;
+  readonly duplicated: number;
+  readonly reordered: number;
+  readonly late: number;
+}
+
+export interface Score {
+  readonly verdict: Verdict;
+  /** Why the verdict is `invalid`, one sentence each; empty otherwise. */
+  readonly reasons: readonly string[];
+  /** Metrics with at least one sample, in the catalogue's order. */
+  readonly metrics: Readonly<Record<string, MetricSummary>>;
+  readonly kpis: Readonly<Record<string, KpiResult>>;
+  readonly expectations: readonly ExpectationResult[];
+  readonly messages: MessageTotals;
+  readonly latency: Latencies['summaries'];
+  /** What the report draws, kept so that nothing is computed twice. */
+  readonly details: ScoreDetails;
+}
+
+export interface ScoreDetails {
+  readonly grid: GridDocument;
+  readonly site: SiteSeries & { readonly batteryW: Float64Array; readonly frequencyHz: Float64Array };
+  readonly batteries: readonly BatterySeries[];
+  readonly devices: DeviceComparison;
+  readonly estimates: EstimateComparison;
+  readonly buses: BusSamples;
+  readonly latencies: Latencies;
+}
+
+/** Scores a record. Pure: the same record gives the same score, bit for bit. */
+export function score(record: RunRecord): Score {
+  const details = computeDetails(record);
+  const { tables, audit } = record;
+  const samples: Readonly<Record<string, Float64Array>> = {
+    ...details.devices.samples,
+    ...details.estimates.samples,
+    ...siteBalance(tables['truth-site']),
+    ...batterySamples(details.batteries),
+    ...branchSamples(tables['truth-branch']),
+    ...details.buses.samples,
+    ...forecastSamples(tables.forecasts, tables['truth-site']),
+  };
+  const metrics = summarise(samples);
+  const kpis = labelKpis(
+    computeKpis(details.site, details.batteries, { transformerRatingVA: connectionRatingVA(details.grid) }),
+  );
+  const messages = totalMessages(audit);
+  const latency = details.latencies.summaries;
+  const lookup = (quantity: string) => lookUp({ metrics, kpis, messages, latency }, quantity);
+  return { ...judge(record, lookup), metrics, kpis, messages, latency, details };
+}
+
+function computeDetails({ manifest, tables }: RunRecord): ScoreDetails {
+  const grid = gridOf(manifest);
+  const site = tables['truth-site'];
+  return {
+    grid,
+    site: siteSeries(site),
+    batteries: batteriesOf(manifest, grid, tables['device-states']),
+    devices: compareDevices(grid, tables.measurements, tables['truth-terminal'], tables['truth-energy'], site),
+    estimates: compareEstimates(tables.estimates, tables['estimate-runs'], tables['truth-bus'], referenceBus(grid)),
+    buses: busSamples(grid, tables['truth-bus']),
+    latencies: computeLatencies(tables.messages),
+  };
+}
+
+function siteSeries(site: Table): ScoreDetails['site'] {
+  return {
+    timeUs: site.number('timeUs'),
+    frequencyHz: site.number('frequencyHz'),
+    loadW: site.number('loadW'),
+    generationW: site.number('generationW'),
+    batteryW: site.number('batteryW'),
+    lossesW: site.number('lossesW'),
+    lossesIdleW: site.number('lossesIdleW'),
+    exchangeW: site.number('exchangeW'),
+    exchangeIdleW: site.number('exchangeIdleW'),
+  };
+}
+
+/** A metric without samples is absent, so that an expectation on it finds nothing and fails. */
+function summarise(samples: Readonly<Record<string, Float64Array>>): Record<string, MetricSummary> {
+  const unknown = Object.keys(samples).find((name) => !metricCatalogue.some((metric) => metric.name === name));
+  if (unknown !== undefined) throw new Error(`metric ${unknown} is not in the catalogue`);
+  return Object.fromEntries(
+    metricCatalogue.flatMap((metric) => {
+      const values = samples[metric.name];
+      return values === undefined || values.length === 0 ? [] : [[metric.name, summary(metric, values)]];
+    }),
+  );
+}
+
+function summary({ unit, samples, statistics }: MetricDefinition, values: Float64Array): MetricSummary {
+  const all = samples === 'error' ? summariseErrors(values) : summariseValues(values);
+  return { unit, ...Object.fromEntries(statistics.map((name) => [name, all[name]])) };
+}
+
+function labelKpis(values: Readonly<Record<string, number>>): Record<string, KpiResult> {
+  const unknown = Object.keys(values).find((name) => !kpiCatalogue.some((kpi) => kpi.name === name));
+  if (unknown !== undefined) throw new Error(`KPI ${unknown} is not in the catalogue`);
+  return Object.fromEntries(
+    kpiCatalogue.flatMap(({ name, unit }) => {
+      const value = values[name];
+      return value === undefined || !Number.isFinite(value) ? [] : [[name, { value, unit }]];
+    }),
+  );
+}
+
+function totalMessages({ hops }: Audit): MessageTotals {
+  const total = (pick: (hop: Audit['hops'][number]) => number) => hops.reduce((sum, hop) => sum + pick(hop), 0);
+  return {
+    published: total((hop) => hop.published),
+    delivered: total((hop) => hop.delivered),
+    refused: total((hop) => hop.refused),
+    lost: { injected: total((hop) => hop.lostInjected), observed: total((hop) => hop.lostObserved) },
+    inFlight: total((hop) => hop.inFlight),
+    unexplained: total((hop) => hop.unexplained),
+    duplicated: total((hop) => hop.duplicated),
+    reordered: total((hop) => hop.reordered),
+    late: total((hop) => hop.late),
+  };
+}
+
+/** The value of a catalogue name; undefined when the run gave no sample of it. */
+function lookUp(
+  { metrics, kpis, messages, latency }: Pick<Score, 'metrics' | 'kpis' | 'messages' | 'latency'>,
+  quantity: string,
+): number | undefined {
+  if (quantity.startsWith('kpi.')) return kpis[quantity.slice(4)]?.value;
+  if (quantity.startsWith('messages.')) return messageCount(messages, quantity.slice(9));
+  if (quantity.startsWith('latency.')) return latencyStatistic(latency, quantity.slice(8));
+  for (const { name, headline, statistics } of metricCatalogue) {
+    if (quantity === name) return metrics[name]?.[headline];
+    const statistic = statistics.find((one) => quantity === `${name}.${one}`);
+    if (statistic !== undefined) return metrics[name]?.[statistic];
+  }
+  return undefined;
+}
+
+function messageCount({ lost, ...counts }: MessageTotals, counter: string): number | undefined {
+  const all: Readonly<Record<string, number>> = {
+    ...counts,
+    lost: lost.injected + lost.observed,
+    lostInjected: lost.injected,
+    lostObserved: lost.observed,
+  };
+  return all[counter];
+}
+
+function latencyStatistic(latency: Score['latency'], name: string): number | undefined {
+  const statistic = latencyStatistics.find((one) => name.endsWith(`.${one}`));
+  if (statistic === undefined) return undefined;
+  const hop = Object.entries(latency).find(([key]) => `${key}.${statistic}` === name)?.[1];
+  return hop?.[statistic];
+}

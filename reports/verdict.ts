@@ -1,0 +1,72 @@
+/** Pass, fail or invalid. Fails closed: what cannot be shown to hold does not pass. */
+import { evaluateExpectation, ExpectationError, parseExpectation, type ExpectationResult } from './expectations.ts';
+import type { AuditHop } from './record.ts';
+import type { RunRecord } from './record-reader.ts';
+
+export type Verdict = 'pass' | 'fail' | 'invalid';
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly reasons: readonly string[];
+  readonly expectations: readonly ExpectationResult[];
+}
+
+/**
+ * Holds the scenario's expectations against what was observed. The run is `invalid`, whatever they say, when it did not
+ * complete, broke a rule, lost or cannot account for a message, or when an expectation has nothing to be held against.
+ */
+export function judge(
+  { manifest, audit }: Pick<RunRecord, 'manifest' | 'audit'>,
+  lookup: (quantity: string) => number | undefined,
+): Judgement {
+  const checked = expectationsOf(manifest.scenario).map((text) => checkExpectation(text, lookup));
+  const reasons = [
+    ...(manifest.state === 'complete' ? [] : [`the run was ${manifest.state} before its end`]),
+    ...(manifest.instants > 0 ? [] : ['no instant was computed']),
+    ...(audit.hops.length > 0 ? [] : ['the audit saw no message']),
+    ...audit.violations,
+    ...audit.hops.flatMap((hop) => hopFaults(hop, manifest.class === 'exact')),
+    ...checked.flatMap(({ fault }) => fault ?? []),
+  ];
+  const expectations = checked.map(({ result }) => result);
+  const failed = expectations.some(({ pass }) => !pass);
+  return { verdict: reasons.length > 0 ? 'invalid' : failed ? 'fail' : 'pass', reasons, expectations };
+}
+
+function expectationsOf(scenario: unknown): readonly string[] {
+  if (typeof scenario !== 'object' || scenario === null || !('expect' in scenario)) return [];
+  return Array.isArray(scenario.expect) ? scenario.expect.map(String) : [];
+}
+
+function checkExpectation(
+  text: string,
+  lookup: (quantity: string) => number | undefined,
+): { readonly result: ExpectationResult; readonly fault?: string } {
+  try {
+    const result = evaluateExpectation(parseExpectation(text), lookup);
+    return result.observed === null ? { result, fault: `no sample for the expectation "${text}"` } : { result };
+  } catch (error) {
+    if (!(error instanceof ExpectationError)) throw error;
+    return {
+      result: { text, observed: null, unit: '', pass: false },
+      fault: `the expectation "${text}" cannot be read: ${error.message}`,
+    };
+  }
+}
+
+/** published = delivered + refused + lost + inFlight + unexplained, and nothing unexplained or silently lost. */
+function hopFaults(hop: AuditHop, exact: boolean): readonly string[] {
+  const where = `${hop.hop} (${hop.kind})`;
+  const accounted = hop.delivered + hop.refused + hop.lostInjected + hop.lostObserved + hop.inFlight + hop.unexplained;
+  return [
+    ...(hop.published === accounted
+      ? []
+      : [`the audit of ${where} does not close: ${hop.published} published, ${accounted} accounted for`]),
+    ...(hop.unexplained === 0 ? [] : [`${count(hop.unexplained, 'message')} unexplained on ${where}`]),
+    ...(exact && hop.lostObserved !== 0 ? [`${count(hop.lostObserved, 'message')} lost on ${where}`] : []),
+  ];
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${Math.abs(number) === 1 ? '' : 's'}`;
+}
