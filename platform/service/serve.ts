@@ -1,0 +1,199 @@
+/** One service alone, as in the field or in a container: `twin serve NAME --config FILE`. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { createIntakeVerifier } from '../contract/intake-verifier.ts';
+import { topics } from '../contract/topics.ts';
+import { mqttDatabus } from '../databus/mqtt.ts';
+import type { ServiceDefinition } from './definition.ts';
+import { isServiceName, loadService, serviceNames } from './registry.ts';
+import { type RunningService, startService } from './runner.ts';
+import { atEveryBoundary, calendarUs } from './wall-clock.ts';
+
+/** What every service is told besides its own configuration; the environment overrides broker URL and credentials. */
+const settingsSchema = z.strictObject({
+  databus: z.strictObject({
+    /** TWIN_DATABUS_URL */
+    url: z.string().min(1),
+    /** TWIN_DATABUS_USERNAME */
+    username: z.string().optional(),
+    /** TWIN_DATABUS_PASSWORD */
+    password: z.string().optional(),
+    /** Time between attempts to get a lost connection back, ms. */
+    reconnectMs: z.int().nonnegative().default(1000),
+  }),
+  instance: z.string().default('0'),
+  /** Answers `GET /health` with the newest completed instant and counters; 0 = any free port. */
+  health: z.strictObject({ port: z.int().min(0).max(65_535), host: z.string().default('127.0.0.1') }).optional(),
+  log: z.enum(['error', 'warn', 'info']).default('info'),
+  service: z.unknown(),
+});
+
+/** The ticker of the field: instants from the wall clock, for services that no harness drives. */
+const tickerSchema = z.strictObject({
+  periodMs: z.int().positive(),
+  streams: z.array(z.enum(['bal', 'direct'])).default(['bal']),
+  runId: z.string().default('field'),
+});
+
+/** Names that `serve` knows besides those of the registry. */
+export const servableNames = [...serviceNames, 'ticker', 'bridge'] as const;
+
+/**
+ * Runs until the signal aborts. Throws InvalidInputError for an unknown name or a faulty configuration, DatabusError
+ * when the broker cannot be reached, and whatever the service itself dies of.
+ */
+export async function serveService(name: string, configFile: string, signal: AbortSignal): Promise<void> {
+  const problems = (list: readonly Omit<Problem, 'file'>[]) =>
+    new InvalidInputError(list.map((problem) => ({ ...problem, file: configFile })));
+  const document = readDocument(configFile);
+  if (name === 'bridge') {
+    const { serveBridge } = await import('../bridge/serve.ts');
+    await serveBridge(document, configFile, signal);
+    return;
+  }
+  const settings = check(settingsSchema, withEnvironment(document), '', problems);
+  const log = pino({ level: settings.log, base: { service: name } });
+  if (name === 'ticker') {
+    await tick(settings, check(tickerSchema, settings.service, 'service', problems), signal);
+    return;
+  }
+  if (!isServiceName(name)) {
+    throw problems([
+      { path: '', message: `no service is named "${name}"`, hint: `known: ${servableNames.join(', ')}` },
+    ]);
+  }
+  const definition = await loadService(name);
+  const config = check(definition.configSchema, settings.service, 'service', problems);
+  await serve(definition, config, settings, log, signal);
+}
+
+type Settings = z.infer<typeof settingsSchema>;
+
+async function serve(
+  definition: ServiceDefinition,
+  config: unknown,
+  settings: Settings,
+  log: pino.Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const failure = new AbortController();
+  const service = await startService({
+    definition,
+    config,
+    databus: databusOf(settings),
+    instance: settings.instance,
+    verifier: createIntakeVerifier(),
+    log,
+    onFailure: (error) => failure.abort(error),
+  });
+  const health = settings.health && (await answerHealth(settings.health, service));
+  log.info({ databus: settings.databus.url, ...(health && { health: health.url }) }, `${definition.name} is up`);
+  try {
+    await aborted(AbortSignal.any([signal, failure.signal]));
+    failure.signal.throwIfAborted();
+  } finally {
+    health?.close();
+    await service.stop();
+  }
+}
+
+async function answerHealth(address: { readonly port: number; readonly host: string }, service: RunningService) {
+  const server = createServer((request, response) => {
+    if (request.url !== '/health') {
+      response.writeHead(404).end();
+      return;
+    }
+    const watermark = service.watermarkUs();
+    const body = {
+      watermarkUs: Number.isFinite(watermark) ? watermark : null,
+      lagUs: Number.isFinite(watermark) ? calendarUs() - watermark : null,
+      waitingFor: service.waitingFor(),
+      metrics: service.metrics(),
+    };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://${address.host}:${port}/health`, close: () => server.close() };
+}
+
+/** Publishes a tick on each stream at every whole period of the wall clock. */
+async function tick(settings: Settings, ticker: z.infer<typeof tickerSchema>, signal: AbortSignal): Promise<void> {
+  const failure = new AbortController();
+  const connection = await databusOf(settings).connect({
+    clientId: `ticker-${settings.instance}`,
+    onMessage: () => {},
+    onError: (error) => failure.abort(error),
+  });
+  const { periodMs, streams, runId } = ticker;
+  // Counted from the epoch, so that a ticker which comes back goes on where the services are.
+  const stop = atEveryBoundary(periodMs * 1000, (timeUs) => {
+    const sequence = timeUs / (periodMs * 1000);
+    for (const stream of streams) {
+      const message = { schema: 'platone.tick/1', runId, stream, timeUs, sequence, published: {} };
+      const topic = stream === 'direct' ? topics.directTick : topics.bridgedTick;
+      connection.publish(topic, Buffer.from(JSON.stringify(message))).catch((error: Error) => failure.abort(error));
+    }
+  });
+  try {
+    await aborted(AbortSignal.any([signal, failure.signal]));
+    failure.signal.throwIfAborted();
+  } finally {
+    stop();
+    await connection.close();
+  }
+}
+
+function databusOf({ databus: { url, username, password, reconnectMs } }: Settings) {
+  return mqttDatabus(url, { reconnectMs, ...(username && { username }), ...(password && { password }) });
+}
+
+function readDocument(file: string): unknown {
+  try {
+    return parseYaml(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new InvalidInputError([{ file, path: '', message: (error as Error).message }]);
+  }
+}
+
+function withEnvironment(document: unknown): unknown {
+  const environment = {
+    url: process.env['TWIN_DATABUS_URL'],
+    username: process.env['TWIN_DATABUS_USERNAME'],
+    password: process.env['TWIN_DATABUS_PASSWORD'],
+  };
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
+  const settings = document as { databus?: object } | null;
+  return { ...settings, databus: { ...settings?.databus, ...given } };
+}
+
+function check<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  under: string,
+  problems: (list: readonly Omit<Problem, 'file'>[]) => InvalidInputError,
+): z.infer<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw problems(
+    parsed.error.issues.map(({ path, message }) => ({
+      path: [under, ...path.map(String)].filter((part) => part !== '').join('.'),
+      message,
+    })),
+  );
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
