@@ -1,20 +1,16 @@
 /** What a service does with a message before its core sees it: decode, check, or refuse under a reason that is counted. */
+import type { IntakeVerifier } from '../contract/intake-verifier.ts';
 import type { Measurement } from '../contract/measurement.ts';
 import { schemaOfKind } from '../contract/messages.ts';
 import { parseInstant } from '../contract/time.ts';
 import { bridgedPrefix } from '../contract/topics.ts';
-
-/** Checks hash and chain of certified messages; one per receiving service. See `contract/certification.ts`. */
-export interface CertificateVerifier {
-  verify(message: Measurement): { readonly ok: true } | { readonly ok: false; readonly reason: string };
-}
 
 export type Intake =
   | { readonly accepted: true; readonly message: object; readonly taggedUs: number }
   | { readonly accepted: false; readonly reason: string };
 
 /** Reads one message. Refusal reasons: not-json, not-a-number, wrong-schema, wrong-device, and those of the verifier. */
-export function readMessage(topic: string, kind: string, payload: Uint8Array, verifier?: CertificateVerifier): Intake {
+export function readMessage(topic: string, kind: string, payload: Uint8Array, verifier?: IntakeVerifier): Intake {
   const decoded = decode(payload);
   if (decoded === undefined) return refused('not-json');
   const parsed = schemaOfKind(kind).safeParse(decoded);

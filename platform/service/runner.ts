@@ -4,11 +4,12 @@
  */
 import type { z } from 'zod';
 import type { Repudiation } from '../contract/certification.ts';
+import type { IntakeVerifier } from '../contract/intake-verifier.ts';
 import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts';
 import { messageKind, topics } from '../contract/topics.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
 import type { Input, Output, ServiceCore, ServiceDefinition } from './definition.ts';
-import { type CertificateVerifier, readMessage } from './intake.ts';
+import { readMessage } from './intake.ts';
 import { type Arrival, type Counts, countKinds, countTopics, type Gathered, Roads, streamOf } from './roads.ts';
 
 /** The part of a logger that services need; pino fits. */
@@ -26,7 +27,7 @@ export interface RunnerOptions<Schema extends z.ZodType> {
   readonly instance?: string;
   readonly credentials?: { readonly username: string; readonly password: string };
   /** Checks hash and chain of bridged messages, and believes nobody whom the certificate check repudiated. */
-  readonly verifier?: CertificateVerifier & { repudiate(repudiation: Repudiation): void };
+  readonly verifier?: IntakeVerifier;
   readonly log: ServiceLog;
   /** The core threw, or the connection was lost: the service is dead. */
   readonly onFailure: (error: Error) => void;
@@ -232,6 +233,10 @@ class Runner<Schema extends z.ZodType> implements RunningService {
         continue;
       }
       const intake = readMessage(topic, kind, payload, this.#options.verifier);
+      if (!intake.accepted && intake.reason === 'duplicate') {
+        duplicates[kind] = (duplicates[kind] ?? 0) + 1;
+        continue;
+      }
       if (!intake.accepted) {
         const reasons = (refused[kind] ??= {});
         reasons[intake.reason] = (reasons[intake.reason] ?? 0) + 1;
