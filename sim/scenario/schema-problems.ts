@@ -15,6 +15,7 @@ type Issue = z.core.$ZodIssue;
 
 /** Faults of `value` under `schema`, in the order of the document. */
 export function describeIssues(schema: z.ZodType, value: unknown, issues: readonly Issue[]): SchemaFault[] {
+  if (issues.length === 0) return [];
   const shape = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return issues.flatMap((issue) => describeIssue(shape, value, issue, []));
 }
@@ -36,7 +37,7 @@ function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: Sche
   }
   if (issue.code === 'invalid_value') {
     const names = issue.values.map(String);
-    return [{ path, message: `${show(value)} is not ${choices(issue.values)}`, ...hintFor(String(value), names) }];
+    return [{ path, message: `${show(value)} is not ${choices(issue.values)}`, ...hintFor(value, names) }];
   }
   return [{ path, message: describePlain(issue, value) }];
 }
@@ -60,7 +61,7 @@ function describeUnion(
     const found = path.at(-1) === discriminator ? value : valueAt(root, [...path, discriminator]);
     const at = path.at(-1) === discriminator ? path : [...path, discriminator];
     if (found === undefined) return [{ path: at, message: `missing: ${choices(allowed)}` }];
-    return [{ path: at, message: `${show(found)} is not ${choices(allowed)}`, ...hintFor(String(found), allowed) }];
+    return [{ path: at, message: `${show(found)} is not ${choices(allowed)}`, ...hintFor(found, allowed) }];
   }
   if (value === undefined) return [{ path, message: 'missing' }];
   if (issue.message !== 'Invalid input') return [{ path, message: `${show(value)} ${issue.message}` }];
@@ -82,7 +83,7 @@ function describeUnion(
     {
       path,
       message: wanted.length === 0 ? `${show(value)} is not valid` : `${show(value)} is not ${orList(wanted)}`,
-      ...hintFor(String(value), values.map(String)),
+      ...hintFor(value, values.map(String)),
     },
   ];
 }
@@ -154,7 +155,7 @@ function alternatives(shape: unknown, root: unknown, path: SchemaFault['path'], 
   const schemas = schemasAt(shape as JsonSchema, root, path, 'all');
   return schemas.flatMap(({ properties }) => {
     const constant = properties?.[name]?.const;
-    return constant === undefined ? [] : [String(constant)];
+    return typeof constant === 'string' ? [constant] : [];
   });
 }
 
@@ -183,8 +184,8 @@ function constantsFit(schema: JsonSchema, value: unknown): boolean {
   );
 }
 
-function hintFor(word: string, candidates: readonly string[]): { readonly hint?: string } {
-  const hint = didYouMean(word, candidates);
+function hintFor(word: unknown, candidates: readonly string[]): { readonly hint?: string } {
+  const hint = typeof word === 'string' ? didYouMean(word, candidates) : undefined;
   return hint === undefined ? {} : { hint };
 }
 
@@ -202,6 +203,6 @@ function show(value: unknown): string {
   if (value === null) return 'an empty value';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map of keys and values';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}..."` : text;
 }

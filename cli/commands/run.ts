@@ -1,0 +1,132 @@
+/** `twin run SCENARIO`: one run from the first instant to the report. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatInstant } from '../../platform/contract/time.ts';
+import type { RunOptions, RunProgress, RunResult, ServiceMode } from '../../sim/run/options.ts';
+import { defineCommand, UsageError } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface Values {
+  readonly scenario: string;
+  readonly seed?: string;
+  readonly pace?: string;
+  readonly databus?: string;
+  readonly bal?: string;
+  readonly credentials?: string;
+  readonly out?: string;
+  readonly set?: readonly string[];
+  readonly service?: readonly string[];
+}
+
+const serviceModes: readonly ServiceMode[] = ['in-process', 'process', 'attach'];
+
+export const command = defineCommand<Values>({
+  positionals: { scenario: { type: 'string', describe: 'Scenario file (YAML)' } },
+  options: {
+    seed: { type: 'string', requiresArg: true, describe: 'Seed of every random stream, instead of the scenario’s own' },
+    pace: { type: 'string', requiresArg: true, describe: 'lockstep, realtime, quiet, or a factor such as 60x' },
+    databus: { type: 'string', requiresArg: true, describe: 'embedded (default), memory, or mqtt://host:port' },
+    bal: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Access layer: embedded[:PORT] (default) or the URL of its broker',
+    },
+    credentials: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'File with user names and passwords for brokers given by URL',
+    },
+    out: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Folder for the record (default: runs/<time>-<scenario>-<seed>)',
+    },
+    set: { type: 'string', array: true, nargs: 1, describe: 'Override path=value of the scenario; repeatable' },
+    service: { type: 'string', array: true, nargs: 1, describe: 'NAME=in-process|process|attach; repeatable' },
+  },
+  examples: [
+    { line: 'twin run scenarios/germany/uc1-virtual-islanding.yaml', does: 'One spring day, virtual islanding' },
+    { line: 'twin run day.yaml --seed 7 --databus memory', does: 'Another seed, without brokers' },
+    {
+      line: 'twin run day.yaml --set clock.duration=1h --set devices.0.every=20s',
+      does: 'Change the scenario for once',
+    },
+    { line: 'twin run day.yaml --service state-estimation=attach', does: 'Score an estimator of your own' },
+  ],
+  async run(values, { terminal, signal }) {
+    const options = toRunOptions(values);
+    const { runScenario } = await import('../../sim/run/run.ts');
+    const result = await runScenario(options, signal, progressLine(terminal));
+    terminal.progress('');
+    printResult(result, terminal);
+    return exitCodeOf(result);
+  },
+});
+
+/** Turns the command line's values into what the harness takes. */
+export function toRunOptions(values: Values): RunOptions {
+  const { scenario, set = [], service = [], seed, pace, databus, bal, credentials, out } = values;
+  const modes = service.map((text) => {
+    const [name = '', mode = ''] = text.split('=');
+    const known = serviceModes.find((each) => each === mode);
+    if (name !== '' && known !== undefined) return [name, known] as const;
+    throw new UsageError(`--service ${text}: write NAME=${serviceModes.join('|')}`);
+  });
+  return {
+    scenarioFile: scenario,
+    seed,
+    pace,
+    databus,
+    bal,
+    credentials,
+    out,
+    set,
+    service: Object.fromEntries(modes),
+  };
+}
+
+/** Interrupted comes first: such a run has no verdict worth the name. */
+export function exitCodeOf({ state, verdict }: Pick<RunResult, 'state' | 'verdict'>): ExitCode {
+  if (state === 'interrupted') return exitCodes.interrupted.code;
+  if (verdict === 'invalid') return exitCodes.runInvalid.code;
+  return verdict === 'fail' ? exitCodes.expectationFailed.code : exitCodes.pass.code;
+}
+
+const BAR_WIDTH = 30;
+
+/** A progress line that is written again for each per mille, and no oftener. */
+function progressLine(terminal: Terminal): (progress: RunProgress) => void {
+  let shown = -1;
+  return ({ instant, instants, timeUs }) => {
+    const perMille = Math.floor((1000 * instant) / Math.max(1, instants));
+    if (perMille === shown) return;
+    shown = perMille;
+    const filled = Math.round((BAR_WIDTH * perMille) / 1000);
+    const bar = '#'.repeat(filled).padEnd(BAR_WIDTH, '.');
+    const time = formatInstant(timeUs).slice(0, 19).replace('T', ' ');
+    terminal.progress(`[${bar}] ${String(Math.floor(perMille / 10)).padStart(3)} %  ${time} UTC`);
+  };
+}
+
+interface ReportSummary {
+  readonly expectations?: readonly {
+    readonly text: string;
+    readonly observed: number | null;
+    readonly pass: boolean;
+  }[];
+}
+
+function printResult(result: RunResult, terminal: Terminal): void {
+  const report = JSON.parse(readFileSync(join(result.directory, 'report.json'), 'utf8')) as ReportSummary;
+  for (const { text, observed, pass } of report.expectations ?? []) {
+    const mark = pass ? terminal.paint('green', 'holds') : terminal.paint('red', 'fails');
+    terminal.print(
+      `  ${mark}  ${text}  (observed: ${observed === null ? 'no sample' : Number(observed.toPrecision(6))})`,
+    );
+  }
+  const word = result.state === 'interrupted' ? 'interrupted' : result.verdict;
+  const colour = word === 'pass' ? 'green' : word === 'fail' ? 'red' : 'yellow';
+  terminal.print(`${terminal.paint(['bold', colour], word)}  accuracy ${result.accuracyHash.slice(0, 16)}`);
+  terminal.print(`Report: ${join(result.directory, 'report.html')}`);
+}

@@ -1,0 +1,51 @@
+/** `twin schema NAME`: the JSON Schemas of what people write and of what travels on the wire. */
+import { z } from 'zod';
+import { gridDocumentSchema } from '../../grids/schema.ts';
+import { closest } from '../../numerics/edit-distance.ts';
+import { certificationSchema, repudiationSchema } from '../../platform/contract/certification.ts';
+import { estimateSchema } from '../../platform/contract/estimate.ts';
+import { forecastSchema } from '../../platform/contract/forecast.ts';
+import { measurementSchema } from '../../platform/contract/measurement.ts';
+import { setpointSchema } from '../../platform/contract/setpoint.ts';
+import { progressSchema, tickSchema } from '../../platform/contract/timing.ts';
+import { scenarioJsonSchema } from '../../sim/scenario/json-schema.ts';
+import { defineCommand, UsageError } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+const schemas: Readonly<Record<string, () => object>> = {
+  scenario: scenarioJsonSchema,
+  grid: () => toJson('grid', gridDocumentSchema),
+  measurement: () => toJson('measurement', measurementSchema),
+  setpoint: () => toJson('setpoint', setpointSchema),
+  estimate: () => toJson('estimate', estimateSchema),
+  forecast: () => toJson('forecast', forecastSchema),
+  certification: () => toJson('certification', certificationSchema),
+  repudiation: () => toJson('repudiation', repudiationSchema),
+  tick: () => toJson('tick', tickSchema),
+  progress: () => toJson('progress', progressSchema),
+};
+
+export const schemaNames = Object.keys(schemas);
+
+export const command = defineCommand<{ readonly name: string }>({
+  positionals: { name: { type: 'string', describe: `One of ${schemaNames.join(', ')}` } },
+  options: {},
+  examples: [
+    { line: 'twin schema scenario > scenario.schema.json', does: 'For completion and checks in an editor' },
+    { line: 'twin schema measurement', does: 'What a device sends' },
+  ],
+  async run({ name }, { terminal }) {
+    const make = schemas[name];
+    if (make === undefined) {
+      const near = closest(name, schemaNames);
+      const hint = near === undefined ? `one of ${schemaNames.join(', ')}` : `did you mean "${near}"?`;
+      throw new UsageError(`there is no schema "${name}"; ${hint}`);
+    }
+    terminal.print(JSON.stringify(make(), null, 2));
+    return exitCodes.pass.code;
+  },
+});
+
+function toJson(name: string, schema: z.ZodType): object {
+  return { title: `platone-twin ${name}`, ...z.toJSONSchema(schema, { io: 'input' }) };
+}

@@ -1,0 +1,28 @@
+/** `twin serve SERVICE --config FILE`: one platform service against a broker, until it is told to stop. */
+import { servableNames, serveService } from '../../platform/service/serve.ts';
+import { closest } from '../../numerics/edit-distance.ts';
+import { defineCommand, UsageError } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+export const command = defineCommand<{ readonly service: string; readonly config: string }>({
+  positionals: { service: { type: 'string', describe: `One of ${servableNames.join(', ')}` } },
+  options: {
+    config: { type: 'string', demandOption: true, requiresArg: true, describe: 'Configuration file (YAML or JSON)' },
+  },
+  examples: [
+    { line: 'twin serve power-calculation --config power-calculation.yaml', does: 'As in the field' },
+    {
+      line: 'TWIN_DATABUS_URL=mqtt://broker:1883 twin serve balancer --config b.yaml',
+      does: 'Broker from the environment',
+    },
+  ],
+  async run({ service, config }, { signal }) {
+    if (!servableNames.some((name) => name === service)) {
+      const near = closest(service, servableNames);
+      const hint = near === undefined ? `one of ${servableNames.join(', ')}` : `did you mean "${near}"?`;
+      throw new UsageError(`there is no service "${service}"; ${hint}`);
+    }
+    await serveService(service, config, signal);
+    return exitCodes.pass.code;
+  },
+});

@@ -1,0 +1,123 @@
+/** `twin validate FILE...`: every fault of scenarios, grid documents and CSV profiles, and nothing is written. */
+import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { loadGrid } from '../../grids/load.ts';
+import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { readCsvSeries } from '../../sim/profiles/csv.ts';
+import { loadScenario } from '../../sim/scenario/load.ts';
+import { nodeAt, readLocated } from '../../sim/scenario/located.ts';
+import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+interface Values {
+  readonly file: readonly string[];
+  readonly set?: readonly string[];
+  readonly time: string;
+  readonly load?: string;
+  readonly pv?: string;
+  readonly unit: ScenarioCsv['unit'];
+  readonly zone?: string;
+}
+
+export const command = defineCommand<Values>({
+  positionals: {
+    file: { type: 'string', array: true, describe: 'Scenarios (YAML), grid documents (JSON), profiles (CSV)' },
+  },
+  options: {
+    set: { type: 'string', array: true, nargs: 1, describe: 'Override path=value of the scenarios; repeatable' },
+    time: { type: 'string', requiresArg: true, default: 'timestamp', describe: 'CSV: column of the time stamps' },
+    load: { type: 'string', requiresArg: true, describe: 'CSV: column of the load (default: load_kw)' },
+    pv: { type: 'string', requiresArg: true, describe: 'CSV: column of the PV power (default: pv_kw)' },
+    unit: { choices: ['W', 'kW', 'MW'], default: 'kW', describe: 'CSV: unit of the columns' },
+    zone: { type: 'string', requiresArg: true, describe: 'CSV: IANA zone of time stamps without one' },
+  },
+  examples: [
+    { line: 'twin validate scenarios/germany/*.yaml', does: 'Check scenarios' },
+    { line: 'twin validate my-grid.json my-scenario.yaml', does: 'Check a grid and a scenario' },
+    { line: 'twin validate day.csv --load demand --unit W --zone Europe/Berlin', does: 'Check a profile' },
+  ],
+  async run(values, { terminal }) {
+    let faulty = false;
+    for (const file of values.file) {
+      const answer = validateFile(file, values);
+      if (typeof answer === 'string') {
+        terminal.print(`${file}: ${answer}`);
+        continue;
+      }
+      faulty = true;
+      for (const problem of answer) terminal.say(formatProblem(problem));
+    }
+    return faulty ? exitCodes.invalidInput.code : exitCodes.pass.code;
+  },
+});
+
+/** What the file is, in words, or its faults. */
+function validateFile(file: string, values: Values): string | readonly Problem[] {
+  try {
+    if (extname(file).toLowerCase() === '.csv') return describeCsv(file, values);
+    return isGridDocument(file) ? describeGrid(file) : describeScenario(file, values.set);
+  } catch (error) {
+    if (error instanceof InvalidInputError) return error.problems;
+    throw error;
+  }
+}
+
+/** Told by its content: a grid document has buses. */
+function isGridDocument(file: string): boolean {
+  const text = readText(file);
+  if (extname(file).toLowerCase() === '.json') return true;
+  const { root } = readLocated(file, text);
+  return root !== undefined && nodeAt(root, ['buses']) !== undefined;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const message =
+      code === 'ENOENT'
+        ? 'file does not exist'
+        : code === 'EISDIR'
+          ? 'is a folder, not a file'
+          : `cannot be read (${code})`;
+    throw new InvalidInputError([{ file, path: '', message }]);
+  }
+}
+
+function describeScenario(file: string, set: readonly string[] | undefined): string {
+  const { scenario, devices } = loadScenario(file, { set });
+  const instants = scenario.clock.duration / scenario.clock.step;
+  return `valid scenario "${scenario.name}": ${devices.length} devices, ${instants} steps`;
+}
+
+function describeGrid(file: string): string {
+  const { name, buses, lines, transformers } = loadGrid(file);
+  return `valid grid "${name}": ${buses.length} buses, ${lines.length} lines, ${transformers.length} transformers`;
+}
+
+function describeCsv(file: string, { time, load, pv, unit, zone }: Values): string {
+  readText(file);
+  const columns = load === undefined && pv === undefined ? { load: 'load_kw', pv: 'pv_kw' } : { load, pv };
+  const named = Object.fromEntries(Object.entries({ ...columns, zone }).filter(([, value]) => value !== undefined));
+  const csv = csvSchema.parse({ file, time, unit, ...named });
+  const problems: Problem[] = [];
+  const counts = (['load', 'pv'] as const).flatMap((kind) => {
+    if (csv[kind] === undefined) return [];
+    try {
+      return [readCsvSeries({ csv, kind, directory: '.' }).valuesW.length];
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      problems.push(...error.problems);
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new InvalidInputError(unique(problems));
+  return `valid profile: ${counts[0] ?? 0} intervals`;
+}
+
+/** Both columns share the time stamps' faults. */
+function unique(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()];
+}

@@ -1,0 +1,44 @@
+/** What an error means to the person at the keyboard: which exit code, and which words. */
+import { InvalidInputError, formatProblem } from '../grids/problem.ts';
+import { UsageError } from './command.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+
+export interface Failure {
+  readonly code: ExitCode;
+  readonly lines: readonly string[];
+}
+
+/** `debug` adds the stack of an error that nobody expected. */
+export function describeFailure(error: unknown, debug: boolean): Failure {
+  if (error instanceof UsageError) {
+    return { code: exitCodes.usage.code, lines: [...error.message.split('\n'), 'See "twin --help".'] };
+  }
+  if (error instanceof InvalidInputError) {
+    return { code: exitCodes.invalidInput.code, lines: error.problems.map(formatProblem) };
+  }
+  if (isAbort(error)) return { code: exitCodes.interrupted.code, lines: ['interrupted'] };
+  // The classes live in rooms that help and usage errors should not load, so they are known by name here.
+  if (error instanceof Error && error.name === 'DatabusError') {
+    return { code: exitCodes.notStarted.code, lines: [error.message] };
+  }
+  if (error instanceof Error && error.name === 'ServiceFailure') {
+    const died = 'phase' in error && error.phase === 'run';
+    return { code: died ? exitCodes.died.code : exitCodes.notStarted.code, lines: [error.message] };
+  }
+  return { code: exitCodes.bug.code, lines: describeBug(error, debug) };
+}
+
+function describeBug(error: unknown, debug: boolean): string[] {
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error && error.stack !== undefined ? error.stack : message;
+  return [
+    `twin met an error that it did not expect: ${message}`,
+    debug
+      ? stack
+      : 'This is a bug. Please report it with the command and the output of the same command with --debug added.',
+  ];
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

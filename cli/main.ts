@@ -1,0 +1,122 @@
+/** The command `twin`: finds the command, loads that one alone, runs it, and turns its end into an exit code. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { didYouMean } from '../numerics/edit-distance.ts';
+import type { Command } from './command.ts';
+import { UsageError } from './command.ts';
+import { type CommandEntry, commands } from './commands.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { describeFailure } from './failure.ts';
+import { projectRoot } from './project-root.ts';
+import { createTerminal, type Outputs } from './terminal.ts';
+
+const MAXIMUM_WIDTH = 100;
+
+/** Runs `argv` (without node and script) to its end. Never throws. */
+export async function main(argv: readonly string[], outputs: Outputs, signal: AbortSignal): Promise<ExitCode> {
+  const { env } = outputs;
+  const debug = argv.includes('--debug') || (env.TWIN_DEBUG ?? '') !== '';
+  try {
+    return await dispatch(argv, outputs, signal);
+  } catch (error) {
+    const { code, lines } = describeFailure(error, debug);
+    const terminal = createTerminal(outputs);
+    for (const line of lines) terminal.say(code === exitCodes.invalidInput.code ? line : `twin: ${line}`);
+    return code;
+  }
+}
+
+/** Entry of the launcher: the process's own arguments, streams and signals. */
+export async function runFromProcess(): Promise<void> {
+  const interruption = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      // The second Ctrl-C does not wait for a tidy end.
+      if (interruption.signal.aborted) process.exit(exitCodes.interrupted.code);
+      interruption.abort();
+    });
+  }
+  // `twin plan X | head` closes the pipe early: that is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.pass.code);
+    throw error;
+  });
+  process.exitCode = await main(process.argv.slice(2), process, interruption.signal);
+}
+
+async function dispatch(argv: readonly string[], outputs: Outputs, signal: AbortSignal): Promise<ExitCode> {
+  const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+  // Global options may stand before the command as well.
+  const first = words.findIndex((word) => !word.startsWith('-'));
+  if (first === -1) return answerWithoutCommand(words, outputs);
+  const entry = findCommand(words.slice(first));
+  const rest = [...words.slice(0, first), ...words.slice(first + entry.name.split(' ').length)];
+  const command = await entry.load();
+  const { commandHelp, parseArguments } = await import('./arguments.ts');
+  const { values, quiet, help } = await parseArguments(entry, command, rest);
+  const terminal = createTerminal(outputs, quiet);
+  if (help) {
+    terminal.print(await commandHelp(entry, command, widthOf(outputs)));
+    return exitCodes.pass.code;
+  }
+  return await (command as Command).run(values, { terminal, signal });
+}
+
+function answerWithoutCommand(words: readonly string[], outputs: Outputs): ExitCode {
+  const terminal = createTerminal(outputs);
+  if (words.includes('--version')) {
+    terminal.print(`twin ${version()}`);
+    return exitCodes.pass.code;
+  }
+  const unknown = words.find((word) => !['--help', '-h', '--quiet', '--debug'].includes(word));
+  if (unknown !== undefined) throw new UsageError(`unknown option "${unknown}"`);
+  const asked = words.includes('--help') || words.includes('-h');
+  if (asked) terminal.print(overview());
+  else terminal.say(overview());
+  return asked ? exitCodes.pass.code : exitCodes.usage.code;
+}
+
+/** The entry that the first words name; two-word names first. Throws `UsageError` with what was probably meant. */
+function findCommand(words: readonly string[]): CommandEntry {
+  const [one = '', two = ''] = words;
+  const found = commands.find(({ name }) => name === one || name === `${one} ${two}`);
+  if (found !== undefined) return found;
+  const group = commands.filter(({ name }) => name.startsWith(`${one} `)).map(({ name }) => name);
+  if (group.length > 0) throw new UsageError(`"${one}" needs a second word: ${group.join(', ')}`);
+  throw unknownCommand(one);
+}
+
+function unknownCommand(word: string): UsageError {
+  const hint = didYouMean(
+    word,
+    commands.map(({ name }) => name),
+  );
+  return new UsageError(`unknown command "${word}"${hint === undefined ? '' : `; ${hint}`}`);
+}
+
+/** What `twin --help` prints: from the table alone, so that it answers at once. */
+export function overview(): string {
+  const width = Math.max(...commands.map(({ usage }) => usage.length));
+  return [
+    'twin: a digital twin and testbed for the Platone DSO Technical Platform',
+    '',
+    'Usage: twin COMMAND [options]',
+    '',
+    ...commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),
+    '',
+    'Every command: --help (with examples), --quiet, --debug. Also: twin --version.',
+    '',
+    'Examples:',
+    '  twin run scenarios/germany/uc1-virtual-islanding.yaml',
+    '  twin help run',
+  ].join('\n');
+}
+
+function version(): string {
+  const description: unknown = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8'));
+  return String((description as { version: unknown }).version);
+}
+
+function widthOf({ stdout }: Outputs): number {
+  return Math.min((stdout as { columns?: number }).columns ?? 80, MAXIMUM_WIDTH);
+}
