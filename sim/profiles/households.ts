@@ -1,0 +1,223 @@
+/**
+ * What households draw: the H0 profile, broken up into single appliances that switch on and off and a base that wanders
+ * slowly, so that each household is lively while its expectation is the profile at every instant.
+ *
+ * A household of E kWh/a whose profile value is H W per 1000 kWh/a draws m = H E / 1000 W on average:
+ *   P(t) = 0.35 m(t) exp(s y(t) - s^2 / 2) + sum over appliances of power * on(t),
+ * with y a standard Ornstein-Uhlenbeck process (40 min, s = 0.4) and on(t) in {0, 1} a Markov chain whose probability of
+ * being on is exactly share * m(t) / power. The list of appliances and their shares are our proposal; each hangs on one
+ * phase, drawn once per household, so households are unbalanced as real ones are.
+ */
+import { randomStream, type RandomStream } from '../../numerics/random.ts';
+import { createOrnsteinUhlenbeck, type OrnsteinUhlenbeck } from './ornstein-uhlenbeck.ts';
+
+interface Appliance {
+  readonly name: string;
+  /** Share of the household's energy. */
+  readonly share: number;
+  readonly powerW: number;
+  /** Mean time that it stays on. */
+  readonly onUs: number;
+}
+
+const appliances: readonly Appliance[] = [
+  { name: 'refrigeration', share: 0.1, powerW: 110, onUs: 15 * 60e6 },
+  { name: 'light-and-screen', share: 0.2, powerW: 180, onUs: 60 * 60e6 },
+  { name: 'cooking', share: 0.15, powerW: 1800, onUs: 10 * 60e6 },
+  { name: 'washing', share: 0.12, powerW: 2000, onUs: 20 * 60e6 },
+  { name: 'kettle-and-microwave', share: 0.08, powerW: 1500, onUs: 3 * 60e6 },
+];
+const BASE_SHARE = 1 - appliances.reduce((sum, { share }) => sum + share, 0);
+const BASE_SPREAD = 0.4;
+const BASE_TAU_US = 40 * 60e6;
+/** H0 with its dynamic factor stays below this, W per 1000 kWh/a: decides how many of an appliance a customer has. */
+const PROFILE_MAX_W = 300;
+/** More copies than this make no visible difference: the appliances of larger customers grow instead. */
+const COPIES_MAX = 40;
+
+export interface HouseholdOptions {
+  readonly id: string;
+  readonly annualEnergyWh: number;
+  /** 0 = exactly the profile; 1 = as above; between, a blend; above 1 the spread grows in proportion. */
+  readonly variation: number;
+  readonly seed: string;
+  /** Phase index of every appliance for a single-phase customer; undefined = drawn per appliance among three. */
+  readonly onlyPhase?: 0 | 1 | 2 | undefined;
+}
+
+export interface Household {
+  /** Long-run share of its energy on each phase; adds up to 1. */
+  readonly phaseShares: Float64Array;
+  /**
+   * Active power over the step that ends at `timeUs`, W per phase, for a profile of `profileW` W per 1000 kWh/a.
+   * To be asked once per step in time order; an appliance keeps its state for a step.
+   */
+  at(timeUs: number, profileW: number): Float64Array;
+}
+
+export function createHousehold(options: HouseholdOptions): Household {
+  const stream = (name: string) => randomStream(options.seed, ['load', options.id, name]);
+  const wiring = stream('wiring');
+  const basePhases = drawBasePhases(wiring, options.onlyPhase);
+  const scale = options.annualEnergyWh / 1e6;
+  const spread = Math.max(1, options.variation);
+  const slots = appliances.flatMap((appliance) => createSlots(appliance, scale, spread, wiring, options.onlyPhase));
+
+  const phaseShares = basePhases.map((share) => share * BASE_SHARE);
+  for (const slot of slots) phaseShares[slot.phase] = (phaseShares[slot.phase] ?? 0) + slot.share;
+
+  const blend = Math.min(1, options.variation);
+  if (blend === 0) return createSteadyHousehold(phaseShares, scale);
+  const base = createOrnsteinUhlenbeck(stream('base'), BASE_TAU_US);
+  return createLivelyHousehold({
+    phaseShares,
+    basePhases,
+    scale,
+    spread,
+    blend,
+    slots,
+    base,
+    draws: stream('appliances'),
+  });
+}
+
+/** Exactly the profile, on the household's wiring. */
+function createSteadyHousehold(phaseShares: Float64Array, scale: number): Household {
+  const power = new Float64Array(3);
+  return {
+    phaseShares,
+    at(_timeUs, profileW) {
+      for (let phase = 0; phase < 3; phase += 1) power[phase] = (phaseShares[phase] ?? 0) * profileW * scale;
+      return power;
+    },
+  };
+}
+
+interface Parts {
+  readonly phaseShares: Float64Array;
+  readonly basePhases: Float64Array;
+  /** Annual energy in MWh: profile value to W. */
+  readonly scale: number;
+  readonly spread: number;
+  readonly blend: number;
+  readonly slots: readonly Slot[];
+  readonly base: OrnsteinUhlenbeck;
+  readonly draws: RandomStream;
+}
+
+function createLivelyHousehold(parts: Parts): Household {
+  const { phaseShares, basePhases, scale, blend, slots, base, draws } = parts;
+  const sigma = BASE_SPREAD * parts.spread;
+  const power = new Float64Array(3);
+  let lastUs = Number.NaN;
+  let lastStepUs = Number.NaN;
+  let lastW = Number.NaN;
+  /** Transition probabilities are those of a steady profile and of this step's length. */
+  let steady = false;
+
+  return {
+    phaseShares,
+    at(timeUs, profileW) {
+      const meanW = profileW * scale;
+      const stepUs = timeUs - lastUs;
+      if (Number.isNaN(lastUs)) for (const slot of slots) startSlot(slot, meanW, draws);
+      else {
+        if (!(steady && stepUs === lastStepUs && meanW === lastW)) {
+          for (const slot of slots) prepareSlot(slot, meanW, stepUs);
+          steady = meanW === lastW;
+        }
+        for (const slot of slots) slot.on = draws.uniform() < (slot.on ? slot.stayOn : slot.turnOn);
+        lastStepUs = stepUs;
+      }
+      lastUs = timeUs;
+      lastW = meanW;
+
+      const baseW = BASE_SHARE * meanW * Math.exp(sigma * base.at(timeUs) - 0.5 * sigma * sigma);
+      for (let phase = 0; phase < 3; phase += 1) power[phase] = (basePhases[phase] ?? 0) * baseW;
+      for (const slot of slots) if (slot.on) power[slot.phase] = (power[slot.phase] ?? 0) + slot.powerW;
+      if (blend < 1) {
+        for (let phase = 0; phase < 3; phase += 1) {
+          power[phase] = blend * (power[phase] ?? 0) + (1 - blend) * (phaseShares[phase] ?? 0) * meanW;
+        }
+      }
+      return power;
+    },
+  };
+}
+
+/** One appliance of one household: a two-state Markov chain. */
+interface Slot {
+  readonly phase: number;
+  /** Share of the household's energy that this one stands for. */
+  readonly share: number;
+  readonly powerW: number;
+  readonly onUs: number;
+  on: boolean;
+  /** Probability of being on, and the transition probabilities of the present step. */
+  probability: number;
+  stayOn: number;
+  turnOn: number;
+}
+
+/** As many copies of an appliance as keep each one's probability of being on below one half at the profile's peak. */
+function createSlots(
+  appliance: Appliance,
+  scale: number,
+  spread: number,
+  wiring: RandomStream,
+  onlyPhase: number | undefined,
+): Slot[] {
+  // Variance of an appliance is about mean * power: the square of the spread on the power scales the deviation by it.
+  const wantedW = appliance.powerW * spread * spread;
+  const peakW = appliance.share * PROFILE_MAX_W * scale;
+  const copies = Math.min(COPIES_MAX, Math.ceil((2 * peakW) / wantedW));
+  const powerW = Math.max(wantedW, (2 * peakW) / copies);
+  return Array.from({ length: copies }, () => ({
+    phase: onlyPhase ?? Math.floor(3 * wiring.uniform()),
+    share: appliance.share / copies,
+    powerW,
+    onUs: appliance.onUs,
+    on: false,
+    probability: 0,
+    stayOn: 0,
+    turnOn: 0,
+  }));
+}
+
+function startSlot(slot: Slot, meanW: number, draws: RandomStream): void {
+  slot.probability = (slot.share * meanW) / slot.powerW;
+  slot.on = draws.uniform() < slot.probability;
+}
+
+/**
+ * Transition probabilities that carry P(on) exactly from p to q over a step: p stay + (1 - p) turn = q. An appliance
+ * that is on stays on with exp(-step / onTime), unless the profile falls faster than appliances switch off by themselves.
+ */
+function prepareSlot(slot: Slot, meanW: number, stepUs: number): void {
+  const p = slot.probability;
+  const q = (slot.share * meanW) / slot.powerW;
+  // stay <= q / p keeps turnOn from falling below 0, stay >= (q - (1 - p)) / p from exceeding 1.
+  const natural = Math.exp(-stepUs / slot.onUs);
+  slot.stayOn = p > 0 ? Math.max((q - (1 - p)) / p, Math.min(natural, q / p)) : 0;
+  slot.turnOn = p < 1 ? (q - p * slot.stayOn) / (1 - p) : 0;
+  slot.probability = q;
+}
+
+/** The base leans on one phase or another: weights between 1 : 1 : 1 and 3 : 1 : 1. */
+function drawBasePhases(wiring: RandomStream, onlyPhase: number | undefined): Float64Array {
+  const weights = [0, 1, 2].map(() => 0.5 + wiring.uniform());
+  if (onlyPhase !== undefined) return Float64Array.from([0, 1, 2], (phase) => (phase === onlyPhase ? 1 : 0));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return Float64Array.from(weights, (weight) => weight / sum);
+}
+
+/** The household model in words and figures, for the run's manifest. */
+export function describeHouseholds(variation: number): string {
+  const list = appliances.map(
+    ({ name, share, powerW, onUs }) => `${name} ${share * 100} % at ${powerW} W for ${onUs / 60e6} min`,
+  );
+  return (
+    `H0 with dynamic factor; of it ${Math.round(BASE_SHARE * 100)} % base (log-normal, sigma ${BASE_SPREAD}, correlation 40 min), ` +
+    `the rest single-phase appliances: ${list.join(', ')}; variation ${variation}; expectation is the profile`
+  );
+}

@@ -1,0 +1,171 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { InvalidInputError } from '../../grids/problem.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
+import { coverageProblem, meanOfSeries, readCsvSeries, type Series } from '../../sim/profiles/csv.ts';
+import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'twin-csv-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function read(lines: readonly string[], options: Partial<ScenarioCsv> = {}): Series {
+  writeFileSync(join(directory, 'data.csv'), lines.join('\n'));
+  const csv = csvSchema.parse({ file: 'data.csv', load: 'load', ...options });
+  return readCsvSeries({ csv, kind: 'load', directory });
+}
+
+/** `row:column path: message` of every fault. */
+function faults(lines: readonly string[], options: Partial<ScenarioCsv> = {}): string[] {
+  try {
+    read(lines, options);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return error.problems.map(
+      ({ line, column, path, message }) => `${line ?? '-'}:${column ?? '-'} ${path}: ${message}`,
+    );
+  }
+  return [];
+}
+
+/** `count` local wall-clock times of `date` in quarter hours, skipping or repeating what the clocks do. */
+function wallClock(date: string, hours: readonly number[]): string[] {
+  const two = (n: number) => String(n).padStart(2, '0');
+  return hours.flatMap((hour) => [0, 15, 30, 45].map((minute) => `${date} ${two(hour)}:${two(minute)}`));
+}
+const hoursOfDay = Array.from({ length: 24 }, (_, hour) => hour);
+
+describe('CSV', () => {
+  test('reads units, stamps and instants', () => {
+    const lines = ['timestamp,load', '2021-04-01T00:00:00+02:00,1.5', '2021-04-01T00:15Z,2', '2021-04-01T00:30:00Z,3'];
+    const series = read([lines[0] ?? '', '2021-04-01T00:00:00Z,1.5', ...lines.slice(2)], { unit: 'MW' });
+    expect([...series.valuesW]).toEqual([1.5e6, 2e6, 3e6]);
+    expect(series).toMatchObject({ startUs: parseInstant('2021-04-01T00:00:00Z'), stepUs: 900e6, filled: 0 });
+    const end = read(['timestamp,load', '2021-04-01T00:15:00Z,1', '2021-04-01T00:30:00Z,2'], {
+      stamp: 'interval-end',
+      unit: 'W',
+    });
+    expect(end.startUs).toBe(parseInstant('2021-04-01T00:00:00Z'));
+    expect(end.endUs).toBe(parseInstant('2021-04-01T00:30:00Z'));
+  });
+
+  test('understands semicolons with decimal commas, a byte-order mark and Windows line ends', () => {
+    const series = read(['\uFEFFtimestamp;load\r', '2021-04-01T00:00:00Z;1,5\r', '2021-04-01T00:15:00Z;2,25\r', ''], {
+      unit: 'W',
+    });
+    expect([...series.valuesW]).toEqual([1.5, 2.25]);
+  });
+
+  test('a spring day of the local clocks has 92 quarter hours, an autumn day 100, both without a gap', () => {
+    const spring = wallClock(
+      '2021-03-28',
+      hoursOfDay.filter((hour) => hour !== 2),
+    );
+    const springSeries = read(['timestamp,load', ...spring.map((time, i) => `${time},${i}`)], {
+      zone: 'Europe/Berlin',
+      unit: 'W',
+    });
+    expect(springSeries.valuesW).toHaveLength(92);
+    expect(springSeries.startUs).toBe(parseInstant('2021-03-28T00:00:00+01:00'));
+    expect(springSeries.endUs).toBe(parseInstant('2021-03-29T00:00:00+02:00'));
+
+    const autumn = wallClock('2021-10-31', [0, 1, 2, 2, ...hoursOfDay.slice(3)]);
+    const autumnSeries = read(['timestamp,load', ...autumn.map((time, i) => `${time},${i}`)], {
+      zone: 'Europe/Berlin',
+      unit: 'W',
+    });
+    expect([...autumnSeries.valuesW]).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect(autumnSeries.endUs).toBe(parseInstant('2021-11-01T00:00:00+01:00'));
+  });
+
+  test('an hour that the clocks skip is a fault', () => {
+    const lines = [
+      'timestamp,load',
+      '2021-03-28 01:45,1',
+      '2021-03-28 02:00,2',
+      '2021-03-28 03:00,3',
+      '2021-03-28 03:15,3',
+    ];
+    expect(faults(lines, { zone: 'Europe/Berlin' })).toEqual([
+      '3:1 timestamp: "2021-03-28 02:00" does not exist on the clocks of Europe/Berlin',
+    ]);
+  });
+
+  test('every fault of a file is told with row and column', () => {
+    const lines = [
+      'timestamp,load',
+      '2021-04-01T00:00:00Z,1',
+      'yesterday,2',
+      '2021-04-01T00:15:00Z,much',
+      '2021-04-01T00:30:00,3',
+      '2021-04-01T00:30:00Z,Infinity',
+      '2021-04-01T00:30:00Z,4',
+      '2021-04-01T00:45:00Z,5,6',
+    ];
+    expect(faults(lines)).toEqual([
+      '3:1 timestamp: "yesterday" is no ISO 8601 time',
+      '4:2 load: "much" is no number',
+      '5:1 timestamp: "2021-04-01T00:30:00" has no zone',
+      '6:2 load: "Infinity" is no number',
+      '7:1 timestamp: 2021-04-01T00:30:00Z does not come after the row before it',
+      '8:- : has 3 cells where the header has 2',
+    ]);
+  });
+
+  test('missing columns, an unknown zone, an empty file and broken quoting are faults', () => {
+    expect(faults(['time,watts', '2021-04-01T00:00:00Z,1'])).toEqual([
+      '1:- timestamp: has no column "timestamp"',
+      '1:- load: has no column "load"',
+    ]);
+    expect(
+      faults(['timestamp,load', '2021-04-01 00:00,1', '2021-04-01 00:15,1'], { zone: 'Europe/Abbenhausen' })[0],
+    ).toBe('-:- timestamp: "Europe/Abbenhausen" is no time zone');
+    expect(faults([''])).toEqual(['1:- : the file is empty']);
+    expect(faults(['timestamp,load', '"2021-04-01T00:00:00Z,1'])[0]).toContain('is no CSV');
+    expect(faults(['timestamp,load', '2021-04-01T00:00:00Z,1'])).toEqual([
+      '-:- load: needs two rows at least, so that the interval is known',
+    ]);
+  });
+
+  const gappy = [
+    'timestamp,load',
+    '2021-04-01T00:00:00Z,1',
+    '2021-04-01T00:15:00Z,2',
+    '2021-04-01T01:00:00Z,5',
+    '2021-04-01T01:15:00Z,',
+    '2021-04-01T01:30:00Z,7',
+  ];
+  test('gaps are faults, or held, or interpolated, as the scenario says', () => {
+    expect(faults(gappy)).toEqual([
+      '4:- timestamp: 2 rows are missing before this one, from 2021-04-01T00:30:00Z on',
+      '5:- load: is empty',
+    ]);
+    expect([...read(gappy, { gaps: 'hold', unit: 'W' }).valuesW]).toEqual([1, 2, 2, 2, 5, 5, 7]);
+    const interpolated = read(gappy, { gaps: 'interpolate', unit: 'W' });
+    expect([...interpolated.valuesW]).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(interpolated.filled).toBe(3);
+  });
+
+  test('a row off the grid is a fault', () => {
+    const lines = [
+      'timestamp,load',
+      ...['00:00', '00:15', '00:35', '00:45', '01:00'].map((time) => `2021-04-01T${time}:00Z,1`),
+    ];
+    expect(faults(lines, { gaps: 'hold' })).toEqual([
+      '4:- timestamp: 2021-04-01T00:35:00Z is off the grid of 900 s that the other rows keep',
+    ]);
+  });
+
+  test('means weight the intervals, and what is not covered is said', () => {
+    const series = read(['timestamp,load', '2021-04-01T00:00:00Z,1', '2021-04-01T00:15:00Z,4'], { unit: 'W' });
+    const t = series.startUs;
+    expect(meanOfSeries(series, t, t)).toBe(1);
+    expect(meanOfSeries(series, t, t + 900e6)).toBe(1);
+    expect(meanOfSeries(series, t + 900e6, t + 1800e6)).toBe(4);
+    expect(meanOfSeries(series, t + 600e6, t + 1200e6)).toBe(2.5);
+    expect(() => meanOfSeries(series, t, t + 1801e6)).toThrow(RangeError);
+    expect(coverageProblem(series, 'data.csv', t, t + 1800e6)).toBeUndefined();
+    expect(coverageProblem(series, 'data.csv', t - 1, t + 1800e6)?.message).toContain('covers 2021-04-01T00:00:00Z');
+  });
+});
