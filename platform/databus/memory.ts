@@ -14,8 +14,9 @@ export interface MemoryDatabusOptions {
   readonly url?: string;
   /** Undefined when the client may connect, otherwise why not. */
   readonly authenticate?: (options: DatabusConnectionOptions) => string | undefined;
-  /** True when this client may publish to this topic; a refusal rejects the publish. */
+  /** True when this client may publish to this topic; otherwise the message is acknowledged and dropped, as by a broker. */
   readonly mayPublish?: (clientId: string, topic: string) => boolean;
+  readonly onRefused?: (topic: string, payload: Uint8Array, clientId: string) => void;
   readonly maySubscribe?: (clientId: string, filter: string) => boolean;
   /** Sees every accepted message before any subscriber does. */
   readonly onPublish?: (topic: string, payload: Uint8Array, clientId: string) => void;
@@ -59,7 +60,8 @@ export function createMemoryDatabus(options: MemoryDatabusOptions = {}): Databus
       async publish(topic, payload) {
         if (!isValidTopic(topic)) throw new DatabusError(url, `"${topic}" is no topic to publish to`);
         if (options.mayPublish !== undefined && !options.mayPublish(clientId, topic)) {
-          throw new DatabusError(url, `${clientId} may not publish to ${topic}`);
+          options.onRefused?.(topic, payload, clientId);
+          return;
         }
         options.onPublish?.(topic, payload, clientId);
         for (const to of route(topic)) queue.push({ topic, payload, to });

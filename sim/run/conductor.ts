@@ -163,11 +163,7 @@ async function completed(
 async function settled(work: Promise<void>, failure: Promise<never>): Promise<boolean> {
   const wait = new AbortController();
   try {
-    return await Promise.race([
-      work.then(() => true),
-      sleepUs(STALL_US, wait.signal).then(() => false),
-      failure,
-    ]);
+    return await Promise.race([work.then(() => true), sleepUs(STALL_US, wait.signal).then(() => false), failure]);
   } finally {
     wait.abort();
   }

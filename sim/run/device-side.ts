@@ -99,7 +99,9 @@ export class DeviceSide {
   /** Hands the setpoints that have arrived to their devices, in one order for all runs. */
   deliverSetpoints(timeUs: number): void {
     const arrived = this.#arrived.splice(0);
-    arrived.sort((a, b) => (a.topic === b.topic ? a.setpoint.sequence - b.setpoint.sequence : a.topic < b.topic ? -1 : 1));
+    arrived.sort((a, b) =>
+      a.topic === b.topic ? a.setpoint.sequence - b.setpoint.sequence : a.topic < b.topic ? -1 : 1,
+    );
     for (const { setpoint } of arrived) this.#controllables.get(setpoint.device)?.command(setpoint, timeUs);
   }
 

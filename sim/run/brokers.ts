@@ -1,0 +1,109 @@
+/** The two brokers of a run, each in memory, embedded or at a URL, with an observer beside the data path. */
+import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
+import type { Databus } from '../../platform/databus/databus.ts';
+import { createMemoryDatabus } from '../../platform/databus/memory.ts';
+import { mqttDatabus } from '../../platform/databus/mqtt.ts';
+import { mayPublish, maySubscribe, type Users } from '../../platform/databus/rights.ts';
+
+export type Observer = (topic: string, payload: Uint8Array) => void;
+
+export interface Broker {
+  readonly databus: Databus;
+  /** Connections, publications and subscriptions that were turned away, by reason. */
+  refusals(): Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+export interface BrokerOptions {
+  /** For messages to people: `access layer`, `databus`. */
+  readonly name: string;
+  /** `memory`, `embedded`, `embedded:PORT`, or a URL. */
+  readonly where: string;
+  /** Who may connect and what they may do; not for brokers at a URL, which have rules of their own. */
+  readonly users?: Users;
+  /** Sees every accepted message once. */
+  readonly observe: Observer;
+  /** A publication that was turned away for want of rights. */
+  readonly onRefused?: (topic: string, payload: Uint8Array) => void;
+  /** For a broker at a URL: what the observer's own connection logs in with. */
+  readonly credentials?: { readonly username: string; readonly password: string };
+  /** The observer's connection was lost. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Starts or finds the broker. Rejects with DatabusError when it cannot be had. */
+export async function openBroker(options: BrokerOptions): Promise<Broker> {
+  const { where } = options;
+  if (where === 'memory') return inMemory(options);
+  if (where === 'embedded' || where.startsWith('embedded:')) return embedded(options);
+  return atUrl(options);
+}
+
+function inMemory({ name, users, observe, onRefused }: BrokerOptions): Broker {
+  const refused: Record<string, number> = {};
+  const count = (reason: string) => {
+    refused[reason] = (refused[reason] ?? 0) + 1;
+  };
+  const rights = new Map<string, string>();
+  const user = (clientId: string) => users?.[rights.get(clientId) ?? ''];
+  const databus = createMemoryDatabus({
+    url: `memory (${name})`,
+    onPublish: observe,
+    ...(users !== undefined && {
+      authenticate: ({ clientId, username = '', password }) => {
+        if (!Object.hasOwn(users, username) || users[username]?.password !== password) {
+          count('wrong-password');
+          return 'bad user name or password';
+        }
+        rights.set(clientId, username);
+        return undefined;
+      },
+      mayPublish: (clientId, topic) => {
+        const allowed = mayPublish(user(clientId)?.rights ?? NOTHING, topic);
+        if (!allowed) count('publish-not-allowed');
+        return allowed;
+      },
+      maySubscribe: (clientId, filter) => {
+        const allowed = maySubscribe(user(clientId)?.rights ?? NOTHING, filter);
+        if (!allowed) count('subscribe-not-allowed');
+        return allowed;
+      },
+      onRefused: (topic, payload) => onRefused?.(topic, payload),
+    }),
+  });
+  return { databus, refusals: () => refused, close: () => Promise.resolve() };
+}
+
+const NOTHING = { publish: [], subscribe: [] };
+
+async function embedded({ name, where, users, observe, onRefused }: BrokerOptions): Promise<Broker> {
+  const port = where === 'embedded' ? 0 : Number(where.slice('embedded:'.length));
+  const broker = await createEmbeddedBroker({
+    name,
+    port,
+    onPublish: observe,
+    ...(users !== undefined && { users }),
+    ...(onRefused !== undefined && { onRefused }),
+  });
+  return {
+    databus: mqttDatabus(broker.url),
+    refusals: () => {
+      const { connections, publishes, subscriptions } = broker.refusals();
+      const all = { ...connections, 'publish-not-allowed': publishes, 'subscribe-not-allowed': subscriptions };
+      return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0));
+    },
+    close: () => broker.close(),
+  };
+}
+
+/** A broker of somebody else's: the observer is one more client that reads everything. */
+async function atUrl({ where, observe, credentials, onError, name }: BrokerOptions): Promise<Broker> {
+  const databus = mqttDatabus(where, credentials);
+  const connection = await databus.connect({
+    clientId: `twin-observer-${name.replaceAll(' ', '-')}`,
+    onMessage: observe,
+    onError,
+  });
+  await connection.subscribe(['#']);
+  return { databus, refusals: () => ({}), close: () => connection.close() };
+}
