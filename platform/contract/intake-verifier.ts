@@ -26,6 +26,8 @@ export interface IntakeVerifier {
    * called as the repudiation arrives: that of instant t arrives after all data of t and before those of t+1.
    */
   repudiate(repudiation: Repudiation): void;
+  /** Forgets everything: a new run begins, with chains of its own. */
+  reset(): void;
   /** Positions that were passed over and have not come since: lost on the way, or refused. */
   missing(): number;
 }
@@ -84,6 +86,10 @@ export function createIntakeVerifier(): IntakeVerifier {
           until: Math.max(known.until, untilIndex),
         });
       }
+    },
+    reset() {
+      chains.clear();
+      repudiated.clear();
     },
     missing() {
       return [...chains.values()].reduce((sum, chain) => sum + chain.missing, 0);

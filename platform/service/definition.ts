@@ -52,6 +52,8 @@ export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
   streams(config: z.infer<Schema>): readonly string[];
   /** Services whose progress it waits for; must be acyclic within an instant. */
   upstreams(config: z.infer<Schema>): readonly string[];
+  /** It judges hashes, chains and signatures itself: certified messages reach its core unchecked, repudiated ones too. */
+  readonly checksCertificates?: true;
   create(config: z.infer<Schema>): ServiceCore;
 }
 

@@ -124,10 +124,14 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     return this.#options.instance ?? '0';
   }
 
+  get #verifier(): RunnerOptions<Schema>['verifier'] {
+    return this.#options.definition.checksCertificates === true ? undefined : this.#options.verifier;
+  }
+
   get #filters(): readonly string[] {
     const filters = this.#options.definition.inputs(this.#options.config);
     // Every reader of certified messages has to hear whom not to believe.
-    const certified = this.#options.verifier !== undefined && filters.some((filter) => filter.startsWith('/bal/'));
+    const certified = this.#verifier !== undefined && filters.some((filter) => filter.startsWith('/bal/'));
     return certified ? [...new Set([...filters, topics.repudiation('+', '+')])] : filters;
   }
 
@@ -174,6 +178,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       this.#core = this.#options.definition.create(this.#options.config);
       this.#roads = this.#newRoads();
       this.#recent = new Map();
+      this.#verifier?.reset();
       this.#watermarkUs = Number.NaN;
     }
     const ready: Progress = { ...this.#progressHead(timeUs, 0), inputs: {}, outputs: {} };
@@ -232,7 +237,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
         duplicates[kind] = (duplicates[kind] ?? 0) + 1;
         continue;
       }
-      const intake = readMessage(topic, kind, payload, this.#options.verifier);
+      const intake = readMessage(topic, kind, payload, this.#verifier);
       if (!intake.accepted && intake.reason === 'duplicate') {
         duplicates[kind] = (duplicates[kind] ?? 0) + 1;
         continue;
@@ -246,7 +251,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       // A watermark of NaN (nothing completed yet) makes nothing late.
       const isLate = intake.taggedUs <= this.#watermarkUs && streamOf(topic) !== undefined;
       if (isLate) late[kind] = (late[kind] ?? 0) + 1;
-      if (kind === 'repudiation') this.#options.verifier?.repudiate(intake.message as Repudiation);
+      if (kind === 'repudiation') this.#verifier?.repudiate(intake.message as Repudiation);
       inputs.push({ topic, kind, message: intake.message, taggedUs: intake.taggedUs, late: isLate, order });
     }
     inputs.sort(byTopicAndSequence);
