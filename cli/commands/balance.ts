@@ -1,0 +1,40 @@
+/** `twin balance REQUEST`: answers a balancing request of the Platone WP5 balancer's form, in its own response shape. */
+import { readFileSync } from 'node:fs';
+import { InvalidInputError } from '../../grids/problem.ts';
+import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
+import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+/** Reads `file` and answers it as JSON text. Throws `InvalidInputError` with every fault and its JSON path. */
+export function balance(file: string): string {
+  const answer = answerPymfmRequest(parsePymfmRequest(readJson(file), file));
+  return JSON.stringify(answer, undefined, 2);
+}
+
+/** Python writes these where JSON has no number; as text they are refused at their path instead of failing the file. */
+const NOT_A_JSON_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
+
+function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new InvalidInputError([{ file, path: '', message: `cannot be read: ${(error as Error).message}` }]);
+  }
+  try {
+    return JSON.parse(text.replaceAll(NOT_A_JSON_NUMBER, '"$1"'));
+  } catch (error) {
+    throw new InvalidInputError([{ file, path: '', message: `is no JSON: ${(error as Error).message}` }]);
+  }
+}
+
+export const command = defineCommand<{ readonly request: string }>({
+  positionals: { request: { type: 'string', describe: 'JSON file with the request', demandOption: true } },
+  options: {},
+  examples: [{ line: 'balance request.json', does: 'print the battery powers that the rule answers' }],
+  run({ request }, { terminal }) {
+    terminal.print(balance(request));
+    return Promise.resolve(exitCodes.pass.code);
+  },
+});

@@ -1,0 +1,336 @@
+/** The balancing rules and pymfm's request form: right against pymfm where it is right, physical where it is not. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { balance } from '../../cli/commands/balance.ts';
+import { InvalidInputError } from '../../grids/problem.ts';
+import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
+import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
+import { balanceStep, scheduleByRule, stateOfChargeAfter, type BatteryModel } from '../../platform/balancer/rules.ts';
+import { hasReference, referenceJson } from '../reference.ts';
+
+type Json = Record<string, unknown>;
+
+const ideal: BatteryModel = {
+  maxDischargeW: 300e3,
+  maxChargeW: 300e3,
+  capacityWh: 800e3,
+  socMin: 0.0875,
+  socMax: 0.875,
+  chargeEfficiency: 1,
+  dischargeEfficiency: 1,
+};
+
+describe.skipIf(!hasReference)('against balancer/rule (pymfm; skipped when the reference folder is absent)', () => {
+  interface RuleCase {
+    readonly name: string;
+    readonly input: Json;
+    readonly expected: Json;
+  }
+  const nearRealTime = hasReference ? (referenceJson('balancer/rule/near_real_time_cases.json') as RuleCase[]) : [];
+  const scheduling = hasReference
+    ? (referenceJson('balancer/rule/scheduling_cases.json') as (Omit<RuleCase, 'expected'> & { expected: Json[] })[])
+    : [];
+
+  test('every near-real-time case to 1e-6', () => {
+    expect(nearRealTime.length).toBe(17);
+    for (const { name, input, expected } of nearRealTime) {
+      const answer = answerPymfmRequest(parsePymfmRequest(input)) as unknown as Json;
+      for (const key of ['initial_SoC_bat_%', 'SoC_bat_%', 'P_bat_kW', 'P_net_meas_kW', 'P_net_after_kW']) {
+        expect(Math.abs((answer[key] as number) - (expected[key] as number)), `${name} ${key}`).toBeLessThan(1e-6);
+      }
+    }
+  });
+
+  test('the shipped schedule to 1e-6, and the shipped output verbatim except row 00:15, whose input differs upstream', () => {
+    expect(scheduling.map((each) => each.name)).toEqual(['shipped_example', 'shipped_output_verbatim']);
+    for (const { name, input, expected } of scheduling) {
+      const answer = answerPymfmRequest(parsePymfmRequest(input)) as unknown as { results: Json[] };
+      expect(answer.results.length).toBe(96);
+      for (const [index, row] of expected.entries()) {
+        const ours = answer.results[index] ?? {};
+        if (name === 'shipped_output_verbatim' && String(row['timestamp']).includes('T00:15')) continue;
+        expect(ours['timestamp']).toBe(row['timestamp']);
+        const pairs = [
+          ['P_net_before_kW', 'P_net_before_kW'],
+          ['P_net_after_kW', 'P_net_after_kW'],
+          ['P_bat_1_kW', 'P_bat_kW'],
+          ['SoC_bat_1_%', 'SoC_bat_%'],
+        ] as const;
+        for (const [key, theirs] of pairs) {
+          const difference = Math.abs((ours[key] as number) - (row[theirs] as number));
+          expect(difference, `${name} row ${index} ${key}`).toBeLessThan(1e-6);
+        }
+      }
+    }
+  });
+});
+
+const battery = fc.record({
+  maxDischargeW: fc.double({ min: 0, max: 300e3, noNaN: true }),
+  maxChargeW: fc.double({ min: 0, max: 300e3, noNaN: true }),
+  capacityWh: fc.double({ min: 1e3, max: 800e3, noNaN: true }),
+  socMin: fc.double({ min: 0, max: 0.4, noNaN: true }),
+  socMax: fc.double({ min: 0.5, max: 1, noNaN: true }),
+  chargeEfficiency: fc.double({ min: 0.5, max: 1, noNaN: true }),
+  dischargeEfficiency: fc.double({ min: 0.5, max: 1, noNaN: true }),
+});
+const power = fc.double({ min: -500e3, max: 500e3, noNaN: true });
+
+describe('the rule', () => {
+  test('never leaves the window or the power limits, and its energy balance closes, for any sequence', () => {
+    fc.assert(
+      fc.property(
+        battery,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.array(power),
+        power,
+        (model, share, nets, target) => {
+          const initial = model.socMin + share * (model.socMax - model.socMin);
+          let soc = initial;
+          for (const [index, step] of scheduleByRule(model, initial, nets, target, 900).entries()) {
+            expect(step.batteryW).toBeLessThanOrEqual(model.maxDischargeW);
+            expect(step.batteryW).toBeGreaterThanOrEqual(-model.maxChargeW);
+            expect(step.stateOfCharge).toBeGreaterThanOrEqual(model.socMin);
+            expect(step.stateOfCharge).toBeLessThanOrEqual(model.socMax);
+            expect(step.exchangeW + step.batteryW).toBeCloseTo(nets[index] ?? Number.NaN, 6);
+            expect(step.stateOfCharge).toBeCloseTo(stateOfChargeAfter(model, soc, step.batteryW, 900), 9);
+            soc = step.stateOfCharge;
+          }
+        },
+      ),
+    );
+  });
+
+  test('does all it can: the exchange misses the target only where a limit is named', () => {
+    fc.assert(
+      fc.property(battery, fc.double({ min: 0, max: 1, noNaN: true }), power, power, (model, soc, net, target) => {
+        const step = balanceStep(model, soc, net, target, 900);
+        const missW = Math.abs(step.exchangeW - target);
+        expect(step.limitedBy === 'none' ? missW < 1e-6 : step.batteryW !== net - target).toBe(true);
+        const atPowerLimit = step.batteryW === model.maxDischargeW || step.batteryW === -model.maxChargeW;
+        expect(step.limitedBy !== 'power' || atPowerLimit).toBe(true);
+        // Never further from the target than without a battery, and never past it.
+        expect(Math.abs(step.exchangeW - target)).toBeLessThanOrEqual(Math.abs(net - target) + 1e-9);
+      }),
+    );
+  });
+
+  test('a round trip costs what the efficiencies say: charging stores eta, discharging draws 1 / eta', () => {
+    const lossy: BatteryModel = { ...ideal, chargeEfficiency: 0.9, dischargeEfficiency: 0.8 };
+    const charged = balanceStep(lossy, 0.5, -100e3, 0, 3600);
+    expect((charged.stateOfCharge - 0.5) * 800e3).toBeCloseTo(90e3, 6);
+    const discharged = balanceStep(lossy, 0.5, 80e3, 0, 3600);
+    expect((0.5 - discharged.stateOfCharge) * 800e3).toBeCloseTo(100e3, 6);
+    // pymfm stores P / eta and draws P eta: a round trip would create energy. The physical one returns 72 %.
+    const stored = (charged.stateOfCharge - 0.5) * lossy.capacityWh;
+    expect((stored * lossy.dischargeEfficiency) / 100e3).toBeCloseTo(0.72, 12);
+  });
+
+  test('a state of charge outside the window allows the way back only', () => {
+    expect(balanceStep(ideal, 0.05, 50e3, 0, 900)).toMatchObject({ batteryW: 0, stateOfCharge: 0.05, exchangeW: 50e3 });
+    expect(balanceStep(ideal, 0.05, -50e3, 0, 900).stateOfCharge).toBeGreaterThan(0.05);
+    expect(balanceStep(ideal, 0.95, -50e3, 0, 900)).toMatchObject({ stateOfCharge: 0.95, exchangeW: -50e3 });
+    expect(balanceStep(ideal, 0.95, 50e3, 0, 900).stateOfCharge).toBeLessThan(0.95);
+  });
+});
+
+const nearRequest = {
+  id: 'case',
+  application: 'pymfm',
+  control_logic: 'rule_based',
+  operation_mode: 'near_real_time',
+  uc_start: '2021-04-01T00:00:00.000000Z',
+  uc_end: '2021-04-01T23:45:00.000000Z',
+  measurements_request: { timestamp: '2021-04-01T02:00:00+02:00', P_req_kW: 20, delta_T_h: 0.25, P_net_meas_kW: -25.7 },
+  battery_specs: {
+    bat_type: 'cbes',
+    initial_SoC: 20,
+    P_dis_max_kW: 300,
+    P_ch_max_kW: 300,
+    min_SoC: 8.75,
+    max_SoC: 87.5,
+    bat_capacity_kWh: 800,
+  },
+};
+const sample = (minute: number, zone = 'Z') => ({
+  timestamp: `2021-04-01T00:${String(minute).padStart(2, '0')}:00${zone}`,
+  P_gen_kW: 10,
+  P_load_kW: 30,
+});
+const scheduleRequest = {
+  ...nearRequest,
+  operation_mode: 'scheduling',
+  uc_end: '2021-04-01T00:30:00Z',
+  generation_and_load: { values: [sample(0), sample(15), sample(30)] },
+  measurements_request: null,
+};
+
+describe('requests', () => {
+  let folder = '';
+  beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'twin-balance-'))));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const faults = (request: unknown): string[] => {
+    try {
+      parsePymfmRequest(request);
+    } catch (error) {
+      if (error instanceof InvalidInputError) return error.problems.map((each) => `${each.path}: ${each.message}`);
+      throw error;
+    }
+    return [];
+  };
+
+  test('twin balance prints the response shape, with charging positive and the step in kW', () => {
+    const file = join(folder, 'near.json');
+    writeFileSync(file, JSON.stringify(nearRequest));
+    expect(JSON.parse(balance(file))).toEqual({
+      id: 'case',
+      application: 'pymfm',
+      control_logic: 'rule_based',
+      operation_mode: 'near_real_time',
+      timestamp: '2021-04-01T00:00:00+00:00',
+      'initial_SoC_bat_%': 20,
+      'SoC_bat_%': expect.closeTo(21.428125, 9) as number,
+      P_bat_kW: 45.7,
+      P_net_meas_kW: -25.7,
+      P_net_after_kW: expect.closeTo(0, 9) as number,
+    });
+    writeFileSync(
+      file,
+      JSON.stringify({ ...scheduleRequest, battery_specs: [{ ...nearRequest.battery_specs, id: 'cbes' }] }),
+    );
+    const answer = JSON.parse(balance(file)) as { results: Json[]; uc_end: string };
+    expect(answer.uc_end).toBe('2021-04-01T00:30:00.000000Z');
+    expect(answer.results).toHaveLength(3);
+    expect(Object.keys(answer.results[0] ?? {})).toEqual([
+      'P_net_before_kW',
+      'P_net_after_kW',
+      'P_cbes_kW',
+      'SoC_cbes_%',
+      'timestamp',
+    ]);
+    expect(answer.results[0]).toMatchObject({
+      P_net_before_kW: 20,
+      P_cbes_kW: -20,
+      timestamp: '2021-04-01T00:00:00.000000Z',
+    });
+  });
+
+  test('samples outside uc_start to uc_end are left out', () => {
+    const request = { ...scheduleRequest, uc_start: '2021-04-01T00:15:00Z', uc_end: '2021-04-01T00:15:00Z' };
+    const answer = answerPymfmRequest(parsePymfmRequest(request)) as unknown as { results: Json[] };
+    expect(answer.results.map((row) => row['timestamp'])).toEqual(['2021-04-01T00:15:00.000000Z']);
+  });
+
+  test('optimisation is refused in so many words', () => {
+    expect(faults({ ...nearRequest, control_logic: 'optimization_based' })).toEqual([
+      'control_logic: optimization_based is not available yet: rule_based requests are answered',
+    ]);
+  });
+
+  test('every fault of shape has its path, in one go', () => {
+    const bad = {
+      ...nearRequest,
+      control_logic: 'rules',
+      uc_strat: '2021',
+      battery_specs: { ...nearRequest.battery_specs, initial_SoC: 200, bat_capacity_kWh: undefined, min_Soc: 3 },
+      measurements_request: { ...nearRequest.measurements_request, P_net_meas_kW: 'NaN' },
+    };
+    const found = faults(bad);
+    expect(found.map((each) => each.split(':')[0]).sort()).toEqual([
+      'battery_specs.bat_capacity_kWh',
+      'battery_specs.initial_SoC',
+      'battery_specs.min_Soc',
+      'control_logic',
+      'measurements_request.P_net_meas_kW',
+      'uc_strat',
+    ]);
+    expect(found).toContain('battery_specs.bat_capacity_kWh: is missing');
+    expect(() => parsePymfmRequest(bad)).toThrow(/did you mean "min_SoC"\?/);
+    expect(faults(null).length).toBeGreaterThan(0);
+    expect(faults([]).length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    [
+      'two batteries',
+      { battery_specs: [nearRequest.battery_specs, nearRequest.battery_specs] },
+      'battery_specs: rule_based takes one',
+    ],
+    ['no battery', { battery_specs: [] }, 'battery_specs: '],
+    [
+      'a window upside down',
+      { battery_specs: [{ ...nearRequest.battery_specs, min_SoC: 90 }] },
+      'battery_specs[0].min_SoC: 90 % is not below',
+    ],
+    [
+      'a start outside the window',
+      { battery_specs: { ...nearRequest.battery_specs, initial_SoC: 5 } },
+      'battery_specs.initial_SoC: 5 % is outside',
+    ],
+    [
+      'an end outside the window',
+      { battery_specs: { ...nearRequest.battery_specs, final_SoC: 95 } },
+      'battery_specs.final_SoC: 95 % is outside',
+    ],
+    ['no measurement', { measurements_request: undefined }, 'measurements_request: is missing'],
+    ['times without a zone', { uc_start: '2021-04-01T00:00:00' }, 'uc_start: "2021-04-01T00:00:00" is no instant'],
+    ['an end before the start', { uc_end: '2021-03-31T00:00:00Z' }, 'uc_end: 2021-03-31T00:00:00Z is before uc_start'],
+    [
+      'efficiency above 1',
+      { battery_specs: { ...nearRequest.battery_specs, ch_efficiency: 1.1 } },
+      'battery_specs.ch_efficiency: ',
+    ],
+  ])('near real time with %s', (_, change, fault) => {
+    const found = faults({ ...nearRequest, ...change });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(fault);
+  });
+
+  test.each([
+    ['no series', { generation_and_load: null }, 'generation_and_load: is missing'],
+    [
+      'one sample',
+      { generation_and_load: { values: [sample(0)] } },
+      'generation_and_load.values: needs at least two samples',
+    ],
+    [
+      'an unsorted series',
+      { generation_and_load: { values: [sample(0), sample(15), sample(10), sample(30)] } },
+      'values[2].timestamp: 2021-04-01T00:10:00Z does not come after',
+    ],
+    [
+      'an uneven series',
+      { generation_and_load: { values: [sample(0), sample(15), sample(31)] } },
+      'values[2].timestamp: 2021-04-01T00:31:00Z is 960 s after',
+    ],
+    [
+      'mixed zones',
+      { generation_and_load: { values: [sample(0), sample(15, '+00:30'), sample(30)] } },
+      'is in another zone',
+    ],
+    ['a series that begins late', { uc_start: '2021-03-31T23:45:00Z' }, 'values[0].timestamp: the series begins at'],
+    ['a series that ends early', { uc_end: '2021-04-01T00:45:00Z' }, 'values[2].timestamp: the series ends at'],
+    [
+      'an unreadable sample',
+      { generation_and_load: { values: [sample(0), { ...sample(15), timestamp: 'now' }, sample(30)] } },
+      'values[1].timestamp: "now" is no instant',
+    ],
+  ])('scheduling with %s', (_, change, fault) => {
+    const found = faults({ ...scheduleRequest, ...change });
+    expect(found.join('\n')).toContain(fault);
+    expect(found.length).toBeLessThanOrEqual(2);
+  });
+
+  test('a file that is missing, no JSON, or holds NaN is bad input with its name', () => {
+    expect(() => balance(join(folder, 'none.json'))).toThrow(/none\.json: cannot be read/);
+    const file = join(folder, 'bad.json');
+    writeFileSync(file, '{"id": ');
+    expect(() => balance(file)).toThrow(/bad\.json: is no JSON/);
+    writeFileSync(file, JSON.stringify(nearRequest).replace('-25.7', 'NaN'));
+    expect(() => balance(file)).toThrow(/bad\.json: measurements_request\.P_net_meas_kW: /);
+  });
+});
