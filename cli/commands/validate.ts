@@ -40,7 +40,7 @@ export const command = defineCommand<Values>({
   async run(values, { terminal }) {
     let faulty = false;
     for (const file of values.file) {
-      const answer = validateFile(file, values);
+      const answer = await validateFile(file, values);
       if (typeof answer === 'string') {
         terminal.print(`${file}: ${answer}`);
         continue;
@@ -53,10 +53,10 @@ export const command = defineCommand<Values>({
 });
 
 /** What the file is, in words, or its faults. */
-function validateFile(file: string, values: Values): string | readonly Problem[] {
+async function validateFile(file: string, values: Values): Promise<string | readonly Problem[]> {
   try {
     if (extname(file).toLowerCase() === '.csv') return describeCsv(file, values);
-    return isGridDocument(file) ? describeGrid(file) : describeScenario(file, values.set);
+    return isGridDocument(file) ? describeGrid(file) : await describeScenario(file, values.set);
   } catch (error) {
     if (error instanceof InvalidInputError) return error.problems;
     throw error;
@@ -86,8 +86,8 @@ function readText(file: string): string {
   }
 }
 
-function describeScenario(file: string, set: readonly string[] | undefined): string {
-  const { scenario, devices } = loadScenario(file, { set });
+async function describeScenario(file: string, set: readonly string[] | undefined): Promise<string> {
+  const { scenario, devices } = await loadScenario(file, { set });
   const instants = scenario.clock.duration / scenario.clock.step;
   return `valid scenario "${scenario.name}": ${devices.length} devices, ${instants} steps`;
 }

@@ -22,6 +22,7 @@ import {
   setLocated,
   withoutKey,
 } from './located.ts';
+import { checkServices } from './service-checks.ts';
 import { describeIssues } from './schema-problems.ts';
 import { csvSchema, type Scenario, type ScenarioCsv, scenarioSchema } from './schema.ts';
 
@@ -39,13 +40,18 @@ export interface LoadedScenario {
   readonly grid: GridDocument;
   readonly platformGrid: GridDocument;
   readonly devices: readonly ExpandedDevice[];
+  /**
+   * The services that take part, by name (`state-estimation`), with the fields of their configuration that the scenario
+   * sets; the harness adds site, grid, roads and upstreams.
+   */
+  readonly serviceOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly expectations: readonly Expectation[];
   /** Every file that went in, absolute: the scenario and what it extends, the grid, CSV profiles. */
   readonly files: readonly string[];
 }
 
 /** Loads `file`. Throws `InvalidInputError` with every fault found; writes nothing. */
-export function loadScenario(file: string, options: LoadOptions = {}): LoadedScenario {
+export async function loadScenario(file: string, options: LoadOptions = {}): Promise<LoadedScenario> {
   const files: string[] = [];
   const { root, problems } = readWithOverrides(file, options, files);
   if (root === undefined) throw new InvalidInputError(problems);
@@ -59,19 +65,21 @@ export function loadScenario(file: string, options: LoadOptions = {}): LoadedSce
   const scenario = handOnCsv(parsed.data, (path) => resolveBeside(root, path));
   const grid = readGrid(scenario.grid, root);
   const checked = 'document' in grid ? checkScenario(scenario, grid.document) : undefined;
+  const services = await checkServices(scenario);
   const faults = [
-    ...(checked?.faults ?? []).map(locate),
+    ...[...(checked?.faults ?? []), ...services.faults].map(locate),
     ...(checked?.problems ?? []),
     ...('problems' in grid ? grid.problems : []),
   ];
   if (checked === undefined || !('document' in grid) || faults.length > 0) throw new InvalidInputError(faults);
-  return assemble(scenario, grid, checked, files);
+  return assemble(scenario, grid, checked, services.options, files);
 }
 
 function assemble(
   scenario: Scenario,
   grid: { readonly document: GridDocument; readonly file: string },
   { platformGrid, devices, expectations }: CheckedScenario,
+  serviceOptions: LoadedScenario['serviceOptions'],
   files: readonly string[],
 ): LoadedScenario {
   const csv = [scenario.profiles.load?.csv?.file, scenario.profiles.pv?.csv?.file].filter((name) => name !== undefined);
@@ -80,6 +88,7 @@ function assemble(
     grid: grid.document,
     platformGrid,
     devices,
+    serviceOptions,
     expectations,
     files: [...new Set([...files, resolve(grid.file), ...csv])],
   };
