@@ -108,7 +108,9 @@ function layStreets(): Street {
 
 /** Farms with large roofs and more than twice the consumption of a house. */
 const FARMS = [7, 31, 58, 84];
-const PV_SYSTEMS = 38;
+const PV_ROOFS = 30;
+/** How the farms share what the other roofs leave of the total. */
+const FARM_SHARES = [0.34, 0.28, 0.22, 0.16];
 
 /** Annual energies from 0.45 to 1.75 times the mean, farms 2.4 times as much, whole kWh that add up exactly. */
 function meterLoads(): Load[] {
@@ -142,8 +144,8 @@ function meterLoads(): Load[] {
 function mountPv(): Generator[] {
   const farms = new Set(FARMS);
   const roofs: number[] = [];
-  for (let k = 0; k < PV_SYSTEMS; k++) {
-    let house = 1 + Math.floor((k * HOUSES) / PV_SYSTEMS);
+  for (let k = 0; k < PV_ROOFS; k++) {
+    let house = 1 + Math.floor((k * HOUSES) / PV_ROOFS);
     while (farms.has(house) || roofs.includes(house)) house++;
     roofs.push(house);
   }
@@ -154,9 +156,9 @@ function mountPv(): Generator[] {
     return 5000 + 200 * Math.floor(25 * spread(house, 5));
   };
   const farmTotal = PV_TOTAL_W - roofs.reduce((sum, house) => sum + roofW(house), 0);
-  const farmShare = Math.floor(farmTotal / FARMS.length / 100) * 100;
-  const farmW = (house: number): number =>
-    house === FARMS[0] ? farmTotal - (FARMS.length - 1) * farmShare : farmShare;
+  const farmPart = FARM_SHARES.map((share) => Math.round((share * farmTotal) / 100) * 100);
+  farmPart[0]! += farmTotal - farmPart.reduce((sum, w) => sum + w, 0);
+  const farmW = (house: number): number => farmPart[FARMS.indexOf(house)]!;
   let single = 0;
   return houses.map((house, k) => ({
     id: `pv-${pad(k + 1)}`,
