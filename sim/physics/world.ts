@@ -38,7 +38,7 @@ export function createWorld(options: WorldOptions): World {
       }
       const result = flow.solve();
       const { from, to } = flow.branchCurrents();
-      Object.assign(truth, frequency.advance(fromUs, toUs), flow.totals(), {
+      Object.assign(truth, frequency.at(toUs), flow.totals(), {
         timeUs: toUs,
         converged: result.converged,
         iterations: result.iterations,

@@ -74,7 +74,7 @@ export class Ledger {
   /** The broker would not take a device's message. */
   refusedByBroker(route: 'bal' | 'direct', kind: string, reason: string): void {
     this.#counts(HOP_OF_DEVICE[route], kind).refused += 1;
-    this.#refuse(route === 'bal' ? 'bal' : 'dsotp', reason, 1);
+    this.refuse(route === 'bal' ? 'bal' : 'dsotp', reason, 1);
   }
 
   /** The end of the run found a delayed message on its way. */
@@ -149,12 +149,18 @@ export class Ledger {
       counts.lostObserved += short;
     }
     for (const reasons of Object.values(progress.refused ?? {})) {
-      for (const [reason, count] of Object.entries(reasons)) this.#refuse(progress.service, reason, count);
+      for (const [reason, count] of Object.entries(reasons)) this.refuse(progress.service, reason, count);
     }
     if (Object.keys(missing).length > 0) {
       const what = Object.entries(missing).map(([kind, count]) => `${count} of kind ${kind}`);
       this.violation(`${progress.service} completed an instant without ${what.join(', ')}`);
     }
+  }
+
+  /** A receiver turned something away. */
+  refuse(receiver: string, reason: string, count: number): void {
+    const reasons = (this.#refused[receiver] ??= {});
+    reasons[reason] = (reasons[reason] ?? 0) + count;
   }
 
   /** An instant began more than a step late by the wall clock. */
@@ -250,11 +256,6 @@ export class Ledger {
 
   #publishedOnDatabus(kind: string): void {
     this.#onDatabus.set(kind, (this.#onDatabus.get(kind) ?? 0) + 1);
-  }
-
-  #refuse(receiver: string, reason: string, count: number): void {
-    const reasons = (this.#refused[receiver] ??= {});
-    reasons[reason] = (reasons[reason] ?? 0) + count;
   }
 }
 

@@ -1,0 +1,31 @@
+/** User names and passwords for brokers that a run does not start itself, from a file that stays out of the record. */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { InvalidInputError } from '../../grids/problem.ts';
+
+const loginSchema = z.strictObject({ username: z.string().min(1), password: z.string() });
+
+const credentialsSchema = z.strictObject({
+  /** For every connection to the access layer's broker, and to the databus's. */
+  bal: loginSchema.optional(),
+  databus: loginSchema.optional(),
+});
+
+export type Credentials = z.infer<typeof credentialsSchema>;
+
+/** Reads `file` (YAML or JSON); no file, no credentials. Throws InvalidInputError with every fault. */
+export function readCredentials(file: string | undefined): Credentials {
+  if (file === undefined) return {};
+  let document: unknown;
+  try {
+    document = parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new InvalidInputError([{ file, path: '', message: (error as Error).message }]);
+  }
+  const parsed = credentialsSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInputError(
+    parsed.error.issues.map(({ path, message }) => ({ file, path: path.map(String).join('.'), message })),
+  );
+}
