@@ -1,0 +1,88 @@
+/** The no-load voltages of a grid: where an estimate starts when nothing is known yet. */
+import { joins } from '../../grids/compile.ts';
+import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../grids/model.ts';
+import { phaseTurn } from '../../grids/sequence.ts';
+import { spanForest } from '../../grids/topology.ts';
+
+/**
+ * One per unit at the sources, carried through the branches with their far end unloaded, so that transformers turn and
+ * scale as they do. Interleaved re, im per bus-phase; balanced one per unit where nothing leads.
+ */
+export function flatStart(grid: CompiledGrid): Float64Array {
+  const { phases } = grid;
+  const voltage = new Float64Array(2 * grid.busCount * phases);
+  for (let k = 0; k < grid.busCount * phases; k += 1) {
+    const turn = phaseTurn(k % phases);
+    voltage[2 * k] = turn.re;
+    voltage[2 * k + 1] = turn.im;
+  }
+  const branches = grid.branches.filter(joins);
+  const roots = grid.sources.map((source) => source.bus);
+  const forest = spanForest(grid.busCount, branches, roots);
+  for (const bus of forest.order) {
+    const edge = forest.parentEdge[bus]!;
+    if (edge >= 0) carry(branches[edge]!, bus, phases, voltage);
+  }
+  return voltage;
+}
+
+/** Open-circuit voltage at `bus` from the branch's other end: y_own v_bus = -y_transfer v_other. */
+function carry(branch: CompiledBranch, bus: number, phases: number, voltage: Float64Array): void {
+  const atTo = branch.to === bus;
+  const own = atTo ? branch.ytt : branch.yff;
+  const transfer = atTo ? branch.ytf : branch.yft;
+  const other = atTo ? branch.from : branch.to;
+  const right = new Float64Array(2 * phases);
+  for (let r = 0; r < phases; r += 1) {
+    for (let c = 0; c < phases; c += 1) {
+      const k = 2 * (r * phases + c);
+      const v = 2 * (other * phases + c);
+      right[2 * r]! -= transfer[k]! * voltage[v]! - transfer[k + 1]! * voltage[v + 1]!;
+      right[2 * r + 1]! -= transfer[k]! * voltage[v + 1]! + transfer[k + 1]! * voltage[v]!;
+    }
+  }
+  const solution = solveRegularised(own, right, phases);
+  // A winding that passes nothing (or a far end that resonates) gives no sensible start: keep the balanced one.
+  const size = Math.hypot(solution[0]!, solution[1]!);
+  if (size > 0.3 && size < 3) voltage.set(solution, 2 * bus * phases);
+}
+
+/** Gauss elimination of a small complex system whose diagonal is raised by 1e-9 of its size: a delta's zero sequence. */
+function solveRegularised(matrix: ComplexBlock, right: Float64Array, n: number): Float64Array {
+  const a = matrix.slice();
+  const b = right.slice();
+  const lift = 1e-9 * Math.max(...a.map(Math.abs));
+  for (let k = 0; k < n; k += 1) a[2 * (k * n + k)]! += lift;
+  for (let k = 0; k < n; k += 1) {
+    const pr = a[2 * (k * n + k)]!;
+    const pi = a[2 * (k * n + k) + 1]!;
+    const d = pr * pr + pi * pi;
+    for (let r = 0; r < n; r += 1) {
+      if (r === k) continue;
+      const xr = a[2 * (r * n + k)]!;
+      const xi = a[2 * (r * n + k) + 1]!;
+      const fr = (xr * pr + xi * pi) / d;
+      const fi = (xi * pr - xr * pi) / d;
+      for (let c = k; c < n; c += 1) {
+        const cr = a[2 * (k * n + c)]!;
+        const ci = a[2 * (k * n + c) + 1]!;
+        a[2 * (r * n + c)]! -= fr * cr - fi * ci;
+        a[2 * (r * n + c) + 1]! -= fr * ci + fi * cr;
+      }
+      const br = b[2 * k]!;
+      const bi = b[2 * k + 1]!;
+      b[2 * r]! -= fr * br - fi * bi;
+      b[2 * r + 1]! -= fr * bi + fi * br;
+    }
+  }
+  for (let k = 0; k < n; k += 1) {
+    const pr = a[2 * (k * n + k)]!;
+    const pi = a[2 * (k * n + k) + 1]!;
+    const d = pr * pr + pi * pi;
+    const br = b[2 * k]!;
+    const bi = b[2 * k + 1]!;
+    b[2 * k] = (br * pr + bi * pi) / d;
+    b[2 * k + 1] = (bi * pr - br * pi) / d;
+  }
+  return b;
+}

@@ -1,0 +1,209 @@
+/**
+ * Gauss-Newton on the augmented (Hachtel) form for one structure of measurements, with everything that can be kept
+ * between estimates kept: layout, symbolic factor, memory, last state, and the numeric factor while it still converges.
+ *
+ * Unknowns are the state x, the weighted residuals mu = R^-1 (z - h(x)) and the multipliers lambda of the constraints
+ * c(x) = 0. Each step solves
+ *     [ R  0  H ] [dmu    ]   [ z - h - R mu          ]
+ *     [ 0  0  C ] [dlambda] = [ -c                    ]
+ *     [ H' C' 0 ] [dx     ]   [ -(H' mu + C' lambda)  ]
+ * The right side is exact at the present x, so every step refines the one before; the matrix may be an old one. Weights
+ * enter as R on the diagonal and are never squared into a gain matrix: ratios of 1e8 and more cost no digits
+ * (Gjelsvik, Aam, Holten, "Hachtel's augmented matrix method", IEEE Trans. PAS 104, 1985).
+ */
+import { SparseLdl } from '../../numerics/sparse-ldl.ts';
+import type { EstimationProblem } from './estimator.ts';
+import { evaluate, layOutEquations, loadMeasurements, type Equations, type Loaded } from './wls-equations.ts';
+
+/** Entries of the scaled matrix below this are zero: the numeric rank, hence observability, is decided by it. */
+const RANK_TOLERANCE = 1e-10;
+/** A step is cut to this many per unit, so that a poor start does not throw the iteration off. */
+const STEP_MAX = 0.5;
+/** The next matrix is made anew while steps are larger than this, later only when they shrink too slowly. */
+const NEWTON_STEP = 0.02;
+const SLOW_RATIO = 0.2;
+/** An old factor is not used when a variance has changed by more than this factor. */
+const WEIGHT_CHANGE = 4;
+/** Where rounding stops the steps from shrinking, this is small enough. */
+const STALL_STEP = 1e-8;
+
+export interface SolverOptions {
+  /** Largest change of a voltage component in the last step, per unit. */
+  readonly tolerance: number;
+  readonly iterationsMax: number;
+}
+
+export interface Iteration {
+  readonly converged: boolean;
+  readonly iterations: number;
+}
+
+export class WlsSolver {
+  readonly equations: Equations;
+  readonly ldl: SparseLdl;
+  /** State, and the multipliers mu and lambda by row. */
+  readonly x: Float64Array;
+  readonly multiplier: Float64Array;
+  /** Whether the factor belongs to the state and weights at hand. */
+  private factorCurrent = false;
+  private factorExists = false;
+  private readonly matrix: Float64Array;
+  private readonly scale: Float64Array;
+  private readonly step: Float64Array;
+  private readonly before: Float64Array;
+
+  constructor(problem: EstimationProblem) {
+    const equations = layOutEquations(problem);
+    this.equations = equations;
+    const { rows, states, entryRow, entryColumn, block, blockOfState, busOfBlock } = equations;
+    const unknowns = 2 * states;
+    // Variables: the state's components, then one multiplier a row; a row stands in the block of its bus.
+    const blockOf = new Int32Array(unknowns + rows);
+    for (let i = 0; i < unknowns; i += 1) blockOf[i] = blockOfState[i >> 1]!;
+    for (let row = 0; row < rows; row += 1) blockOf[unknowns + row] = Math.max(0, block[row]!);
+    const diagonal = Int32Array.from({ length: rows }, (_, row) => unknowns + row);
+    this.ldl = new SparseLdl({
+      size: unknowns + rows,
+      rows: concatenate(
+        diagonal,
+        entryRow.map((row) => unknowns + row),
+      ),
+      columns: concatenate(diagonal, entryColumn),
+      blockOf,
+      blockCount: Math.max(1, busOfBlock.length),
+    });
+    this.matrix = new Float64Array(rows + entryRow.length);
+    this.scale = new Float64Array(unknowns + rows);
+    this.step = new Float64Array(unknowns + rows);
+    this.before = new Float64Array(rows);
+    this.x = new Float64Array(unknowns);
+    this.multiplier = new Float64Array(rows);
+  }
+
+  /** Fills in the values of a problem with this structure. Weights that changed much make the old factor useless. */
+  load(problem: EstimationProblem): Loaded {
+    this.factorCurrent = false;
+    const { active, rows, variance } = this.equations;
+    this.before.set(variance);
+    const loaded = loadMeasurements(this.equations, problem.measurements);
+    for (let row = 0; row < rows; row += 1) {
+      if (active[row] === 0) this.multiplier[row] = 0;
+      const ratio = variance[row]! / this.before[row]!;
+      if (ratio > WEIGHT_CHANGE || ratio * WEIGHT_CHANGE < 1) this.factorExists = false;
+    }
+    return loaded;
+  }
+
+  /** Starts from these voltages (by state, interleaved); old multipliers only make sense beside old voltages. */
+  start(x: Float64Array): void {
+    this.x.set(x);
+    this.multiplier.fill(0);
+    this.factorExists = false;
+  }
+
+  /** Iterates until the steps vanish. */
+  iterate(options: SolverOptions): Iteration {
+    let previous = Infinity;
+    let stalls = 0;
+    let renew = !this.factorExists;
+    for (let iteration = 1; iteration <= options.iterationsMax; iteration += 1) {
+      evaluate(this.equations, this.x);
+      if (renew) this.factorise();
+      let size = this.solveStep();
+      if (size > NEWTON_STEP && !renew && previous === Infinity) {
+        // An old factor that asks for a long first step is not to be trusted with it.
+        this.factorise();
+        size = this.solveStep();
+      }
+      if (!Number.isFinite(size)) {
+        this.factorExists = false;
+        return { converged: false, iterations: iteration };
+      }
+      this.applyStep(Math.min(1, STEP_MAX / size));
+      if (size <= options.tolerance) return { converged: true, iterations: iteration };
+      const slow = size > SLOW_RATIO * previous;
+      stalls = slow && size < STALL_STEP ? stalls + 1 : 0;
+      if (stalls >= 3) return { converged: true, iterations: iteration };
+      renew = size > NEWTON_STEP || slow;
+      previous = size;
+    }
+    this.factorExists = false;
+    return { converged: false, iterations: options.iterationsMax };
+  }
+
+  /** Makes the factor that belongs to the present state: what variances and observability are read from. */
+  factoriseHere(): void {
+    evaluate(this.equations, this.x);
+    if (!this.factorCurrent) this.factorise();
+  }
+
+  private factorise(): void {
+    const { rows, variance, jacobian, entryRow } = this.equations;
+    const { matrix, scale } = this;
+    const unknowns = this.x.length;
+    matrix.set(variance);
+    matrix.set(jacobian, rows);
+    // Rows to largest entry 1; then all multipliers by a and all states by 1 / a, so that the scaled R lie around 1:
+    // a redundant precise row ends in a pivot as small as its R, a state that one poor row sees in one of size 1 / R,
+    // and neither may be taken for zero.
+    const rowScale = scale.subarray(unknowns);
+    rowScale.fill(0);
+    for (let entry = 0; entry < entryRow.length; entry += 1) {
+      const row = entryRow[entry]!;
+      rowScale[row] = Math.max(rowScale[row]!, Math.abs(jacobian[entry]!));
+    }
+    let largest = 0;
+    let smallest = Infinity;
+    for (let row = 0; row < rows; row += 1) {
+      const h = rowScale[row]!;
+      const r = variance[row]! / (h * h);
+      if (h === 0 || r === 0) continue;
+      largest = Math.max(largest, r);
+      smallest = Math.min(smallest, r);
+    }
+    const a = largest > 0 ? (largest * smallest) ** -0.25 : 1;
+    for (let row = 0; row < rows; row += 1) {
+      const h = rowScale[row]!;
+      rowScale[row] = h > 0 ? a / h : 1 / Math.sqrt(variance[row]! || 1);
+    }
+    scale.fill(1 / a, 0, unknowns);
+    this.ldl.factorise(matrix, scale, RANK_TOLERANCE);
+    this.factorExists = true;
+    this.factorCurrent = true;
+  }
+
+  /** Solves for the step; answers with the largest change of a voltage component. */
+  private solveStep(): number {
+    const { rows, value, target, variance, jacobian, entryRow, entryColumn, active } = this.equations;
+    const { step, multiplier } = this;
+    const unknowns = this.x.length;
+    step.fill(0, 0, unknowns);
+    for (let row = 0; row < rows; row += 1) {
+      step[unknowns + row] = active[row] === 1 ? target[row]! - value[row]! - variance[row]! * multiplier[row]! : 0;
+    }
+    for (let entry = 0; entry < entryRow.length; entry += 1) {
+      step[entryColumn[entry]!]! -= jacobian[entry]! * multiplier[entryRow[entry]!]!;
+    }
+    this.ldl.solve(step);
+    let size = 0;
+    for (let i = 0; i < unknowns; i += 1) {
+      const change = Math.abs(step[i]!);
+      if (!(change <= size)) size = change;
+    }
+    return size;
+  }
+
+  private applyStep(share: number): void {
+    const { x, multiplier, step } = this;
+    for (let i = 0; i < x.length; i += 1) x[i]! += share * step[i]!;
+    for (let row = 0; row < multiplier.length; row += 1) multiplier[row]! += share * step[x.length + row]!;
+    this.factorCurrent = false;
+  }
+}
+
+function concatenate(a: Int32Array, b: Int32Array): Int32Array {
+  const all = new Int32Array(a.length + b.length);
+  all.set(a);
+  all.set(b, a.length);
+  return all;
+}

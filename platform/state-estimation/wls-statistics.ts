@@ -1,0 +1,106 @@
+/**
+ * What the augmented matrix K at the solution says about uncertainty. With K^-1 = Z partitioned like
+ * (mu, lambda, x): the state's covariance is -Z_xx, and Z_mumu = R^-1 Omega R^-1 with Omega = R - H Sigma H' the
+ * covariance of the residuals r = R mu. So the normalised residual r_i / sqrt(Omega_ii) is mu_i / sqrt(Z_ii).
+ */
+import type { EstimatorMeasurement, Suspect } from './estimator.ts';
+import type { WlsSolver } from './wls-solver.ts';
+
+/** Residual variance below this share of the measurement's own: nothing else checks it, it is critical. */
+const CRITICAL_SHARE = 1e-8;
+const SUSPECT_LIMIT = 3;
+
+/** Normalised residuals by measured row (NaN where critical or absent), and the largest of each measurement. */
+export function normalisedResiduals(
+  solver: WlsSolver,
+  measurementCount: number,
+): { rows: Float64Array; measurements: Float64Array } {
+  const { measuredRows, variance, active, source, states } = solver.equations;
+  const rows = new Float64Array(measuredRows).fill(Number.NaN);
+  const measurements = new Float64Array(measurementCount).fill(Number.NaN);
+  for (let row = 0; row < measuredRows; row += 1) {
+    if (active[row] !== 1) continue;
+    const z = solver.ldl.inverseEntry(2 * states + row, 2 * states + row);
+    if (!(z * variance[row]! > CRITICAL_SHARE)) continue;
+    const size = Math.abs(solver.multiplier[row]!) / Math.sqrt(z);
+    rows[row] = size;
+    const of = source[row]!;
+    if (!(measurements[of]! >= size)) measurements[of] = size;
+  }
+  return { rows, measurements };
+}
+
+/** Normalised residuals above 3, largest first; a phasor's angle part goes by its own name. */
+export function suspectsOf(
+  normalised: Float64Array,
+  solver: WlsSolver,
+  measurements: readonly EstimatorMeasurement[],
+): Suspect[] {
+  const largest = new Map<string, number>();
+  const { source } = solver.equations;
+  normalised.forEach((size, row) => {
+    if (!(size > SUSPECT_LIMIT)) return;
+    const measurement = measurements[source[row]!]!;
+    const second = row > 0 && source[row - 1] === source[row];
+    const name = second && 'angleId' in measurement ? (measurement.angleId ?? measurement.id) : measurement.id;
+    largest.set(name, Math.max(size, largest.get(name) ?? 0));
+  });
+  return [...largest]
+    .map(([measurement, normalisedResidual]) => ({ measurement, normalisedResidual }))
+    .sort((a, b) => b.normalisedResidual - a.normalisedResidual || (a.measurement < b.measurement ? -1 : 1));
+}
+
+/**
+ * Standard deviations at `bus * phases + phase`: of the magnitude (per unit), and of the angle against phase 0 of the
+ * reference bus (rad; zero there). NaN at dead buses.
+ */
+export function voltageSigmas(
+  solver: WlsSolver,
+  referenceBus: number,
+): { magnitude: Float64Array; angle: Float64Array } {
+  const { equations, ldl, x } = solver;
+  const { stateOf, phases } = equations;
+  const magnitude = new Float64Array(stateOf.length).fill(Number.NaN);
+  const angle = new Float64Array(stateOf.length).fill(Number.NaN);
+  const reference = stateOf[referenceBus * phases]!;
+  const common = covarianceWithAngle(solver, reference);
+  const referenceVariance = reference < 0 ? 0 : alongAngle(common, x, reference);
+
+  stateOf.forEach((state, k) => {
+    if (state < 0) return;
+    const re = x[2 * state]!;
+    const im = x[2 * state + 1]!;
+    const size = Math.sqrt(re * re + im * im);
+    const rr = -ldl.inverseEntry(2 * state, 2 * state);
+    const ri = -ldl.inverseEntry(2 * state, 2 * state + 1);
+    const ii = -ldl.inverseEntry(2 * state + 1, 2 * state + 1);
+    const c = re / size;
+    const s = im / size;
+    // d|v| = c dre + s dim, |v| dangle = -s dre + c dim.
+    magnitude[k] = Math.sqrt(Math.max(0, c * c * rr + 2 * c * s * ri + s * s * ii));
+    const own = (s * s * rr - 2 * c * s * ri + c * c * ii) / (size * size);
+    const variance = own + referenceVariance - 2 * alongAngle(common, x, state);
+    angle[k] = state === reference ? 0 : Math.sqrt(Math.max(0, variance));
+  });
+  return { magnitude, angle };
+}
+
+/** Covariance of every state component with the angle of `state`: one solve with the angle's gradient. */
+function covarianceWithAngle(solver: WlsSolver, state: number): Float64Array {
+  const column = new Float64Array(solver.ldl.structure.size);
+  if (state < 0) return column;
+  const re = solver.x[2 * state]!;
+  const im = solver.x[2 * state + 1]!;
+  const square = re * re + im * im;
+  column[2 * state] = -im / square;
+  column[2 * state + 1] = re / square;
+  solver.ldl.solve(column);
+  return column.map((value) => -value);
+}
+
+/** Gradient of the angle of `state` times a covariance column. */
+function alongAngle(column: Float64Array, x: Float64Array, state: number): number {
+  const re = x[2 * state]!;
+  const im = x[2 * state + 1]!;
+  return (-im * column[2 * state]! + re * column[2 * state + 1]!) / (re * re + im * im);
+}

@@ -1,0 +1,274 @@
+/** The built-in estimator: three-phase or positive-sequence weighted least squares with equality constraints. */
+import { chiSquareQuantile } from '../../numerics/chi-square.ts';
+import type { CompiledGrid } from '../../grids/model.ts';
+import type {
+  EstimateResult,
+  EstimateStatus,
+  EstimationProblem,
+  Estimator,
+  EstimatorMeasurement,
+} from './estimator.ts';
+import { flatStart } from './flat-start.ts';
+import type { Loaded } from './wls-equations.ts';
+import { WlsSolver } from './wls-solver.ts';
+import { normalisedResiduals, suspectsOf, voltageSigmas } from './wls-statistics.ts';
+
+export interface WlsOptions {
+  /** Largest change of a voltage component in the last step, per unit (default 1e-10). */
+  readonly tolerance?: number;
+  readonly iterationsMax?: number;
+  /** Structures kept at a time (default 4); the least recently used one goes. */
+  readonly structuresMax?: number;
+}
+
+const CHI_SQUARE_PROBABILITY = 0.95;
+/** A turn of the measured angles against the last state beyond which the start is turned along, rad. */
+const TURN_MIN = 0.02;
+/** Share of a null vector's largest entry above which a bus takes part in it. */
+const NULL_SHARE = 1e-6;
+
+/** Weighted least squares that remembers structures, factors and the last state of each grid it has seen. */
+export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator {
+  const { tolerance = 1e-10, iterationsMax = 50, structuresMax = 4 } = options;
+  const solvers: KnownStructure[] = [];
+  let lastVoltage: { grid: CompiledGrid; voltage: Float64Array } | undefined;
+
+  function solverFor(problem: EstimationProblem): WlsSolver {
+    const found = solvers.findIndex((known) => fits(known, problem));
+    const known = found >= 0 ? solvers.splice(found, 1)[0]! : rememberStructure(problem);
+    solvers.unshift(known);
+    solvers.length = Math.min(solvers.length, structuresMax);
+    return known.solver;
+  }
+
+  return {
+    name: 'wls',
+    estimate(problem) {
+      const { grid } = problem;
+      const solver = solverFor(problem);
+      const loaded = solver.load(problem);
+      if (loaded.active === 0) return withoutAnswer(problem, 'no-measurements', 0, []);
+
+      const warm = lastVoltage?.grid === grid;
+      const start = warm ? lastVoltage!.voltage : flatStart(grid);
+      startSolver(solver, start, loaded, warm);
+      let iteration = solver.iterate({ tolerance, iterationsMax });
+      if (!iteration.converged && warm) {
+        startSolver(solver, flatStart(grid), loaded, false);
+        iteration = solver.iterate({ tolerance, iterationsMax });
+      }
+      const open = unobserved(solver);
+      const unobservedBuses = open.buses;
+      if (!iteration.converged) {
+        lastVoltage = undefined;
+        const status = unobservedBuses.length > 0 ? 'not-observable' : 'diverged';
+        return withoutAnswer(problem, status, iteration.iterations, unobservedBuses);
+      }
+      lastVoltage = { grid, voltage: expand(solver) };
+      return answer(problem, solver, loaded, iteration.iterations, open);
+    },
+  };
+}
+
+interface KnownStructure {
+  readonly grid: CompiledGrid;
+  readonly referenceBus: number;
+  readonly zeroInjections: readonly number[];
+  /** Structural part of each measurement: kind, place and phase. */
+  readonly signature: readonly string[];
+  readonly solver: WlsSolver;
+}
+
+function rememberStructure(problem: EstimationProblem): KnownStructure {
+  return {
+    grid: problem.grid,
+    referenceBus: problem.referenceBus,
+    zeroInjections: [...problem.zeroInjections],
+    signature: problem.measurements.map(signatureOf),
+    solver: new WlsSolver(problem),
+  };
+}
+
+function fits(known: KnownStructure, problem: EstimationProblem): boolean {
+  return (
+    known.grid === problem.grid &&
+    known.referenceBus === problem.referenceBus &&
+    known.signature.length === problem.measurements.length &&
+    known.zeroInjections.length === problem.zeroInjections.length &&
+    known.zeroInjections.every((bus, i) => bus === problem.zeroInjections[i]) &&
+    known.signature.every((signature, i) => signature === signatureOf(problem.measurements[i]!))
+  );
+}
+
+function signatureOf(measurement: EstimatorMeasurement): string {
+  if (measurement.kind === 'sourceBalance') return `sourceBalance ${measurement.source} ${measurement.sequence}`;
+  const { place } = measurement;
+  const index = place.at === 'bus' ? place.bus : place.branch;
+  return `${measurement.kind} ${place.at} ${index} ${measurement.phase}`;
+}
+
+/** Puts the start into the solver, turned to the measured angles, or with the reference at zero where there are none. */
+function startSolver(solver: WlsSolver, voltage: Float64Array, loaded: Loaded, warm: boolean): void {
+  const { equations } = solver;
+  const start = new Float64Array(2 * equations.states);
+  equations.stateOf.forEach((state, k) => {
+    if (state < 0) return;
+    start[2 * state] = voltage[2 * k]!;
+    start[2 * state + 1] = voltage[2 * k + 1]!;
+  });
+  const referenceRow = equations.rows - 1;
+  const reference = equations.active[referenceRow] === 1 ? equations.partOwn[equations.partStart[referenceRow]!]! : -1;
+  const anchor = loaded.angle ?? (reference >= 0 ? { state: reference, rad: 0 } : undefined);
+  let turn = 0;
+  if (anchor !== undefined) {
+    turn = anchor.rad - Math.atan2(start[2 * anchor.state + 1]!, start[2 * anchor.state]!);
+    turn -= 2 * Math.PI * Math.round(turn / (2 * Math.PI));
+  }
+  // A warm state that lies right keeps its multipliers and its factor.
+  const fixed = reference >= 0;
+  if (warm && !fixed && Math.abs(turn) < TURN_MIN && samePlace(solver.x, start)) return;
+  if (warm && fixed && Math.abs(turn) < 1e-6 && samePlace(solver.x, start)) return;
+  turnAll(start, turn);
+  solver.start(start);
+}
+
+function samePlace(a: Float64Array, b: Float64Array): boolean {
+  for (let i = 0; i < a.length; i += 1) if (Math.abs(a[i]! - b[i]!) > 1e-9) return false;
+  return true;
+}
+
+function turnAll(voltage: Float64Array, turn: number): void {
+  const c = Math.cos(turn);
+  const s = Math.sin(turn);
+  for (let i = 0; i < voltage.length; i += 2) {
+    const re = voltage[i]!;
+    const im = voltage[i + 1]!;
+    voltage[i] = c * re - s * im;
+    voltage[i + 1] = s * re + c * im;
+  }
+}
+
+interface Open {
+  readonly buses: readonly number[];
+  /** Dimension of the open part of the state, and number of constraints that say nothing new. */
+  readonly states: number;
+  readonly idleConstraints: number;
+}
+
+/** Null vectors of the augmented matrix: those that move voltages name the unobserved buses, the others idle constraints. */
+function unobserved(solver: WlsSolver): Open {
+  if (solver.ldl.nullity === 0) return { buses: [], states: 0, idleConstraints: 0 };
+  const { equations } = solver;
+  const buses = new Set<number>();
+  let states = 0;
+  let idleConstraints = 0;
+  for (const vector of solver.ldl.nullVectors()) {
+    let moves = false;
+    for (let i = 0; i < 2 * equations.states; i += 1) {
+      if (Math.abs(vector[i]!) < NULL_SHARE) continue;
+      moves = true;
+      buses.add(equations.busOfBlock[equations.blockOfState[i >> 1]!]!);
+    }
+    if (moves) states += 1;
+    else idleConstraints += 1;
+  }
+  return { buses: [...buses].sort((a, b) => a - b), states, idleConstraints };
+}
+
+/** State by bus-phase, NaN at dead buses. */
+function expand(solver: WlsSolver): Float64Array {
+  const voltage = new Float64Array(2 * solver.equations.stateOf.length).fill(Number.NaN);
+  solver.equations.stateOf.forEach((state, k) => {
+    if (state < 0) return;
+    voltage[2 * k] = solver.x[2 * state]!;
+    voltage[2 * k + 1] = solver.x[2 * state + 1]!;
+  });
+  return voltage;
+}
+
+function answer(
+  problem: EstimationProblem,
+  solver: WlsSolver,
+  loaded: Loaded,
+  iterations: number,
+  open: Open,
+): EstimateResult {
+  const { equations } = solver;
+  let constraints = 0;
+  for (let row = equations.measuredRows; row < equations.rows; row += 1) constraints += equations.active[row]!;
+  const freeStates = 2 * equations.states - open.states - (constraints - open.idleConstraints);
+  const degreesOfFreedom = loaded.active - freeStates;
+  const objective = objectiveOf(solver);
+  const chiSquareLimit = degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
+
+  const suspicious = degreesOfFreedom > 0 && objective > chiSquareLimit;
+  const withSigmas = problem.statistics === 'always';
+  const withResiduals = withSigmas || (problem.statistics === 'on-suspicion' && suspicious);
+  if (withResiduals) solver.factoriseHere();
+  const normalised = withResiduals ? normalisedResiduals(solver, problem.measurements.length) : undefined;
+  const sigmas = withSigmas ? voltageSigmas(solver, problem.referenceBus) : undefined;
+  const voltage = expand(solver);
+  turnToReference(voltage, problem);
+  for (const bus of open.buses) blank(voltage, problem.grid.phases, bus, 2);
+  for (const bus of open.buses) {
+    if (sigmas === undefined) break;
+    blank(sigmas.magnitude, problem.grid.phases, bus, 1);
+    blank(sigmas.angle, problem.grid.phases, bus, 1);
+  }
+  return {
+    status: open.buses.length > 0 ? 'not-observable' : 'converged',
+    iterations,
+    voltage,
+    objective,
+    degreesOfFreedom,
+    chiSquareLimit,
+    suspects: normalised === undefined ? [] : suspectsOf(normalised.rows, solver, problem.measurements),
+    normalisedResiduals: normalised?.measurements,
+    unobservedBuses: open.buses,
+    voltageMagnitudeSigma: sigmas?.magnitude,
+    voltageAngleSigma: sigmas?.angle,
+  };
+}
+
+/** Sum of (z - h)^2 / R over measurements in use, at the state of the last step: R mu are its residuals. */
+function objectiveOf(solver: WlsSolver): number {
+  const { measuredRows, variance, active } = solver.equations;
+  let sum = 0;
+  for (let row = 0; row < measuredRows; row += 1) {
+    if (active[row] === 1) sum += variance[row]! * solver.multiplier[row]! ** 2;
+  }
+  return sum;
+}
+
+function turnToReference(voltage: Float64Array, problem: EstimationProblem): void {
+  const k = 2 * problem.referenceBus * problem.grid.phases;
+  const angle = Math.atan2(voltage[k + 1]!, voltage[k]!);
+  if (!Number.isFinite(angle)) return;
+  turnAll(voltage, -angle);
+  voltage[k + 1] = 0;
+}
+
+function blank(values: Float64Array, phases: number, bus: number, width: number): void {
+  values.fill(Number.NaN, width * bus * phases, width * (bus + 1) * phases);
+}
+
+function withoutAnswer(
+  problem: EstimationProblem,
+  status: EstimateStatus,
+  iterations: number,
+  unobservedBuses: readonly number[],
+): EstimateResult {
+  return {
+    status,
+    iterations,
+    voltage: new Float64Array(2 * problem.grid.busCount * problem.grid.phases).fill(Number.NaN),
+    objective: Number.NaN,
+    degreesOfFreedom: 0,
+    chiSquareLimit: 0,
+    suspects: [],
+    normalisedResiduals: undefined,
+    unobservedBuses,
+    voltageMagnitudeSigma: undefined,
+    voltageAngleSigma: undefined,
+  };
+}

@@ -1,0 +1,177 @@
+/** Reference estimation cases of others, turned into problems of ours. */
+import { compileGrid } from '../../grids/compile.ts';
+import { gridDocumentSchema, type GridDocumentInput } from '../../grids/schema.ts';
+import type { EstimationProblem, ScalarKind, ScalarMeasurement } from '../../platform/state-estimation/estimator.ts';
+import { referenceJson } from '../reference.ts';
+
+export interface TextbookCase {
+  readonly name: string;
+  readonly buses: number;
+  readonly branches_pu: readonly { f: number; t: number; r: number; x: number }[];
+  readonly measurements: readonly { type: string; el: number; z: number; s: number }[];
+  readonly expected: {
+    readonly V_pu: readonly number[];
+    readonly Va_deg: readonly number[];
+    readonly J: number;
+    readonly dof: number;
+    readonly chi2_critical: Readonly<Record<string, number>>;
+    readonly normalized_residuals: readonly number[];
+    readonly max_rN_index: number;
+    readonly 'bad_data_by_chi2_0.05': boolean;
+  };
+}
+
+export const textbookCases = () => referenceJson('state-estimation/textbook/cases.json') as TextbookCase[];
+
+/** Ohms equal per unit here: 1 kV nominal on the compiled grid's base of 1 MVA three-phase. */
+export function textbookProblem(of: TextbookCase): EstimationProblem {
+  const grid = compileGrid(
+    gridDocumentSchema.parse({
+      schema: 1,
+      name: of.name,
+      representation: 'positive-sequence',
+      buses: Array.from({ length: of.buses }, (_, i) => ({ id: String(i), nominalVoltageV: 1000 })),
+      lines: of.branches_pu.map((branch, i) => ({
+        id: String(i),
+        from: String(branch.f),
+        to: String(branch.t),
+        lengthM: 1000,
+        r1OhmPerKm: branch.r,
+        x1OhmPerKm: branch.x,
+      })),
+      externalGrids: [{ id: 'grid', bus: '0' }],
+    } satisfies GridDocumentInput),
+  );
+  const measurements = of.measurements.map(({ type, el, z, s }, i): ScalarMeasurement => {
+    const kind: ScalarKind = type.startsWith('v')
+      ? 'voltageMagnitude'
+      : type.startsWith('p')
+        ? 'activePower'
+        : 'reactivePower';
+    const end = type.at(1) === 'f' ? 'from' : type.at(1) === 't' ? 'to' : 'bus';
+    const place = end === 'bus' ? ({ at: 'bus', bus: el } as const) : ({ at: end, branch: el } as const);
+    return { id: `m${i}`, kind, place, phase: 0, value: z, sigma: s };
+  });
+  return { grid, measurements, zeroInjections: [], referenceBus: 0, statistics: 'always' };
+}
+
+interface PandapowerCase {
+  readonly meta: { readonly f_hz: number };
+  readonly elements: {
+    readonly bus: readonly { index: number; vn_V: number; in_service: boolean }[];
+    readonly line: readonly {
+      index: number;
+      from_bus: number;
+      to_bus: number;
+      length_km: number;
+      r_ohm_per_km: number;
+      x_ohm_per_km: number;
+      c_F_per_km: number;
+      g_S_per_km: number;
+      parallel: number;
+      in_service: boolean;
+    }[];
+    readonly trafo: readonly {
+      index: number;
+      hv_bus: number;
+      lv_bus: number;
+      sn_VA: number;
+      vn_hv_V: number;
+      vn_lv_V: number;
+      vk_percent: number;
+      vkr_percent: number;
+      pfe_W: number;
+      i0_percent: number;
+      shift_degree: number;
+    }[];
+    readonly ext_grid: readonly { index: number; bus: number; vm_pu: number }[];
+    readonly switch?: readonly { bus: number; element: number; et: string; closed: boolean }[];
+  };
+  readonly true_state: readonly { index: number; vm_pu: number; va_degree: number }[];
+  readonly measurements: readonly {
+    type: 'v' | 'p' | 'q';
+    element_type: 'bus' | 'line' | 'trafo';
+    element: number;
+    side: string | null;
+    value: number;
+    std_dev: number;
+  }[];
+  readonly estimate: { readonly bus: readonly { index: number; vm_pu: number; va_degree: number }[] };
+}
+
+export interface SolvedProblem {
+  readonly problem: EstimationProblem;
+  /** Expected voltage by computational bus. */
+  readonly truth: readonly { readonly vmPu: number; readonly vaDeg: number }[];
+  readonly estimate: readonly { readonly vmPu: number; readonly vaDeg: number }[];
+}
+
+export function pandapowerProblem(name: string): SolvedProblem {
+  const of = referenceJson(`state-estimation/pandapower-solved/${name}.json`) as PandapowerCase;
+  const { elements } = of;
+  const closed = (line: number, bus: number) =>
+    !(elements.switch ?? []).some((s) => s.et === 'l' && s.element === line && s.bus === bus && !s.closed);
+  const grid = compileGrid(
+    gridDocumentSchema.parse({
+      schema: 1,
+      name,
+      representation: 'positive-sequence',
+      frequencyHz: of.meta.f_hz,
+      buses: elements.bus.map((bus) => ({ id: String(bus.index), nominalVoltageV: bus.vn_V })),
+      lines: elements.line.map((line) => ({
+        id: `line-${line.index}`,
+        from: String(line.from_bus),
+        to: String(line.to_bus),
+        lengthM: line.length_km * 1000,
+        r1OhmPerKm: line.r_ohm_per_km,
+        x1OhmPerKm: line.x_ohm_per_km,
+        c1FPerKm: line.c_F_per_km,
+        g1SPerKm: line.g_S_per_km,
+        parallel: line.parallel,
+        fromClosed: closed(line.index, line.from_bus),
+        toClosed: closed(line.index, line.to_bus),
+        inService: line.in_service,
+      })),
+      transformers: elements.trafo.map((unit) => ({
+        id: `trafo-${unit.index}`,
+        from: String(unit.hv_bus),
+        to: String(unit.lv_bus),
+        ratedPowerVA: unit.sn_VA,
+        ratedVoltageFromV: unit.vn_hv_V,
+        ratedVoltageToV: unit.vn_lv_V,
+        vkPercent: unit.vk_percent,
+        vkrPercent: unit.vkr_percent,
+        ironLossW: unit.pfe_W,
+        noLoadCurrentPercent: unit.i0_percent,
+        vectorGroup: `Dyn${unit.shift_degree / 30}`,
+      })),
+      externalGrids: elements.ext_grid.map((source) => ({ id: `grid-${source.index}`, bus: String(source.bus) })),
+    } satisfies GridDocumentInput),
+  );
+  const busOf = (index: number) => grid.busIndex.get(String(index))!;
+  const measurements = of.measurements.map((m, i): ScalarMeasurement => {
+    const kind = m.type === 'v' ? 'voltageMagnitude' : m.type === 'p' ? 'activePower' : 'reactivePower';
+    const atBus = m.element_type === 'bus';
+    const place = atBus
+      ? ({ at: 'bus', bus: busOf(m.element) } as const)
+      : ({
+          at: m.side === 'from' || m.side === 'hv' ? 'from' : 'to',
+          branch: grid.branchIndex.get(`${m.element_type}-${m.element}`)!,
+        } as const);
+    // Consumption positive at buses there, injection positive here; three-phase powers on three times the phase base.
+    const scale = m.type === 'v' ? 1 : 1 / (3 * grid.basePowerVA);
+    const sign = atBus && m.type !== 'v' ? -1 : 1;
+    return { id: `m${i}`, kind, place, phase: 0, value: sign * scale * m.value, sigma: scale * m.std_dev };
+  });
+  const referenceBus = busOf(elements.ext_grid[0]!.bus);
+  const byBus = (rows: readonly { index: number; vm_pu: number; va_degree: number }[]) => {
+    const sorted = Array.from({ length: grid.busCount }, () => ({ vmPu: Number.NaN, vaDeg: Number.NaN }));
+    for (const row of rows) sorted[busOf(row.index)] = { vmPu: row.vm_pu, vaDeg: row.va_degree };
+    return sorted;
+  };
+  return {
+    problem: { grid, measurements, zeroInjections: [], referenceBus, statistics: 'always' },
+    truth: byBus(of.true_state),
+    estimate: byBus(of.estimate.bus),
+  };
+}

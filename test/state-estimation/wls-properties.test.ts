@@ -1,0 +1,160 @@
+/** What must hold of weighted least squares on every three-phase radial grid. */
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { EstimateResult } from '../../platform/state-estimation/estimator.ts';
+import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
+import { feeders, measure } from './random-feeder.ts';
+
+const runs = { seed: 3, numRuns: 60 };
+
+function distance(a: Float64Array, b: Float64Array): number {
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+}
+
+function solved(result: EstimateResult): Float64Array {
+  expect(result.status).toBe('converged');
+  return result.voltage;
+}
+
+/** Deterministic errors of about one sigma. */
+const noise = (index: number) => 1.3 * Math.sin(7 * index + 1);
+
+describe('weighted least squares on random three-phase feeders', () => {
+  test('noise-free measurements without phasors return the truth', () => {
+    fc.assert(
+      fc.property(feeders, (feeder) => {
+        const voltage = solved(createWeightedLeastSquares().estimate(measure(feeder)));
+        expect(distance(voltage, feeder.truth)).toBeLessThan(1e-8);
+      }),
+      runs,
+    );
+  });
+
+  test('noise-free measurements with phasors return the truth whatever the time base', () => {
+    fc.assert(
+      fc.property(feeders, fc.double({ min: -3, max: 3, noNaN: true }), (feeder, phasorTurn) => {
+        const voltage = solved(createWeightedLeastSquares().estimate(measure(feeder, { phasorTurn })));
+        expect(distance(voltage, feeder.truth)).toBeLessThan(1e-8);
+      }),
+      runs,
+    );
+  });
+
+  test('turning all angles turns nothing in the answer, and leaves the objective', () => {
+    fc.assert(
+      fc.property(feeders, fc.double({ min: -3, max: 3, noNaN: true }), (feeder, phasorTurn) => {
+        const plain = createWeightedLeastSquares().estimate(measure(feeder, { phasorTurn: 0, error: noise }));
+        const turned = createWeightedLeastSquares().estimate(measure(feeder, { phasorTurn, error: noise }));
+        expect(distance(solved(plain), solved(turned))).toBeLessThan(1e-8);
+        expect(turned.objective).toBeCloseTo(plain.objective, 5);
+      }),
+      runs,
+    );
+  });
+
+  test('scaling all sigmas leaves the estimate and scales its uncertainty', () => {
+    fc.assert(
+      fc.property(feeders, fc.constantFrom(1e-3, 0.1, 30), (feeder, sigmaScale) => {
+        const plain = createWeightedLeastSquares().estimate(measure(feeder, { error: noise }));
+        const scaled = createWeightedLeastSquares().estimate(measure(feeder, { error: noise, sigmaScale }));
+        expect(distance(solved(plain), solved(scaled))).toBeLessThan(1e-8);
+        const ratio = scaled.voltageMagnitudeSigma![0]! / plain.voltageMagnitudeSigma![0]!;
+        expect(ratio / sigmaScale).toBeCloseTo(1, 6);
+      }),
+      runs,
+    );
+  });
+
+  test('the order of measurements is irrelevant', () => {
+    fc.assert(
+      fc.property(feeders, (feeder) => {
+        const problem = measure(feeder, { error: noise, phasorTurn: 0.4 });
+        const reversed = { ...problem, measurements: [...problem.measurements].reverse() };
+        const a = createWeightedLeastSquares().estimate(problem);
+        const b = createWeightedLeastSquares().estimate(reversed);
+        expect(distance(solved(a), solved(b))).toBeLessThan(1e-9);
+      }),
+      runs,
+    );
+  });
+
+  test('a warm start, an old factor and absent values lead to the same answer as a cold start', () => {
+    fc.assert(
+      fc.property(feeders, (feeder) => {
+        const warm = createWeightedLeastSquares();
+        warm.estimate(measure(feeder, { error: noise, phasorTurn: 1 }));
+        warm.estimate(measure(feeder, { error: (i) => noise(i + 5), phasorTurn: 1.3 }));
+        const problem = measure(feeder, { error: (i) => noise(i + 9), phasorTurn: 1.3 });
+        const withGap = {
+          ...problem,
+          measurements: problem.measurements.map((m, i) => (i === 0 ? { ...m, sigma: Infinity } : m)),
+        };
+        for (const of of [problem, withGap]) {
+          const cold = createWeightedLeastSquares().estimate(of);
+          expect(distance(solved(warm.estimate(of)), solved(cold))).toBeLessThan(1e-8);
+        }
+      }),
+      runs,
+    );
+  });
+
+  test('weights that differ by 1e8 and more cost no digits', () => {
+    fc.assert(
+      fc.property(feeders, (feeder) => {
+        const problem = measure(feeder, { phasorTurn: 0 });
+        const uneven = problem.measurements.map((m, i) => ({ ...m, sigma: m.sigma * (i % 3 === 0 ? 1e5 : 1) }));
+        const voltage = solved(createWeightedLeastSquares().estimate({ ...problem, measurements: uneven }));
+        expect(distance(voltage, feeder.truth)).toBeLessThan(1e-8);
+      }),
+      runs,
+    );
+  });
+
+  test('a gross error fails the chi-square test and is named', () => {
+    fc.assert(
+      fc.property(feeders, fc.nat(1000), (feeder, pick) => {
+        const problem = measure(feeder, { phasorTurn: 0 });
+        const magnitudes = problem.measurements.filter((m) => m.kind === 'voltageMagnitude');
+        const bad = magnitudes[pick % magnitudes.length]!;
+        const measurements = problem.measurements.map((m) =>
+          m === bad && m.kind === 'voltageMagnitude' ? { ...m, value: m.value + 0.1 } : m,
+        );
+        const result = createWeightedLeastSquares().estimate({ ...problem, measurements });
+        expect(result.objective).toBeGreaterThan(result.chiSquareLimit);
+        expect(result.suspects[0]?.measurement).toBe(bad.id);
+      }),
+      runs,
+    );
+  });
+
+  test('what no measurement reaches is named, the rest is estimated', () => {
+    fc.assert(
+      fc.property(feeders, (feeder) => {
+        const problem = measure(feeder);
+        const last = feeder.grid.busCount - 1;
+        const above = feeder.grid.branches.find((branch) => branch.to === last)!.from;
+        fc.pre(!feeder.zeroInjections.includes(last) && !feeder.zeroInjections.includes(above));
+        // The injection above would tell the current into the last line.
+        const measurements = problem.measurements.filter((m) => {
+          if (m.kind === 'sourceBalance' || m.place.at !== 'bus') return true;
+          return m.place.bus !== last && (m.place.bus !== above || m.kind === 'voltageMagnitude');
+        });
+        const result = createWeightedLeastSquares().estimate({ ...problem, measurements });
+        expect(result.status).toBe('not-observable');
+        expect(result.unobservedBuses).toContain(last);
+        for (let bus = 0; bus < last; bus += 1) {
+          if (result.unobservedBuses.includes(bus)) continue;
+          const found = result.voltage.slice(6 * bus, 6 * bus + 6);
+          expect(distance(found, feeder.truth.slice(6 * bus, 6 * bus + 6))).toBeLessThan(1e-6);
+        }
+      }),
+      runs,
+    );
+  });
+
+  test('nothing measured is an answer of its own', () => {
+    const feeder = fc.sample(feeders, { seed: 1, numRuns: 1 })[0]!;
+    const problem = { ...measure(feeder), measurements: [] };
+    expect(createWeightedLeastSquares().estimate(problem).status).toBe('no-measurements');
+  });
+});
