@@ -93,6 +93,7 @@ function checkGridChanges(
   const faults = changed.faults.map(({ key, ...fault }) => ({
     ...fault,
     path: ['platform', 'gridChanges', ...(key === undefined ? [] : [key])],
+    atKey: key !== undefined,
   }));
   return { grid: changed.grid, faults };
 }
@@ -177,8 +178,8 @@ function checkCsv(scenario: Scenario): { readonly faults: ScenarioFault[]; reado
     }
     if (profile?.kind !== 'csv' || profile.csv === undefined) continue;
     const shown = { ...profile.csv, file: relative('.', profile.csv.file) || profile.csv.file };
-    const path =
-      scenario.profiles.csv?.file === profile.csv.file ? ['profiles', 'csv'] : ['profiles', kind, 'csv', 'file'];
+    const own = scenario.profiles.csv?.file === profile.csv.file ? [] : [kind];
+    const path = ['profiles', ...own, 'csv', 'file'];
     if (!existsSync(profile.csv.file)) {
       const fault = { path, message: `file "${shown.file}" does not exist` };
       if (!faults.some(({ message }) => message === fault.message)) faults.push(fault);

@@ -174,7 +174,7 @@ export const scenarioSchema = z.strictObject({
   seed: z.union([z.string(), z.int()]).transform(String),
   pace: z
     .enum(['lockstep', 'realtime', 'quiet'])
-    .or(z.string().regex(/^\d+(\.\d+)?x$/))
+    .or(z.string().regex(/^\d+(\.\d+)?x$/, 'is no pace: write lockstep, realtime, quiet or a factor such as 60x'))
     .default('lockstep'),
   clock: z.strictObject({
     /** ISO 8601 with its zone, or `csv`: where the file of `profiles.csv` begins. */
