@@ -20,8 +20,8 @@ export interface FrequencyState {
 }
 
 export interface FrequencyProcess {
-  /** Moves on to `toUs`, not before the start and never backwards, and answers with the state there. */
-  advance(fromUs: number, toUs: number): FrequencyState;
+  /** State at `timeUs`, not before the start; to be asked in time order. */
+  at(timeUs: number): FrequencyState;
 }
 
 /** `sigmaHz` = 0 gives exactly `nominalHz` for ever. */
@@ -53,8 +53,8 @@ export function createFrequency(options: {
   }
 
   return {
-    advance(_fromUs, toUs) {
-      const elapsedUs = toUs - startUs;
+    at(timeUs) {
+      const elapsedUs = timeUs - startUs;
       if (elapsedUs < node * NODE_US)
         throw new RangeError('the frequency process was asked for a time that has passed');
       while ((node + 1) * NODE_US <= elapsedUs) {
