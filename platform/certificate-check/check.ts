@@ -78,14 +78,17 @@ export function createCertificateChecker({ register, unsignedBlocksMax }: Certif
     return [message(device, reason, timeUs, fromIndex, fromIndex + 2 * source.blockLength - 1)];
   };
 
-  const judgeSignature = (device: string, certification: Certification, key: Key, timeUs: number): Repudiation[] => {
-    const { index, hash, signature } = certification;
+  /** What is wrong with the signature at the end of a block, if anything. */
+  const faultOfSignature = ({ hash, signature }: Certification, key: Key): Repudiation['reason'] | undefined => {
+    if (signature === undefined) return 'signature-missing';
+    return signatureMatches(hash, signature, key.publicKey) ? undefined : 'signature-invalid';
+  };
+
+  const endBlock = (device: string, { index, hash }: Certification, timeUs: number): Repudiation[] => {
     const source = sourceOf(device);
-    if (signature === undefined) return repudiate(device, 'signature-missing', index, timeUs);
-    if (!signatureMatches(hash, signature, key.publicKey)) return repudiate(device, 'signature-invalid', index, timeUs);
     counts.verifiedBlocks += 1;
     source.unsignedBlocks = 0;
-    const { contradicted } = source.prove(index);
+    const { contradicted } = source.prove(index, hash);
     if (contradicted === undefined || !source.markRepudiated(index)) return [];
     // The block's end is genuine, so nothing of the future has to be ignored: only what was slipped in before.
     counts['repudiated.chain-broken'] += 1;
@@ -96,24 +99,29 @@ export function createCertificateChecker({ register, unsignedBlocksMax }: Certif
     check(measurement, timeUs) {
       const { device, certification } = measurement;
       const verdict = verifier.verify(measurement);
-      if (certification === undefined || !verdict.ok) {
-        if (!verdict.ok) countRefusal(counts, verdict.reason);
-        return [];
-      }
+      if (!verdict.ok) countRefusal(counts, verdict.reason);
+      // Of two messages that claim one place the receivers took the first: the second may be the one that is signed.
+      const believed = verdict.ok;
+      if (certification === undefined || (!believed && verdict.reason !== 'chain-broken')) return [];
       const { index, keyId } = certification;
       const source = sourceOf(device);
       const key = keys.get(keyId);
-      if (key === undefined || key.device !== device) return repudiate(device, 'unknown-key', index, timeUs);
+      // What every receiver refused by itself accuses nobody.
+      const accuse = (reason: Repudiation['reason']) => (believed ? repudiate(device, reason, index, timeUs) : []);
+      if (key === undefined || key.device !== device) return accuse('unknown-key');
       const published: Repudiation[] = [];
-      for (const { unproven, unsigned } of source.add(index, certification)) {
+      for (const { unproven, unsigned } of source.add(index, { ...certification, believed })) {
         counts.unverifiedMessages += unproven;
         if (unsigned) source.unsignedBlocks += 1;
       }
       if (source.unsignedBlocks > unsignedBlocksMax) {
         source.unsignedBlocks = 0;
-        published.push(...repudiate(device, 'signature-missing', index, timeUs));
+        published.push(...accuse('signature-missing'));
       }
-      if (endsBlock(index, key.blockLength)) published.push(...judgeSignature(device, certification, key, timeUs));
+      if (endsBlock(index, key.blockLength)) {
+        const fault = faultOfSignature(certification, key);
+        published.push(...(fault === undefined ? endBlock(device, certification, timeUs) : accuse(fault)));
+      }
       return published;
     },
     counts() {

@@ -7,11 +7,13 @@
 export interface Link {
   readonly hash: string;
   readonly previousHash: string;
+  /** False for a message that the receivers refused at this place of the chain: it may still be the genuine one. */
+  readonly believed: boolean;
 }
 
 interface Block {
-  /** Links by position that no signature stands for yet. */
-  readonly waiting: Map<number, Link>;
+  /** Links by position that no signature stands for yet; several where messages compete for a place. */
+  readonly waiting: Map<number, Link[]>;
   /** Lowest position that the block's signature reaches back to; undefined while there is no good signature. */
   proven: { readonly index: number; readonly previousHash: string } | undefined;
   /** The block has been repudiated: once is enough. */
@@ -25,15 +27,19 @@ export interface Leftover {
   readonly unsigned: boolean;
 }
 
+export interface Contradiction {
+  readonly contradicted?: number;
+}
+
 export interface Source {
   readonly blockLength: number;
-  /** Takes a message in; answers with what became of blocks that are now too old to wait for. */
+  /** Takes a message in; answers with what became of blocks that have waited long enough. */
   add(index: number, link: Link): readonly Leftover[];
   /**
-   * The signature of the block that ends at `index` is good. Answers with the position of a message that contradicts
-   * the signed chain, if there is one: it came in place of the genuine message.
+   * The signature over `link` at the end of its block is good. Answers with the last position at which a message was
+   * believed that the signed chain does not contain, if there is one.
    */
-  prove(index: number): { readonly contradicted?: number };
+  prove(index: number, hash: string): Contradiction;
   /** Messages proven so far. */
   provenCount(): number;
   /** Messages whose block is still open. */
@@ -60,18 +66,26 @@ export function createSource(blockLength: number): Source {
     return block;
   };
 
+  /** Moves the proof to the link with this hash, when it is there; false when it is not. */
+  const proveLink = (block: Block, index: number, hash: string): boolean => {
+    const link = block.waiting.get(index)?.find((candidate) => candidate.hash === hash);
+    if (link === undefined) return false;
+    block.waiting.delete(index);
+    block.proven = { index, previousHash: link.previousHash };
+    proven += 1;
+    return true;
+  };
+
   /** Walks back from the lowest proven position over links that fit. */
-  const walkBack = (block: Block): { readonly contradicted?: number } => {
+  const walkBack = (block: Block): Contradiction => {
+    let contradicted: number | undefined;
     while (block.proven !== undefined) {
-      const index = block.proven.index - 1;
-      const link = block.waiting.get(index);
-      if (link === undefined) return {};
-      if (link.hash !== block.proven.previousHash) return { contradicted: index };
-      block.waiting.delete(index);
-      block.proven = { index, previousHash: link.previousHash };
-      proven += 1;
+      const { index, previousHash } = block.proven;
+      const competing = block.waiting.get(index - 1) ?? [];
+      if (competing.some(({ hash, believed }) => believed && hash !== previousHash)) contradicted ??= index - 1;
+      if (!proveLink(block, index - 1, previousHash)) break;
     }
-    return {};
+    return contradicted === undefined ? {} : { contradicted };
   };
 
   const leaveBehind = (): readonly Leftover[] => {
@@ -90,19 +104,17 @@ export function createSource(blockLength: number): Source {
   return {
     blockLength,
     add(index, link) {
+      if (!link.believed && !blocks.has(Math.floor(index / blockLength))) return [];
       const block = blockOf(index);
-      block.waiting.set(index, link);
+      const competing = block.waiting.get(index);
+      if (competing === undefined) block.waiting.set(index, [link]);
+      else competing.push(link);
       if (block.proven?.index === index + 1) walkBack(block);
       return leaveBehind();
     },
-    prove(index) {
+    prove(index, hash) {
       const block = blockOf(index);
-      const link = block.waiting.get(index);
-      if (link === undefined || block.proven !== undefined) return {};
-      block.waiting.delete(index);
-      block.proven = { index, previousHash: link.previousHash };
-      proven += 1;
-      return walkBack(block);
+      return block.proven === undefined && proveLink(block, index, hash) ? walkBack(block) : {};
     },
     provenCount: () => proven,
     waitingCount: () => [...blocks.values()].reduce((sum, { waiting }) => sum + waiting.size, 0),

@@ -31,7 +31,7 @@ export interface BrokerRefusals {
 export interface EmbeddedBroker {
   readonly url: string;
   readonly port: number;
-  refusals(): BrokerRefusals;
+  readonly refusals: () => BrokerRefusals;
   /** Ends all connections and frees the port. */
   close(): Promise<void>;
 }
@@ -104,7 +104,7 @@ async function listen(server: Server, { name, port = 0 }: EmbeddedBrokerOptions)
 
 type AedesOptions = NonNullable<ConstructorParameters<typeof Aedes>[0]>;
 type Door = Required<Pick<AedesOptions, 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>> & {
-  refusals(): BrokerRefusals;
+  readonly refusals: () => BrokerRefusals;
 };
 
 /** The broker's doorkeeper: decides and counts. */

@@ -3,12 +3,14 @@
  * Keys come from the run's seed, so that a run can be repeated byte for byte; a real node draws and keeps its own.
  */
 import { createPrivateKey, createPublicKey, hash, hkdfSync, type KeyObject } from 'node:crypto';
+import { CanonicalJsonError } from '../../platform/contract/canonical-json.ts';
 import {
   certificationHash,
   endsBlock,
   genesisHash,
   signHash,
   type Certification,
+  type ChainLink,
   type KeyRegister,
 } from '../../platform/contract/certification.ts';
 import type { Measurement } from '../../platform/contract/measurement.ts';
@@ -69,7 +71,7 @@ export function createLightNode(options: LightNodeOptions): LightNode {
   let blockForged = false;
 
   const seal = (message: Measurement, link: Pick<Certification, 'index' | 'previousHash'>, key: KeyObject) => {
-    const content = certificationHash(message, { ...link, keyId });
+    const content = hashOnWire(message, { ...link, keyId });
     const certification: Certification = { keyId, ...link, hash: content };
     if (endsBlock(link.index, blockLength)) certification.signature = signHash(content, key);
     return { ...message, certification };
@@ -108,6 +110,16 @@ export function createLightNode(options: LightNodeOptions): LightNode {
 /** The register of all nodes, for the certificate check's configuration. */
 export function keyRegister(nodes: Iterable<LightNode>): KeyRegister {
   return Object.fromEntries([...nodes].map(({ keyId, registration }) => [keyId, registration]));
+}
+
+/** A faulty device may send NaN; the node certifies what then goes over the wire (JSON writes null), and goes on. */
+function hashOnWire(message: Measurement, link: ChainLink): string {
+  try {
+    return certificationHash(message, link);
+  } catch (error) {
+    if (!(error instanceof CanonicalJsonError)) throw error;
+    return certificationHash(JSON.parse(JSON.stringify(message)) as Measurement, link);
+  }
 }
 
 /** Content that its certificate does not cover: the first value is doubled (or made 1 where it was 0). */

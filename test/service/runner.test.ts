@@ -48,7 +48,9 @@ async function rig(options: { upstreams?: string[]; throwAt?: number } = {}) {
   const service = await startService({ definition, config: {}, databus, log, onFailure });
   const world = await databus.connect({
     clientId: 'world',
-    onMessage: (_topic, payload) => progress.push(JSON.parse(Buffer.from(payload).toString()) as Progress),
+    onMessage: (_topic, payload) => {
+      progress.push(JSON.parse(Buffer.from(payload).toString()) as Progress);
+    },
   });
   await world.subscribe([topics.progress('noting')]);
   const send = async (topic: string, message: object | string) => {
