@@ -1,0 +1,99 @@
+/** Configuration of the forecasting service: the site's facts, or a series that somebody else has forecast. SI units. */
+import { z } from 'zod';
+import { parseInstant } from '../contract/time.ts';
+import { createLocalTime } from './local-time.ts';
+
+const customerSchema = z.strictObject({
+  id: z.string().min(1),
+  annualEnergyWh: z.number().positive(),
+  /** Inductive. */
+  powerFactor: z.number().positive().max(1).default(0.95),
+});
+
+const pvSystemSchema = z.strictObject({
+  id: z.string().min(1),
+  peakPowerW: z.number().positive(),
+  tiltDeg: z.number().min(0).max(90).default(30),
+  /** Clockwise from north. */
+  azimuthDeg: z.number().min(0).max(360).default(180),
+});
+
+const common = {
+  site: z.string().min(1),
+  streams: z
+    .array(z.enum(['bal', 'direct']))
+    .min(1)
+    .default(['bal']),
+  /** A forecast at the first instant, and then whenever a multiple of this since the epoch is passed. */
+  everyUs: z.int().positive().default(900e6),
+  stepUs: z.int().positive().default(900e6),
+  /** Site sums reach this far ahead ... */
+  horizonUs: z.int().positive().default(86_400e6),
+  /** ... single customers and systems so many steps, which keeps the message at some 20 kB for 90 houses. */
+  detailSteps: z.int().nonnegative().default(2),
+  /** Steps before the instant of issue, for readers that estimate the interval which has just ended. */
+  pastSteps: z.int().nonnegative().default(1),
+  customers: z.array(customerSchema).default([]),
+  pvSystems: z.array(pvSystemSchema).default([]),
+};
+
+const zone = z.string().refine(isZone, { error: 'is no IANA time zone, for example Europe/Berlin' });
+
+const modelSchema = z.strictObject({
+  source: z.literal('model'),
+  ...common,
+  zone: zone.default('Europe/Berlin'),
+  location: z.strictObject({
+    latitudeDeg: z.number().min(-90).max(90),
+    longitudeDeg: z.number().min(-180).max(180),
+  }),
+  /**
+   * Spread of a step's mean about the profile, for customers of M W in all: sigma^2 = (relative M)^2 + appliance M. The
+   * first part is common to all customers (weather, habits of the day), the second is chance: appliances of so many W.
+   */
+  loadSigma: z
+    .strictObject({ relative: z.number().nonnegative(), applianceW: z.number().nonnegative() })
+    .default({ relative: 0.1, applianceW: 500 }),
+  /** Share of the clear-sky irradiance that gets through the clouds, and its standard deviation, common to the site. */
+  clearness: z
+    .strictObject({ mean: z.number().min(0).max(1), sigma: z.number().nonnegative() })
+    .default({ mean: 0.75, sigma: 0.25 }),
+});
+
+const powers = z.array(z.number()).min(1);
+
+const seriesSchema = z
+  .strictObject({
+    source: z.literal('series'),
+    ...common,
+    /** Beginning of the first value: ISO 8601 with zone. */
+    start: z.string().refine((text) => Number.isFinite(parseInstant(text)), {
+      error: 'is no instant: write ISO 8601 with a zone, for example 2021-04-01T00:00:00+02:00',
+    }),
+    /** Interval means of the site, W, one per `seriesStepUs`: consumption and production, both positive. */
+    loadW: powers,
+    generationW: powers,
+    seriesStepUs: z.int().positive().default(900e6),
+    /** Standard deviation relative to the value. */
+    relativeSigma: z.number().nonnegative().default(0),
+  })
+  .refine(({ loadW, generationW }) => loadW.length === generationW.length, {
+    error: 'does not have as many values as loadW',
+    path: ['generationW'],
+  });
+
+export const forecastingConfigSchema = z.discriminatedUnion('source', [modelSchema, seriesSchema]);
+export type ModelConfig = z.output<typeof modelSchema>;
+export type SeriesConfig = z.output<typeof seriesSchema>;
+export type ForecastingConfig = z.output<typeof forecastingConfigSchema>;
+export type Customer = z.output<typeof customerSchema>;
+export type PvSystemFacts = z.output<typeof pvSystemSchema>;
+
+function isZone(name: string): boolean {
+  try {
+    createLocalTime(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
