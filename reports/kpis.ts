@@ -233,23 +233,24 @@ function quarterHourMeans(
 
 function batteryKpis(account: Account, batteries: readonly BatterySeries[]): KpiValues {
   const { after, before, afterWithoutLosses, beforeWithoutLosses, load, generation } = account;
-  const back = batteries.reduce((all, battery) => all + energyBack(battery), 0);
+  const settled = settle(batteries);
   const saved = before.imported - after.imported;
   const exchange = ({ imported, exported }: Split) => imported + exported;
+  const settling = exchange(settled);
   return {
     ...batteryEnergies(batteries),
     savedEnergy: saved,
-    savedEnergySocNeutral: saved + back,
+    savedEnergySocNeutral: saved - settled.imported,
     ...complement('exchangedEnergyReduction', exchange(after), exchange(before)),
-    ...complement('exchangedEnergyReductionSocNeutral', exchange(after) + Math.abs(back), exchange(before)),
+    ...complement('exchangedEnergyReductionSocNeutral', exchange(after) + settling, exchange(before)),
     ...complement('exchangedEnergyReductionWithoutLosses', exchange(afterWithoutLosses), exchange(beforeWithoutLosses)),
     ...complement(
       'exchangedEnergyReductionWithoutLossesSocNeutral',
-      exchange(afterWithoutLosses) + Math.abs(back),
+      exchange(afterWithoutLosses) + settling,
       exchange(beforeWithoutLosses),
     ),
-    ...complement('selfSufficiencySocNeutral', Math.max(0, after.imported - back), load),
-    ...complement('selfConsumptionSocNeutral', Math.max(0, after.exported + back), generation),
+    ...complement('selfSufficiencySocNeutral', after.imported + settled.imported, load),
+    ...complement('selfConsumptionSocNeutral', after.exported + settled.exported, generation),
     ...flexibility(batteries),
   };
 }
@@ -260,12 +261,18 @@ function energyLeft({ energyStoredWh }: BatterySeries): number {
 }
 
 /**
- * That energy brought to the grid connection, kWh: what is left can still be delivered (times the discharge
- * efficiency), what is short must be charged again (over the charge efficiency).
+ * What bringing every battery back to its start would exchange with the grid, kWh: a surplus is exported after the
+ * discharge efficiency, a deficit imported before the charge efficiency.
  */
-function energyBack(battery: BatterySeries): number {
-  const left = energyLeft(battery);
-  return left >= 0 ? left * battery.dischargeEfficiency : left / battery.chargeEfficiency;
+function settle(batteries: readonly BatterySeries[]): Split {
+  let imported = 0;
+  let exported = 0;
+  for (const battery of batteries) {
+    const left = energyLeft(battery);
+    if (left > 0) exported += left * battery.dischargeEfficiency;
+    else imported -= left / battery.chargeEfficiency;
+  }
+  return { imported, exported };
 }
 
 function batteryEnergies(batteries: readonly BatterySeries[]): KpiValues {

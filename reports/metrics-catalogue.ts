@@ -128,7 +128,10 @@ function kpi(name: string, title: string, unit: string, formula: string, source:
 /**
  * P_a: grid exchange (MV side of the transformer, import positive), P_b: the same with every battery idle,
  * x+ = max(x, 0), x- = max(-x, 0), E_left = energy in the batteries at the end less that at the start.
- * E_back is E_left brought to the grid connection: E_left eta_discharge when positive, E_left / eta_charge when negative.
+ *
+ * SoC-neutral figures bring every battery back to its start at the grid connection: a surplus counts as exported after
+ * the discharge efficiency, E_out = max(0, E_left) eta_discharge, a deficit as imported before the charge efficiency,
+ * E_in = max(0, -E_left) / eta_charge.
  */
 export const kpiCatalogue: readonly KpiDefinition[] = [
   kpi('exchangedEnergyReduction', 'Reduction of exchanged energy', '%', '1 - sum|P_a| / sum|P_b|', useCases),
@@ -136,11 +139,11 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'exchangedEnergyReductionSocNeutral',
     'Reduction of exchanged energy, SoC-neutral',
     '%',
-    '1 - (sum|P_a| dt + |E_back|) / (sum|P_b| dt)',
+    '1 - (sum|P_a| dt + E_in + E_out) / (sum|P_b| dt)',
     ours,
   ),
   kpi('savedEnergy', 'Energy not bought from the grid', 'kWh', 'sum(P_b+ - P_a+) dt', `UC-DE-1 K01, ${useCases}`),
-  kpi('savedEnergySocNeutral', 'Energy not bought, SoC-neutral', 'kWh', 'sum(P_b+ - P_a+) dt + E_back', ours),
+  kpi('savedEnergySocNeutral', 'Energy not bought, SoC-neutral', 'kWh', 'sum(P_b+ - P_a+) dt - E_in', ours),
   kpi(
     'backFeedPeakReduction',
     'Reduction of the back-feed peak',
@@ -154,7 +157,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfConsumptionSocNeutral',
     'Own generation consumed, SoC-neutral',
     '%',
-    '1 - max(0, sum P_a- dt + E_back) / E_generation',
+    '1 - (sum P_a- dt + E_out) / E_generation',
     ours,
   ),
   kpi('selfSufficiency', 'Load served by own sources', '%', '1 - sum P_a+ dt / E_load', useCases),
@@ -163,7 +166,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfSufficiencySocNeutral',
     'Load served by own sources, SoC-neutral',
     '%',
-    '1 - max(0, sum P_a+ dt - E_back) / E_load',
+    '1 - (sum P_a+ dt + E_in) / E_load',
     ours,
   ),
   kpi(
@@ -256,7 +259,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'exchangedEnergyReductionWithoutLossesSocNeutral',
     'Reduction of exchanged energy, without losses, SoC-neutral',
     '%',
-    '1 - (sum|P_a - losses| dt + |E_back|) / (sum|P_b - losses_b| dt)',
+    '1 - (sum|P_a - losses| dt + E_in + E_out) / (sum|P_b - losses_b| dt)',
     site,
   ),
   kpi('loadEnergy', 'Consumed', 'kWh', 'sum P_load dt', site),

@@ -1,0 +1,75 @@
+/** Numbers, times and names as people read them: in the terminal, in Markdown and on the page. */
+
+/** Four significant digits without exponent where that is readable, a thin grouping of thousands, a real minus sign. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return 'n/a';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size < 1e-4) return value.toExponential(1).replace('e-', 'e−').replace(/^-/, '−');
+  const decimals = Math.max(0, Math.min(4, 3 - Math.floor(Math.log10(size))));
+  const text = size >= 1000 ? group(Math.round(size)) : trimZeros(size.toFixed(decimals));
+  return value < 0 ? `−${text}` : text;
+}
+
+function trimZeros(text: string): string {
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+}
+
+/** Thin spaces between groups of three digits (ISO 80000-1). */
+function group(value: number): string {
+  return value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, '\u2009');
+}
+
+/** With its unit; pure numbers without. `−3.2 kWh`, `12 %`. */
+export function formatQuantity(value: number, unit: string): string {
+  return unit === '1' || unit === '' ? formatNumber(value) : `${formatNumber(value)}\u00A0${unit}`;
+}
+
+/** Microseconds in the unit that suits them: `840 us`, `12.3 ms`, `1.2 s`, `15 min`, `24 h`. */
+export function formatDuration(us: number): string {
+  const scales = [
+    [1, 'µs'],
+    [1e3, 'ms'],
+    [1e6, 's'],
+    [60e6, 'min'],
+    [3600e6, 'h'],
+  ] as const;
+  const size = Math.abs(us);
+  const [scale, unit] = scales.findLast(([least]) => size >= least) ?? scales[0];
+  return `${formatNumber(us / scale)}\u00A0${unit}`;
+}
+
+/** Offset of a zoned ISO 8601 text, us: `2021-04-01T00:00:00+02:00` gives two hours. */
+export function zoneOffsetUs(iso: string): number {
+  const match = /([+-])(\d{2}):(\d{2})$/.exec(iso);
+  if (match === null) return 0;
+  const [, sign, hours, minutes] = match;
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 3600e6 + Number(minutes) * 60e6);
+}
+
+/** Wall time at a zone's offset, `14:05`, or `14:05:10` where seconds matter. */
+export function formatClock(timeUs: number, offsetUs: number): string {
+  const text = new Date((timeUs + offsetUs) / 1000).toISOString();
+  return text.slice(17, 19) === '00' ? text.slice(11, 16) : text.slice(11, 19);
+}
+
+/** `1 April 2021` at a zone's offset. */
+export function formatDay(timeUs: number, offsetUs: number): string {
+  const date = new Date((timeUs + offsetUs) / 1000);
+  return `${date.getUTCDate()} ${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+}
+
+const months = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];

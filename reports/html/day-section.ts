@@ -1,0 +1,125 @@
+/** The site over time: load, generation and exchange before and after, the battery with its setpoint and charge. */
+import { formatNumber, formatQuantity } from '../format.ts';
+import type { BatterySeries } from '../kpis.ts';
+import type { Score } from '../score.ts';
+import { renderChart } from './chart.ts';
+import { renderAbsence, renderPair, renderSection, renderTable, type Cell } from './markup.ts';
+
+const kilo = (values: Float64Array) => values.map((value) => value / 1000);
+
+export function renderDay(score: Score, offsetUs: number): string {
+  const { site, batteries } = score.details;
+  const clock = { kind: 'clock', offsetUs } as const;
+  const body =
+    site.timeUs.length < 2
+      ? renderAbsence('The record holds no site series.')
+      : [
+          renderChart({
+            title: 'Load and generation',
+            caption: 'Power of all loads and all generators of the site.',
+            x: clock,
+            yLabel: 'kW',
+            include: [0],
+            half: true,
+            lines: [
+              { label: 'load', colour: '--load', x: site.timeUs, y: kilo(site.loadW), filled: true },
+              { label: 'generation', colour: '--pv', x: site.timeUs, y: kilo(site.generationW), filled: true },
+            ],
+          }),
+          renderChart({
+            title: 'Exchange with the grid',
+            caption:
+              'At the medium-voltage side of the transformer, import positive, against the same day with an idle battery.',
+            x: clock,
+            yLabel: 'kW',
+            include: [0],
+            half: true,
+            lines: [
+              { label: 'battery idle', colour: '--before', x: site.timeUs, y: kilo(site.exchangeIdleW) },
+              { label: 'as run', colour: '--after', x: site.timeUs, y: kilo(site.exchangeW) },
+            ],
+          }),
+        ].join('');
+  const store =
+    batteries.length === 0
+      ? renderAbsence('No battery took part in this run.')
+      : batteries.map((battery) => renderBattery(battery, offsetUs)).join('');
+  return renderSection({
+    id: 'day',
+    title: 'The day',
+    lead: 'True values of the emulated site: what the loads took, what the generators gave, and what the platform made of it.',
+    body: `<div class="pair">${body}</div>${store}`,
+  });
+}
+
+function renderBattery(battery: BatterySeries, offsetUs: number): string {
+  const clock = { kind: 'clock', offsetUs } as const;
+  const { device, timeUs, activePowerW, setpointW, stateOfCharge } = battery;
+  return renderPair(
+    renderChart({
+      title: `Battery ${device}: power and setpoint`,
+      caption:
+        'Discharging positive. The setpoint is the one in force after clipping to power, ramp and charge window.',
+      x: clock,
+      yLabel: 'kW',
+      include: [0],
+      half: true,
+      lines: [
+        { label: 'power', colour: '--battery', x: timeUs, y: kilo(activePowerW) },
+        { label: 'setpoint', colour: '--ink', x: timeUs, y: kilo(setpointW), dashed: true },
+      ],
+    }),
+    renderChart({
+      title: `Battery ${device}: state of charge`,
+      caption: `Energy stored, in % of ${formatQuantity(battery.capacityWh / 1000, 'kWh')}.`,
+      x: clock,
+      yLabel: '%',
+      include: [0, 100],
+      half: true,
+      lines: [
+        {
+          label: 'state of charge',
+          colour: '--battery',
+          x: timeUs,
+          y: stateOfCharge.map((share) => 100 * share),
+          filled: true,
+        },
+      ],
+    }),
+  );
+}
+
+/** The energy account of site and batteries; both columns must close. */
+export function renderBalance(score: Score): string {
+  const { kpis, metrics } = score;
+  const value = (name: string) => (kpis[name] === undefined ? '–' : formatNumber(kpis[name].value));
+  const rows: readonly (readonly Cell[])[] = [
+    ['Consumed by loads', value('loadEnergy'), value('loadEnergy')],
+    ['Generated', value('generationEnergy'), value('generationEnergy')],
+    ['Imported', value('importedEnergyBefore'), value('importedEnergy')],
+    ['Exported', value('exportedEnergyBefore'), value('exportedEnergy')],
+    ['Losses of the grid', value('lossesEnergyBefore'), value('lossesEnergy')],
+    ['Charged into batteries', '0', value('batteryCharged')],
+    ['Discharged from batteries', '0', value('batteryDischarged')],
+    ['Losses of batteries', '–', value('batteryLosses')],
+    ['Energy left in batteries', '–', value('batteryEnergyLeft')],
+    ['Imported, without losses', value('importWithoutLossesBefore'), value('importWithoutLosses')],
+    ['Exported, without losses', value('exportWithoutLossesBefore'), value('exportWithoutLosses')],
+  ];
+  const soc = metrics['battery.soc'];
+  const charge =
+    soc?.min === undefined || soc.max === undefined
+      ? 'No battery took part.'
+      : `State of charge between ${formatNumber(soc.min)} % and ${formatNumber(soc.max)} %.`;
+  const largest = (name: string) => {
+    const one = metrics[name];
+    return one?.max === undefined ? 'not recorded' : formatQuantity(one.max, one.unit);
+  };
+  const closing = `${charge} Largest residual of the site's power balance: ${largest('site.powerBalance.error')}; of a battery's energy balance in one step: ${largest('battery.energyBalance.error')}.`;
+  return renderSection({
+    id: 'balance',
+    title: 'Energy and charge balance',
+    lead: 'Where the energy went. Load, losses, generation, batteries and exchange must add up at every instant.',
+    body: `${renderTable('Energy in kWh', [{ head: 'Energy in kWh' }, { head: 'Battery idle', numeric: true }, { head: 'As run', numeric: true }], rows)}<p>${closing}</p>`,
+  });
+}

@@ -1,0 +1,152 @@
+/** What the devices say against what is: vector errors of the PMUs, meters, and their error models in words. */
+import { formatNumber } from '../format.ts';
+import { metricCatalogue } from '../metrics-catalogue.ts';
+import type { RunRecord } from '../record-reader.ts';
+import type { Score } from '../score.ts';
+import { renderChart } from './chart.ts';
+import { renderAbsence, renderPair, renderSection, renderTable } from './markup.ts';
+
+export function renderDevices(score: Score, offsetUs: number): string {
+  return renderSection({
+    id: 'devices',
+    title: 'Devices',
+    lead: 'What PMUs and meters report against the truth at their own terminals, faulted readings included.',
+    body: renderPair(renderVectorErrors(score, offsetUs), `<div>${renderDeviceMetrics(score)}</div>`),
+  });
+}
+
+function renderVectorErrors({ details }: Score, offsetUs: number): string {
+  const { timeUs, device, voltagePercent, currentPercent } = details.devices.vectorErrors;
+  const voltage = highestByTime(timeUs, voltagePercent);
+  const current = highestByTime(timeUs, currentPercent);
+  if (voltage.x.length + current.x.length === 0) {
+    return renderAbsence('No PMU frame of this run has truth beside it, so there is no total vector error.');
+  }
+  const who = device.length === 1 ? `PMU ${device[0]}` : `${device.length} PMUs`;
+  return renderChart({
+    title: 'Total vector error',
+    caption: `${who}: the largest of all phases of each frame. IEC/IEEE 60255-118-1 allows 1 % in steady state.`,
+    x: { kind: 'clock', offsetUs },
+    yLabel: '%',
+    include: [0],
+    half: true,
+    marks: [{ value: 1, label: 'limit 1 %' }],
+    lines: [
+      { label: 'current', colour: '--pv', ...current },
+      { label: 'voltage', colour: '--after', ...voltage },
+    ],
+  });
+}
+
+function highestByTime(timeUs: Float64Array, values: Float64Array): { readonly x: number[]; readonly y: number[] } {
+  const highest = new Map<number, number>();
+  for (let row = 0; row < values.length; row += 1) {
+    const value = values[row] ?? Number.NaN;
+    if (!Number.isFinite(value)) continue;
+    const time = timeUs[row] ?? 0;
+    const known = highest.get(time);
+    if (known === undefined || value > known) highest.set(time, value);
+  }
+  const instants = [...highest].toSorted(([a], [b]) => a - b);
+  return { x: instants.map(([time]) => time), y: instants.map(([, value]) => value) };
+}
+
+const deviceMetrics = [
+  ['pmu.tve.voltage', 'PMU voltage phasors, TVE'],
+  ['pmu.tve.current', 'PMU current phasors, TVE'],
+  ['pmu.frequency.error', 'PMU frequency'],
+  ['power.active.error', 'Calculated power'],
+  ['power.active.error.rated', 'Calculated power, of rated'],
+  ['meter.energy.error', 'Metered energy'],
+  ['meter.energy.error.small', 'Metered energy, small intervals'],
+  ['setpoint.tracking.error', 'Setpoint tracking'],
+] as const;
+
+function renderDeviceMetrics({ metrics }: Score): string {
+  const rows = deviceMetrics.flatMap(([name, label]) => {
+    const one = metrics[name];
+    if (one === undefined) return [];
+    return [
+      [
+        label,
+        ...[one.bias, one.p95, one.max].map((value) =>
+          value === undefined ? '' : `${formatNumber(value)} ${one.unit}`,
+        ),
+      ],
+    ];
+  });
+  if (rows.length === 0) return renderAbsence('No device of this run has truth beside it.');
+  return renderTable(
+    'Errors of the devices',
+    [
+      { head: 'Reading' },
+      { head: 'Bias', numeric: true },
+      { head: '95 % within', numeric: true },
+      { head: 'Largest', numeric: true },
+    ],
+    rows,
+  );
+}
+
+/** Every metric of the catalogue that has samples, with its definition. */
+export function renderMetrics({ metrics }: Score): string {
+  const cell = (value: number | undefined) => (value === undefined ? '' : formatNumber(value));
+  const rows = metricCatalogue.flatMap(({ name, formula, source }) => {
+    const one = metrics[name];
+    if (one === undefined) return [];
+    const { unit, count, mean, rmse, bias, min, p50, p95, p99, max } = one;
+    return [
+      [
+        { html: `<code>${name}</code>` },
+        unit,
+        ...[count, mean, rmse, bias, min, p50, p95, p99, max].map(cell),
+        `${formula} (${source})`,
+      ],
+    ];
+  });
+  const heads = ['Count', 'Mean', 'RMSE', 'Bias', 'Min', '50 %', '95 %', '99 %', 'Max'];
+  const silent = metricCatalogue.filter(({ name }) => metrics[name] === undefined).map(({ name }) => name);
+  const note = silent.length === 0 ? '' : `<p>Without samples in this run: ${silent.join(', ')}.</p>`;
+  return renderSection({
+    id: 'metrics',
+    title: 'All metrics',
+    lead: 'Mean, percentiles and largest of an error are those of its magnitude; bias keeps the sign. A metric without samples is absent here and fails every expectation on it.',
+    body:
+      rows.length === 0
+        ? renderAbsence('The record holds no samples.')
+        : `${renderTable(
+            'Metrics with their statistics',
+            [
+              { head: 'Metric' },
+              { head: 'Unit' },
+              ...heads.map((head) => ({ head, numeric: true })),
+              { head: 'One sample' },
+            ],
+            rows,
+          )}${note}`,
+  });
+}
+
+/** What each device of the run was and how it erred, as the manifest declares it. */
+export function renderDeclarations({ manifest }: RunRecord): string {
+  const rows = manifest.devices.map(({ id, kind, at, place, ...rest }) => [
+    textOf(id),
+    textOf(kind),
+    textOf(at ?? place),
+    Object.entries(rest)
+      .map(([name, value]) => `${name}: ${textOf(value)}`)
+      .join('; '),
+  ]);
+  if (rows.length === 0) return renderAbsence('The manifest lists no devices.');
+  const table = renderTable(
+    'Devices and their error models',
+    [{ head: 'Device' }, { head: 'Kind' }, { head: 'Place' }, { head: 'Error model' }],
+    rows,
+  );
+  return `<details><summary>Devices and their error models (${rows.length})</summary>${table}</details>`;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined ? '' : JSON.stringify(value);
+}

@@ -1,0 +1,227 @@
+/**
+ * The one-line diagram: buses at their places in the grid document (or in a tree layout where it gives none), coloured
+ * by voltage, with the transformer, batteries and PMUs marked.
+ */
+import type { GridDocument } from '../../grids/schema.ts';
+import { formatNumber } from '../format.ts';
+import { referenceBus } from '../site-facts.ts';
+import { escapeHtml } from './markup.ts';
+
+export interface DiagramValues {
+  /** Voltage in % of nominal that colours each bus; buses that are not in it are drawn hollow. */
+  readonly voltagePercent: ReadonlyMap<string, number>;
+  /** Lowest and highest over the run, for the bus's tool tip. */
+  readonly range: ReadonlyMap<string, readonly [low: number, high: number]>;
+  /** Buses with a PMU, a battery. */
+  readonly pmus: ReadonlySet<string>;
+  readonly batteries: ReadonlySet<string>;
+}
+
+interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Both drawings (along the page, and upright for narrow pages) with their legend. */
+export function renderDiagram(grid: GridDocument, values: DiagramValues, title: string, caption: string): string {
+  const limit = colourLimit(values.voltagePercent);
+  const places = layOut(grid);
+  const wide = draw(grid, values, fit(places, 1110, 470), limit);
+  const narrow = draw(grid, values, fit(upright(places), 350, 620), limit);
+  const label = escapeHtml(`${title}. ${caption}`);
+  return `<figure class="chart"><h3>${escapeHtml(title)}</h3>${renderLegend(values, limit)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+}
+
+/** Symmetric end of the colour scale: the largest deviation rounded up to a whole percent, at least 2 %. */
+function colourLimit(voltagePercent: ReadonlyMap<string, number>): number {
+  const largest = [...voltagePercent.values()].reduce((most, value) => Math.max(most, Math.abs(value - 100)), 0);
+  return Math.max(2, Math.ceil(largest));
+}
+
+/** Blue below nominal, grey at it, orange above: told apart by colour-blind readers and on light and dark ground. */
+function colourOf(percent: number | undefined, limit: number): string {
+  if (percent === undefined) return 'var(--ground)';
+  const share = Math.round(Math.min(1, Math.abs(percent - 100) / limit) * 100);
+  const end = percent < 100 ? 'var(--low)' : 'var(--high)';
+  return `color-mix(in oklab, ${end} ${share}%, var(--nominal))`;
+}
+
+function renderLegend({ pmus, batteries }: DiagramValues, limit: number): string {
+  const symbols = [
+    ...(pmus.size > 0 ? ['<li><i class="diamond"></i>PMU</li>'] : []),
+    ...(batteries.size > 0 ? ['<li><i class="square"></i>battery</li>'] : []),
+  ];
+  return `<ul class="legend"><li class="ramp">${100 - limit} % <i></i> ${100 + limit} % of nominal</li>${symbols.join('')}</ul>`;
+}
+
+function layOut(grid: GridDocument): ReadonlyMap<string, Place> {
+  const given = grid.buses.flatMap(({ id, position }) => (position === undefined ? [] : [[id, position] as const]));
+  return given.length === grid.buses.length ? new Map(given) : treeLayout(grid);
+}
+
+/** Depth from the external grid to the right, leaves one below the other, parents in the middle of their children. */
+function treeLayout(grid: GridDocument): ReadonlyMap<string, Place> {
+  const neighbours = new Map<string, string[]>(grid.buses.map(({ id }) => [id, []]));
+  for (const { from, to } of links(grid)) {
+    neighbours.get(from)?.push(to);
+    neighbours.get(to)?.push(from);
+  }
+  const places = new Map<string, Place>();
+  const seen = new Set<string>();
+  let row = 0;
+  const visit = (bus: string, depth: number): number => {
+    seen.add(bus);
+    const children = (neighbours.get(bus) ?? []).filter((next) => !seen.has(next));
+    const rows: number[] = [];
+    for (const child of children) if (!seen.has(child)) rows.push(visit(child, depth + 1));
+    const y = rows.length === 0 ? row++ : rows.reduce((sum, one) => sum + one, 0) / rows.length;
+    places.set(bus, { x: depth, y });
+    return y;
+  };
+  for (const bus of [referenceBus(grid), ...grid.buses.map(({ id }) => id)]) {
+    if (bus !== undefined && !seen.has(bus)) visit(bus, 0);
+  }
+  return places;
+}
+
+interface Link {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly kind: 'line' | 'transformer' | 'switch';
+  readonly closed: boolean;
+}
+
+function links(grid: GridDocument): readonly Link[] {
+  return [
+    ...grid.transformers.map((one) => ({
+      ...pickEnds(one),
+      kind: 'transformer' as const,
+      closed: one.inService && one.fromClosed && one.toClosed,
+    })),
+    ...grid.lines.map((one) => ({
+      ...pickEnds(one),
+      kind: 'line' as const,
+      closed: one.inService && one.fromClosed && one.toClosed,
+    })),
+    ...grid.switches.map((one) => ({ ...pickEnds(one), kind: 'switch' as const, closed: one.closed })),
+  ];
+}
+
+function pickEnds({ id, from, to }: { readonly id: string; readonly from: string; readonly to: string }) {
+  return { id, from, to };
+}
+
+function extentOf(places: ReadonlyMap<string, Place>) {
+  const xs = [...places.values()].map(({ x }) => x);
+  const ys = [...places.values()].map(({ y }) => y);
+  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
+}
+
+/** Turned by a right angle when it is wider than tall: feeders then run down the page. */
+function upright(places: ReadonlyMap<string, Place>): ReadonlyMap<string, Place> {
+  const { left, right, top, bottom } = extentOf(places);
+  if (right - left <= bottom - top) return places;
+  return new Map([...places].map(([id, { x, y }]) => [id, { x: y, y: x }]));
+}
+
+interface Fitted {
+  readonly width: number;
+  readonly height: number;
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+const MARGIN = 34;
+
+/** Stretches each axis by itself to fill `width` x at most `height`: a one-line diagram has no scale of length. */
+function fit(places: ReadonlyMap<string, Place>, width: number, height: number): Fitted {
+  const { left, right, top, bottom } = extentOf(places);
+  const rows = new Set([...places.values()].map(({ y }) => y)).size;
+  const used = Math.min(height, Math.max(150, MARGIN * 2 + (rows - 1) * 42));
+  const along = (value: number, low: number, high: number, size: number) =>
+    high > low ? MARGIN + ((value - low) / (high - low)) * (size - 2 * MARGIN) : size / 2;
+  const fitted = [...places].map(
+    ([id, { x, y }]) => [id, { x: along(x, left, right, width), y: along(y, top, bottom, used) }] as const,
+  );
+  return { width, height: used, places: new Map(fitted) };
+}
+
+function draw(grid: GridDocument, values: DiagramValues, { width, height, places }: Fitted, limit: number): string {
+  const radius = Math.max(3, Math.min(8, 90 / Math.sqrt(places.size)));
+  const edges = links(grid).map((link) => drawLink(link, places, radius));
+  const buses = grid.buses.map(({ id, name }) => {
+    const place = places.get(id);
+    return place === undefined ? '' : drawBus(id, name ?? id, place, radius, values, limit);
+  });
+  const labels = labelledBuses(grid, values).map(({ id, text }) => drawLabel(text, places.get(id), radius, width));
+  return `<svg viewBox="0 0 ${width} ${Math.ceil(height)}" aria-hidden="true" focusable="false">${edges.join('')}${buses.join('')}${labels.join('')}</svg>`;
+}
+
+function drawLink({ id, from, to, kind, closed }: Link, places: ReadonlyMap<string, Place>, radius: number): string {
+  const a = places.get(from);
+  const b = places.get(to);
+  if (a === undefined || b === undefined) return '';
+  const path = `<path class="link${closed ? '' : ' open'}" d="M${round(a.x)} ${round(a.y)}L${round(b.x)} ${round(b.y)}"><title>${escapeHtml(id)}</title></path>`;
+  if (kind !== 'transformer') return path;
+  // IEC 60617: two circles that overlap, along the connection.
+  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+  const [ux, uy] = [(b.x - a.x) / length, (b.y - a.y) / length];
+  const size = radius + 4;
+  const centre = (side: number) =>
+    `cx="${round((a.x + b.x) / 2 + side * ux * size * 0.62)}" cy="${round((a.y + b.y) / 2 + side * uy * size * 0.62)}" r="${round(size)}"`;
+  return `${path}<circle class="winding ground" ${centre(-1)}/><circle class="winding ground" ${centre(1)}/><circle class="winding" ${centre(-1)}/>`;
+}
+
+function drawBus(
+  id: string,
+  name: string,
+  { x, y }: Place,
+  radius: number,
+  { voltagePercent, range, pmus, batteries }: DiagramValues,
+  limit: number,
+): string {
+  const now = voltagePercent.get(id);
+  const ends = range.get(id);
+  const figures =
+    now === undefined || ends === undefined
+      ? 'no voltage recorded'
+      : `${formatNumber(now)} % of nominal, over the run ${formatNumber(ends[0])} to ${formatNumber(ends[1])} %`;
+  const marks = [
+    ...(batteries.has(id)
+      ? [
+          `<rect class="symbol" x="${round(x - radius - 3)}" y="${round(y - radius - 3)}" width="${round(2 * radius + 6)}" height="${round(2 * radius + 6)}"/>`,
+        ]
+      : []),
+    ...(pmus.has(id)
+      ? [
+          `<path class="symbol" d="M${round(x)} ${round(y - radius - 9)}l${radius + 9} ${radius + 9}l${-radius - 9} ${radius + 9}l${-radius - 9} ${-radius - 9}z"/>`,
+        ]
+      : []),
+  ];
+  return `${marks.join('')}<circle class="bus" cx="${round(x)}" cy="${round(y)}" r="${round(radius)}" style="fill:${colourOf(now, limit)}"><title>${escapeHtml(`${name}: ${figures}`)}</title></circle>`;
+}
+
+/** Few labels, so that none covers another: the grid connection and the buses with the lowest and highest voltage. */
+function labelledBuses(
+  grid: GridDocument,
+  { voltagePercent }: DiagramValues,
+): readonly { readonly id: string; readonly text: string }[] {
+  const ordered = [...voltagePercent].toSorted(([, a], [, b]) => a - b);
+  const found = new Map<string, string>();
+  const reference = referenceBus(grid);
+  if (reference !== undefined) found.set(reference, 'grid');
+  for (const extreme of [ordered[0], ordered.at(-1)]) {
+    if (extreme !== undefined) found.set(extreme[0], `${extreme[0]} ${extreme[1].toFixed(1)} %`);
+  }
+  return [...found].map(([id, text]) => ({ id, text }));
+}
+
+function drawLabel(text: string, place: Place | undefined, radius: number, width: number): string {
+  if (place === undefined) return '';
+  const anchor = place.x > width - 90 ? ' end' : place.x < 90 ? ' start' : '';
+  return `<text class="tick strong halo${anchor}" x="${round(place.x)}" y="${round(place.y - radius - 9)}">${escapeHtml(text)}</text>`;
+}
+
+function round(value: number): string {
+  return value.toFixed(1);
+}

@@ -1,0 +1,65 @@
+/** Axes: round ticks for numbers, clock ticks for times, and the thinning of long series to what a picture can show. */
+
+export interface Scale {
+  readonly low: number;
+  readonly high: number;
+  readonly ticks: readonly number[];
+}
+
+/** A range that holds `low` and `high`, ends on round values and has about `count` ticks (1, 2, 2.5, 5 times 10^n). */
+export function roundScale(low: number, high: number, count: number): Scale {
+  const span = high > low ? high - low : Math.max(1e-9, Math.abs(high) * 0.1);
+  const raw = span / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * 0.999) ?? 10);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.max(first + 1, Math.ceil((high > low ? high : low + span) / step - 1e-9));
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+  return { low: ticks[0] ?? low, high: ticks.at(-1) ?? high, ticks };
+}
+
+const second = 1e6;
+const clockSteps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30]
+  .concat([1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60))
+  .concat([1, 2, 3, 4, 6, 12, 24, 48, 168].map((hours) => hours * 3600))
+  .map((seconds) => seconds * second);
+
+/** Ticks on round clock times of the zone at `offsetUs`; the range itself is not widened. */
+export function clockScale(lowUs: number, highUs: number, count: number, offsetUs: number): Scale {
+  const step = clockSteps.find((one) => (highUs - lowUs) / one <= count) ?? (highUs - lowUs) / count;
+  const first = Math.ceil((lowUs + offsetUs) / step);
+  const last = Math.floor((highUs + offsetUs) / step);
+  const ticks = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step - offsetUs);
+  return { low: lowUs, high: highUs, ticks };
+}
+
+export type Point = readonly [x: number, y: number];
+
+/**
+ * Thins a series to at most two points per bucket, the lowest and the highest of each, so that no peak is lost.
+ * Gaps (NaN) end a run of points: the answer is one list per run.
+ */
+export function thin(x: ArrayLike<number>, y: ArrayLike<number>, buckets: number): readonly (readonly Point[])[] {
+  const runs: Point[][] = [];
+  const size = Math.max(1, Math.ceil(x.length / buckets));
+  let run: Point[] = [];
+  for (let start = 0; start < x.length; start += size) {
+    const end = Math.min(start + size, x.length);
+    let low = -1;
+    let high = -1;
+    for (let i = start; i < end; i += 1) {
+      const value = y[i] ?? Number.NaN;
+      if (!Number.isFinite(value)) continue;
+      if (low < 0 || value < (y[low] ?? 0)) low = i;
+      if (high < 0 || value > (y[high] ?? 0)) high = i;
+    }
+    if (low < 0) {
+      if (run.length > 0) runs.push(run);
+      run = [];
+      continue;
+    }
+    const kept = low === high ? [low] : [Math.min(low, high), Math.max(low, high)];
+    for (const i of kept) run.push([x[i] ?? 0, y[i] ?? 0]);
+  }
+  return run.length > 0 ? [...runs, run] : runs;
+}
