@@ -2,6 +2,7 @@
 import type { Measurement } from '../../platform/contract/measurement.ts';
 import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import type { Truth } from '../physics/truth.ts';
+import type { ErrorModel } from './error-model.ts';
 
 /** A message before it travels: certification is added by the light node, encoding by the harness. */
 export interface DeviceMessage {
@@ -26,6 +27,24 @@ export interface Device {
    * Answers with the messages sampled now; usually none or one.
    */
   sample(truth: Truth): readonly DeviceMessage[];
+  /** Its errors in words and figures, for the manifest. */
+  describe(): ErrorModel;
+}
+
+/** A device with energy registers, whose truth the record keeps beside them. */
+export interface MeteringDevice extends Device {
+  /** True energies over the interval of the message that `sample` has just answered with, Wh. */
+  trueEnergy(): { readonly importWh: number; readonly exportWh: number };
+}
+
+/** A phasor measurement unit. */
+export interface PhasorDevice extends Device {
+  /**
+   * Phasors at its own input terminals for the instant of the last `sample`: behind the instrument transformers, in front
+   * of its own errors; referred to the primary side, V and A, interleaved re, im per phase, voltages first, then currents
+   * (NaN where it measures none), system angle included. Reused between instants.
+   */
+  terminal(): Float64Array;
 }
 
 /** A device that acts on the grid and obeys setpoints. */

@@ -1,0 +1,349 @@
+/**
+ * Battery storage with its inverter and its vendor's backend: obeys setpoints after a delay, along a ramp, inside its
+ * power and state-of-charge limits, and returns to its default of 0 W when a setpoint has run out.
+ *
+ * Power P at the terminals, discharge positive. Stored energy: dE/dt = -f(P) - standby, with f(P) = P / eta_d when
+ * discharging and f(P) = P eta_c when charging, so charging stores eta_c times what it takes and discharging draws
+ * 1 / eta_d times what it gives. The value of an instant stands for the step before it: the device answers with its mean
+ * power over the step, so that energies of the record close.
+ */
+import { randomStream } from '../../numerics/random.ts';
+import type { Setpoint } from '../../platform/contract/setpoint.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
+import type { ExpandedDevice } from '../scenario/expand-devices.ts';
+import type { ControllableDevice } from './device.ts';
+import { drawSpecimen, limitSigma, resolutionSigma, combineSigmas, type ErrorModel } from './error-model.ts';
+import { createPostman, isDue, wholeSteps, type DeviceClock } from './message.ts';
+
+export type BessDevice = Extract<ExpandedDevice, { kind: 'bess' }>;
+
+/** Window of the demo site's battery; the rest is our proposal for a container (DOMAIN 6.3). */
+const FIELD = {
+  socMin: 0.0875,
+  socMax: 0.875,
+  efficiency: 0.955,
+  rampUs: 1e6,
+  commandDelayUs: 1e6,
+  powerLimit: 0.005,
+  powerResolutionW: 10,
+  socResolution: 1e-3,
+} as const;
+const HOUR_US = 3600e6;
+
+/** What the device is made of, SI, every default filled in. */
+interface Plate {
+  readonly ratedW: number;
+  readonly capacityWh: number;
+  readonly minimumWh: number;
+  readonly maximumWh: number;
+  readonly chargeEfficiency: number;
+  readonly dischargeEfficiency: number;
+  /** Time from zero to rated power; 0 = at once. */
+  readonly rampUs: number;
+  readonly commandDelayUs: number;
+  readonly standbyW: number;
+}
+
+function readPlate(device: BessDevice): Plate {
+  const ideal = device.preset === 'ideal';
+  const efficiency = ideal ? 1 : FIELD.efficiency;
+  return {
+    ratedW: device.power,
+    capacityWh: device.energy,
+    minimumWh: (device.socMin ?? FIELD.socMin) * device.energy,
+    maximumWh: (device.socMax ?? FIELD.socMax) * device.energy,
+    chargeEfficiency: device.chargeEfficiency ?? efficiency,
+    dischargeEfficiency: device.dischargeEfficiency ?? efficiency,
+    rampUs: device.rampTime ?? (ideal ? 0 : FIELD.rampUs),
+    commandDelayUs: device.commandDelay ?? (ideal ? 0 : FIELD.commandDelayUs),
+    standbyW: device.standbyLoss ?? 0,
+  };
+}
+
+/** What is wrong with the plate of a battery, as sentences; empty when nothing is. */
+export function bessFaults(device: BessDevice): string[] {
+  const plate = readPlate(device);
+  const faults: string[] = [];
+  const percent = (energyWh: number) => `${Number(((100 * energyWh) / plate.capacityWh).toPrecision(6))} %`;
+  if (!(plate.ratedW > 0)) faults.push('power must be above 0 W');
+  if (!(plate.capacityWh > 0)) return [...faults, 'energy must be above 0 Wh'];
+  const storedWh = device.soc * device.energy;
+  if (plate.minimumWh >= plate.maximumWh) faults.push('socMin must be below socMax');
+  else if (storedWh < plate.minimumWh || storedWh > plate.maximumWh) {
+    const window = `${percent(plate.minimumWh)} to ${percent(plate.maximumWh)}`;
+    faults.push(`soc ${percent(storedWh)} lies outside its window of ${window}`);
+  }
+  for (const [name, value] of [
+    ['chargeEfficiency', plate.chargeEfficiency],
+    ['dischargeEfficiency', plate.dischargeEfficiency],
+  ] as const) {
+    if (!(value > 0 && value <= 1)) faults.push(`${name} must be above 0 and at most 1`);
+  }
+  if (plate.standbyW < 0 || plate.standbyW > 0.5 * plate.ratedW)
+    faults.push('standbyLoss must lie between 0 and half the power');
+  return faults;
+}
+
+interface Command {
+  readonly effectiveUs: number;
+  readonly expiresUs: number;
+  readonly activePowerW: number;
+  readonly reactivePowerVar: number;
+}
+
+const DEFAULT_COMMAND = { activePowerW: 0, reactivePowerVar: 0 } as const;
+
+export function createBess(options: {
+  readonly device: BessDevice;
+  /** Id of the battery of the grid document that it is. */
+  readonly battery: string;
+  readonly seed: string;
+  readonly clock: DeviceClock;
+}): ControllableDevice {
+  const { device } = options;
+  const plate = readPlate(device);
+  const backend = createBackend(plate);
+  const telemetry = createTelemetry(options);
+  let storedWh = device.soc * device.energy;
+  let rampedW = 0;
+  let lossesWh = 0;
+  let now = { activePowerW: 0, reactivePowerVar: 0, setpointW: Number.NaN, saturated: false };
+
+  return {
+    id: device.id,
+    kind: 'bess',
+    route: device.route,
+    command: (setpoint, timeUs) => backend.accept(setpoint, timeUs),
+    advance(fromUs, toUs) {
+      const wanted = backend.over(fromUs, toUs, rampedW);
+      const hours = (toUs - fromUs) / HOUR_US;
+      const { lowerW, upperW } = limits(plate, storedWh, hours);
+      const activePowerW = clamp(wanted.meanW, lowerW, upperW);
+      const storedBefore = storedWh;
+      storedWh = clamp(
+        storedWh - hours * (drawn(plate, activePowerW) + plate.standbyW),
+        plate.minimumWh,
+        plate.maximumWh,
+      );
+      // What left the store less what left the terminals is what was lost.
+      lossesWh += storedBefore - storedWh - activePowerW * hours;
+      // A battery that has hit the end of its window starts the next ramp from where it really is.
+      rampedW = activePowerW === wanted.meanW ? wanted.endW : activePowerW;
+      // In force at the end of the step; one that begins at that very instant has not acted yet.
+      const commandW = backend.inForce(Math.max(fromUs, toUs - 1))?.activePowerW ?? Number.NaN;
+      now = {
+        activePowerW,
+        reactivePowerVar: hours === 0 ? 0 : reactiveWithin(plate, activePowerW, wanted.reactivePowerVar),
+        setpointW: clamp(clamp(commandW, lowerW, upperW), wanted.reachableLowW, wanted.reachableHighW),
+        saturated: commandW < lowerW || commandW > upperW,
+      };
+      return now;
+    },
+    sample: (truth) =>
+      telemetry.sample(truth.timeUs, {
+        activePowerW: now.activePowerW,
+        reactivePowerVar: now.reactivePowerVar,
+        energyStoredWh: storedWh,
+        stateOfCharge: storedWh / plate.capacityWh,
+      }),
+    state: () => ({
+      activePowerW: now.activePowerW,
+      stateOfCharge: storedWh / plate.capacityWh,
+      energyStoredWh: storedWh,
+      setpointW: now.setpointW,
+      saturated: now.saturated,
+      lossesWh,
+    }),
+    describe: () => describe(device, plate),
+  };
+}
+
+/** Rate at which the store empties, W, for a terminal power: conversion losses included, standby not. */
+function drawn({ chargeEfficiency, dischargeEfficiency }: Plate, powerW: number): number {
+  return powerW > 0 ? powerW / dischargeEfficiency : powerW * chargeEfficiency;
+}
+
+/** The inverse of `drawn`. */
+function delivered({ chargeEfficiency, dischargeEfficiency }: Plate, rateW: number): number {
+  return rateW > 0 ? rateW * dischargeEfficiency : rateW / chargeEfficiency;
+}
+
+/** Mean powers over a step that keep the rating and leave the stored energy inside its window. */
+function limits(plate: Plate, storedWh: number, hours: number): { readonly lowerW: number; readonly upperW: number } {
+  const { ratedW, minimumWh, maximumWh, standbyW } = plate;
+  if (hours === 0) return { lowerW: -ratedW, upperW: ratedW };
+  const upperW = Math.min(ratedW, delivered(plate, (storedWh - minimumWh) / hours - standbyW));
+  // An empty battery must take its standby power from the grid: then the upper limit is negative.
+  const lowerW = Math.max(-ratedW, delivered(plate, (storedWh - maximumWh) / hours - standbyW));
+  return { lowerW: Math.min(lowerW, upperW), upperW };
+}
+
+/** NaN stays NaN. */
+function clamp(value: number, lower: number, upper: number): number {
+  return Math.max(lower, Math.min(upper, value));
+}
+
+/** Reactive power that the inverter's apparent power leaves beside the active power. */
+function reactiveWithin({ ratedW }: Plate, activePowerW: number, reactivePowerVar: number): number {
+  const room = Math.sqrt(Math.max(0, ratedW * ratedW - activePowerW * activePowerW));
+  return clamp(reactivePowerVar, -room, room);
+}
+
+/** The vendor's backend: takes setpoints, lets them wait for the command delay, drops them when they run out. */
+function createBackend(plate: Plate) {
+  const commands: Command[] = [];
+  let newestUs = Number.NEGATIVE_INFINITY;
+
+  /** The command in force at an instant, undefined while the default is. */
+  function inForce(timeUs: number): Command | undefined {
+    const command = commands.findLast(({ effectiveUs }) => effectiveUs <= timeUs);
+    return command !== undefined && timeUs < command.expiresUs ? command : undefined;
+  }
+
+  return {
+    inForce,
+    /** A setpoint older than the newest one is out of date and ignored. */
+    accept(setpoint: Setpoint, timeUs: number): void {
+      const answersUs = parseInstant(setpoint.timestamp);
+      if (answersUs < newestUs) return;
+      newestUs = answersUs;
+      const effectiveUs = timeUs + plate.commandDelayUs;
+      commands.push({
+        effectiveUs,
+        expiresUs: effectiveUs + setpoint.validForUs,
+        activePowerW: clamp(setpoint.activePowerW, -plate.ratedW, plate.ratedW),
+        reactivePowerVar: setpoint.reactivePowerVar ?? 0,
+      });
+    },
+    /** Mean and final power over (fromUs, toUs] from `startW` on, ramp included; and what the ramp could have reached. */
+    over(fromUs: number, toUs: number, startW: number) {
+      const changes = commands.flatMap(({ effectiveUs, expiresUs }) => [effectiveUs, expiresUs]);
+      const inside = changes.filter((timeUs) => timeUs > fromUs && timeUs < toUs).sort((a, b) => a - b);
+      const slope = plate.rampUs === 0 ? Number.POSITIVE_INFINITY : plate.ratedW / plate.rampUs;
+      let powerW = startW;
+      let integral = 0;
+      let atUs = fromUs;
+      for (const untilUs of [...inside, toUs]) {
+        const target = (inForce(atUs) ?? DEFAULT_COMMAND).activePowerW;
+        const piece = ramp(powerW, target, slope, untilUs - atUs);
+        integral += piece.integral;
+        powerW = piece.endW;
+        atUs = untilUs;
+      }
+      const { reactivePowerVar } = inForce(Math.max(fromUs, toUs - 1)) ?? DEFAULT_COMMAND;
+      // What has run out, or has a successor in force, is forgotten.
+      const current = commands.findLastIndex(({ effectiveUs }) => effectiveUs <= toUs);
+      if (current > 0) commands.splice(0, current);
+      const reach = toUs > fromUs ? slope * (toUs - fromUs) : Number.POSITIVE_INFINITY;
+      return {
+        meanW: toUs > fromUs ? integral / (toUs - fromUs) : powerW,
+        endW: powerW,
+        reactivePowerVar,
+        reachableLowW: startW - reach,
+        reachableHighW: startW + reach,
+      };
+    },
+  };
+}
+
+/** From `startW` towards `targetW` at `slope` W/us for `spanUs`: final power and its time integral, W us. */
+function ramp(startW: number, targetW: number, slope: number, spanUs: number): { endW: number; integral: number } {
+  const timeUs = slope === Number.POSITIVE_INFINITY ? 0 : Math.abs(targetW - startW) / slope;
+  if (timeUs <= spanUs) {
+    return { endW: targetW, integral: 0.5 * (startW + targetW) * timeUs + targetW * (spanUs - timeUs) };
+  }
+  const endW = startW + Math.sign(targetW - startW) * slope * spanUs;
+  return { endW, integral: 0.5 * (startW + endW) * spanUs };
+}
+
+interface TelemetryValues {
+  readonly activePowerW: number;
+  readonly reactivePowerVar: number;
+  readonly energyStoredWh: number;
+  readonly stateOfCharge: number;
+}
+
+function createTelemetry(options: {
+  readonly device: BessDevice;
+  readonly battery: string;
+  readonly seed: string;
+  readonly clock: DeviceClock;
+}) {
+  const { device, clock } = options;
+  const ideal = device.preset === 'ideal';
+  const gain = ideal
+    ? 1
+    : 1 + FIELD.powerLimit * drawSpecimen(randomStream(options.seed, ['bess', device.id, 'power-gain']));
+  const everyUs = device.every ?? clock.stepUs;
+  const delayUs = ideal ? 0 : wholeSteps(clock, device.telemetryDelay ?? 0);
+  const post = createPostman('bess', device.id);
+  const place = { component: `battery:${options.battery}`, phase: 'total' } as const;
+
+  const rounded = (value: number, perUnit: number) => (ideal ? value : Math.round(value * perUnit) / perUnit);
+  const powerSigma = (value: number) =>
+    combineSigmas(value * limitSigma(FIELD.powerLimit), resolutionSigma(FIELD.powerResolutionW));
+  const sigma = (value: number) => (ideal ? {} : { sigma: value });
+
+  return {
+    sample(timeUs: number, values: TelemetryValues) {
+      if (!isDue(clock, everyUs, timeUs)) return [];
+      const power = (value: number) => ({
+        data: rounded(gain * value, 1 / FIELD.powerResolutionW),
+        ...sigma(powerSigma(value)),
+      });
+      const socSigma = resolutionSigma(FIELD.socResolution);
+      return post({
+        taggedUs: timeUs,
+        measuredUs: timeUs,
+        publishUs: timeUs + delayUs,
+        readings: [
+          { ...place, measurand: 'activepower', ...power(values.activePowerW) },
+          { ...place, measurand: 'reactivepower', ...power(values.reactivePowerVar) },
+          {
+            ...place,
+            measurand: 'stateofcharge',
+            data: rounded(values.stateOfCharge, 1 / FIELD.socResolution),
+            ...sigma(socSigma),
+          },
+          {
+            ...place,
+            measurand: 'energystored',
+            data: rounded(values.energyStoredWh, 1 / (FIELD.socResolution * device.energy)),
+            ...sigma(socSigma * device.energy),
+          },
+        ],
+        positiveDirection: 1,
+        quality: { valid: true },
+      });
+    },
+  };
+}
+
+function describe(device: BessDevice, plate: Plate): ErrorModel {
+  const ideal = device.preset === 'ideal';
+  return {
+    summary: ideal
+      ? 'ideal battery: no losses, no ramp, no delay unless stated; telemetry exact'
+      : 'battery: charging stores eta times the energy, discharging draws 1/eta; setpoints after a delay and along a ramp, ' +
+        'default 0 W when one has run out; telemetry power with a gain error drawn once (sigma = limit / sqrt 3) and rounded values',
+    figures: {
+      ratedPowerW: plate.ratedW,
+      capacityWh: plate.capacityWh,
+      socMin: plate.minimumWh / plate.capacityWh,
+      socMax: plate.maximumWh / plate.capacityWh,
+      chargeEfficiency: plate.chargeEfficiency,
+      dischargeEfficiency: plate.dischargeEfficiency,
+      rampTimeUs: plate.rampUs,
+      commandDelayUs: plate.commandDelayUs,
+      standbyLossW: plate.standbyW,
+      telemetryDelayUs: ideal ? 0 : (device.telemetryDelay ?? 0),
+      ...(ideal
+        ? {}
+        : {
+            telemetryPowerLimit: FIELD.powerLimit,
+            telemetryPowerResolutionW: FIELD.powerResolutionW,
+            stateOfChargeResolution: FIELD.socResolution,
+          }),
+    },
+  };
+}

@@ -1,0 +1,326 @@
+/**
+ * Smart meter: interval averages of active and reactive power and voltage per phase, and the energy registers 1.8.0 and
+ * 2.8.0. At `bus:<id>` it meters the connection of everything at that bus (loads less generators and batteries, import
+ * positive), at `load:<id>` that load alone.
+ *
+ * The registers count what the meter measures, phases summed at every step as German meters do, import and export apart.
+ * In a positive-sequence grid there is one phase `A` with a third of the power, and the registers count three of it.
+ */
+import type { CompiledGrid } from '../../grids/model.ts';
+import { randomStream } from '../../numerics/random.ts';
+import type { Reading, ReadingPhase } from '../../platform/contract/measurement.ts';
+import type { Truth } from '../physics/truth.ts';
+import type { ExpandedDevice } from '../scenario/expand-devices.ts';
+import type { MeteringDevice } from './device.ts';
+import {
+  combineSigmas,
+  drawSpecimen,
+  limitSigma,
+  meterClassLimits,
+  resolutionSigma,
+  type ErrorModel,
+} from './error-model.ts';
+import { createPostman, isDue, type DeviceClock } from './message.ts';
+
+export type MeterDevice = Extract<ExpandedDevice, { kind: 'smart-meter' }>;
+
+const PHASES: readonly ReadingPhase[] = ['A', 'B', 'C'];
+const HOUR_US = 3600e6;
+const DEFAULT_INTERVAL_US = 900e6;
+const DEFAULT_REGISTER_RESOLUTION_WH = 1;
+const POWER_RESOLUTION_W = 1;
+const VOLTAGE_RESOLUTION_V = 0.1;
+const VOLTAGE_LIMIT = 0.005;
+/** Of the class limit: what all phases of a meter have in common (its reference), and what each adds of its own. */
+const COMMON_SHARE = 0.8;
+/** Sigma of an interval average beside its gain error, relative to the class limit. */
+const NOISE_SHARE = 0.05;
+
+/** OBIS codes of the registers: active energy import and export, all tariffs (IEC 62056-6-1). */
+const OBIS_IMPORT = '1-0:1.8.0*255';
+const OBIS_EXPORT = '1-0:2.8.0*255';
+
+/** Where the meter's currents flow: entries of the power arrays and the sign with which each one counts as import. */
+export interface MeterPoint {
+  readonly bus: number;
+  readonly loads: readonly number[];
+  readonly generators: readonly number[];
+  readonly batteries: readonly number[];
+}
+
+/** Elements that a meter at `place` counts; undefined when the grid has no such place. */
+export function meterPointAt(grid: CompiledGrid, place: string): MeterPoint | undefined {
+  const { loads, generators, batteries } = grid.document;
+  const [what, id] = place.split(':');
+  if (what === 'load') {
+    const index = loads.findIndex((load) => load.id === id);
+    const bus = grid.busIndex.get(loads[index]?.bus ?? '');
+    return bus === undefined ? undefined : { bus, loads: [index], generators: [], batteries: [] };
+  }
+  const bus = what === 'bus' && id !== undefined ? grid.busIndex.get(id) : undefined;
+  if (bus === undefined) return undefined;
+  const here = (elements: readonly { readonly bus: string }[]) =>
+    elements.flatMap((element, index) => (element.bus === id ? [index] : []));
+  return { bus, loads: here(loads), generators: here(generators), batteries: here(batteries) };
+}
+
+export function createSmartMeter(options: {
+  readonly device: MeterDevice;
+  readonly grid: CompiledGrid;
+  readonly point: MeterPoint;
+  readonly seed: string;
+  readonly clock: DeviceClock;
+}): MeteringDevice {
+  const { device, grid, point, clock } = options;
+  const { phases } = grid;
+  const ideal = device.preset === 'ideal';
+  const errors = ideal ? createNoErrors(phases) : createFieldErrors(device, phases, options.seed);
+  const everyUs = device.every ?? (ideal ? clock.stepUs : DEFAULT_INTERVAL_US);
+  const post = createPostman('smart-meter', device.id);
+  const sums = createSums(grid, point, errors.powerGain);
+  const registers = createRegisters(ideal ? 0 : (device.registerResolution ?? DEFAULT_REGISTER_RESOLUTION_WH));
+  const truthSoFar = { importWh: 0, exportWh: 0 };
+  let trueEnergy = { importWh: 0, exportWh: 0 };
+  let intervalStartUs = clock.startUs;
+
+  return {
+    id: device.id,
+    kind: 'smart-meter',
+    route: device.route,
+    trueEnergy: () => trueEnergy,
+    describe: () => describe(device, ideal),
+    sample(truth) {
+      sums.add(truth, registers, truthSoFar);
+      const { timeUs } = truth;
+      const opening = timeUs === clock.startUs;
+      // At the start an interval meter has nothing to tell yet.
+      if (!isDue(clock, everyUs, timeUs) || (opening && !ideal)) return [];
+      trueEnergy = { ...truthSoFar };
+      truthSoFar.importWh = 0;
+      truthSoFar.exportWh = 0;
+      const readings: Reading[] = [];
+      const average = ideal ? sums.now() : sums.mean();
+      for (let phase = 0; phase < phases; phase += 1) {
+        readings.push(...errors.phaseReadings(device.at, phase, average));
+      }
+      const total = { component: device.at, phase: 'total' } as const;
+      readings.push(
+        { ...total, measurand: 'energyimport', data: registers.importWh(), obis: OBIS_IMPORT },
+        { ...total, measurand: 'energyexport', data: registers.exportWh(), obis: OBIS_EXPORT },
+      );
+      const interval = { startUs: intervalStartUs, endUs: timeUs };
+      intervalStartUs = timeUs;
+      sums.clear();
+      return post({
+        taggedUs: timeUs,
+        measuredUs: timeUs,
+        publishUs: timeUs,
+        readings,
+        ...(ideal ? {} : { interval }),
+        positiveDirection: 1,
+        quality: { valid: true },
+      });
+    },
+  };
+}
+
+/** P, Q (W, var, import positive) and |V| (V) of each phase. */
+interface PhaseValues {
+  readonly activeW: Float64Array;
+  readonly reactiveVar: Float64Array;
+  readonly voltageV: Float64Array;
+}
+
+/** Adds up an interval: time integrals of true power and voltage, and of the power that the meter measures. */
+function createSums(grid: CompiledGrid, point: MeterPoint, gain: Float64Array) {
+  const { phases } = grid;
+  const baseVoltage = grid.baseVoltageV[point.bus] ?? Number.NaN;
+  const blank = (): PhaseValues => ({
+    activeW: new Float64Array(phases),
+    reactiveVar: new Float64Array(phases),
+    voltageV: new Float64Array(phases),
+  });
+  const present = blank();
+  const integral = blank();
+  const average = blank();
+  /** Each phase of a positive-sequence grid stands for three. */
+  const multiplicity = 3 / phases;
+  let lastUs = Number.NaN;
+  let spanUs = 0;
+
+  function read(truth: Truth): void {
+    for (let phase = 0; phase < phases; phase += 1) {
+      let p = 0;
+      let q = 0;
+      for (const index of point.loads) {
+        p += truth.loadPower[2 * (index * phases + phase)] as number;
+        q += truth.loadPower[2 * (index * phases + phase) + 1] as number;
+      }
+      for (const index of point.generators) {
+        p -= truth.generatorPower[2 * (index * phases + phase)] as number;
+        q -= truth.generatorPower[2 * (index * phases + phase) + 1] as number;
+      }
+      for (const index of point.batteries) {
+        p -= truth.batteryPower[2 * (index * phases + phase)] as number;
+        q -= truth.batteryPower[2 * (index * phases + phase) + 1] as number;
+      }
+      const at = 2 * (point.bus * phases + phase);
+      const re = truth.voltage[at] as number;
+      const im = truth.voltage[at + 1] as number;
+      present.activeW[phase] = p;
+      present.reactiveVar[phase] = q;
+      present.voltageV[phase] = baseVoltage * Math.sqrt(re * re + im * im);
+    }
+  }
+
+  return {
+    /** The values at an instant stand for the time since the one before. */
+    add(truth: Truth, registers: Registers, energy: { importWh: number; exportWh: number }): void {
+      read(truth);
+      const elapsedUs = Number.isNaN(lastUs) ? 0 : truth.timeUs - lastUs;
+      lastUs = truth.timeUs;
+      if (elapsedUs === 0) return;
+      spanUs += elapsedUs;
+      let trueW = 0;
+      let measuredW = 0;
+      for (let phase = 0; phase < phases; phase += 1) {
+        const p = present.activeW[phase] as number;
+        integral.activeW[phase] = (integral.activeW[phase] as number) + p * elapsedUs;
+        integral.reactiveVar[phase] =
+          (integral.reactiveVar[phase] as number) + (present.reactiveVar[phase] as number) * elapsedUs;
+        integral.voltageV[phase] =
+          (integral.voltageV[phase] as number) + (present.voltageV[phase] as number) * elapsedUs;
+        trueW += p;
+        measuredW += p * (gain[phase] as number);
+      }
+      const hours = (multiplicity * elapsedUs) / HOUR_US;
+      if (trueW > 0) energy.importWh += trueW * hours;
+      else energy.exportWh -= trueW * hours;
+      registers.count(measuredW * hours);
+    },
+    /** Averages since `clear`; what is at hand where no time has passed. Reused. */
+    mean(): PhaseValues {
+      if (spanUs === 0) return present;
+      for (const key of ['activeW', 'reactiveVar', 'voltageV'] as const) {
+        for (let phase = 0; phase < phases; phase += 1) average[key][phase] = (integral[key][phase] as number) / spanUs;
+      }
+      return average;
+    },
+    now: () => present,
+    clear(): void {
+      spanUs = 0;
+      for (const values of Object.values(integral)) values.fill(0);
+    },
+  };
+}
+
+interface Registers {
+  count(energyWh: number): void;
+  importWh(): number;
+  exportWh(): number;
+}
+
+/** Registers never run backwards; they show whole steps of their resolution, cut off, and keep what is below. */
+function createRegisters(resolutionWh: number): Registers {
+  let imported = 0;
+  let exported = 0;
+  const shown = (energyWh: number) =>
+    resolutionWh === 0 ? energyWh : Math.floor(energyWh / resolutionWh) * resolutionWh;
+  return {
+    count(energyWh) {
+      if (energyWh > 0) imported += energyWh;
+      else exported -= energyWh;
+    },
+    importWh: () => shown(imported),
+    exportWh: () => shown(exported),
+  };
+}
+
+interface MeterErrors {
+  /** Measured over true power, per phase. */
+  readonly powerGain: Float64Array;
+  phaseReadings(component: string, phase: number, average: PhaseValues): readonly Reading[];
+}
+
+function createNoErrors(phases: number): MeterErrors {
+  return {
+    powerGain: new Float64Array(phases).fill(1),
+    phaseReadings(component, index, { activeW, reactiveVar, voltageV }) {
+      const phase = PHASES[index] ?? 'A';
+      return [
+        { component, measurand: 'activepower', phase, data: activeW[index] ?? Number.NaN },
+        { component, measurand: 'reactivepower', phase, data: reactiveVar[index] ?? Number.NaN },
+        { component, measurand: 'voltmagnitude', phase, data: voltageV[index] ?? Number.NaN },
+      ];
+    },
+  };
+}
+
+function createFieldErrors(device: MeterDevice, phases: number, seed: string): MeterErrors {
+  const stream = (name: string) => randomStream(seed, ['smart-meter', device.id, name]);
+  const limit = meterClassLimits[device.accuracyClass];
+  const gains = stream('gain');
+  const common = drawSpecimen(gains);
+  const draw = () =>
+    Float64Array.from({ length: phases }, () => {
+      return 1 + limit * (COMMON_SHARE * common + (1 - COMMON_SHARE) * drawSpecimen(gains));
+    });
+  const powerGain = draw();
+  const reactiveGain = draw();
+  const voltages = stream('voltage');
+  const voltageGain = Float64Array.from({ length: phases }, () => 1 + VOLTAGE_LIMIT * drawSpecimen(voltages));
+  const noise = stream('noise');
+  return {
+    powerGain,
+    phaseReadings(component, index, { activeW, reactiveVar, voltageV }) {
+      const phase = PHASES[index] ?? 'A';
+      const at = (values: Float64Array) => values[index] ?? Number.NaN;
+      const power = (value: number, gain: number) => {
+        return {
+          data: rounded(value * (gain + NOISE_SHARE * limit * noise.normal()), POWER_RESOLUTION_W),
+          sigma: powerSigma(value, limit),
+        };
+      };
+      return [
+        { component, measurand: 'activepower', phase, ...power(at(activeW), at(powerGain)) },
+        { component, measurand: 'reactivepower', phase, ...power(at(reactiveVar), at(reactiveGain)) },
+        {
+          component,
+          measurand: 'voltmagnitude',
+          phase,
+          data: rounded(at(voltageV) * at(voltageGain), VOLTAGE_RESOLUTION_V),
+          sigma: combineSigmas(at(voltageV) * limitSigma(VOLTAGE_LIMIT), resolutionSigma(VOLTAGE_RESOLUTION_V)),
+        },
+      ];
+    },
+  };
+}
+
+function powerSigma(value: number, limit: number): number {
+  return combineSigmas(value * limitSigma(limit), value * NOISE_SHARE * limit, resolutionSigma(POWER_RESOLUTION_W));
+}
+
+/** To the nearest step of a resolution; divided by whole numbers, so that 230.1 stays 230.1. */
+function rounded(value: number, resolution: number): number {
+  const perUnit = Math.round(1 / resolution);
+  return Math.round(value * perUnit) / perUnit;
+}
+
+function describe(device: MeterDevice, ideal: boolean): ErrorModel {
+  if (ideal) return { summary: 'ideal: instantaneous power and voltage as they are, registers unrounded', figures: {} };
+  const limit = meterClassLimits[device.accuracyClass];
+  return {
+    summary:
+      `smart meter of MID class ${device.accuracyClass}: gain error of active and reactive power drawn once, uniform within ` +
+      'the class limit (four fifths common to the phases; sigma = limit / sqrt 3), a little noise on interval averages, ' +
+      'voltage within 0.5 %; registers sum the phases at every step',
+    figures: {
+      energyGainLimit: limit,
+      averageNoiseSigma: NOISE_SHARE * limit,
+      voltageGainLimit: VOLTAGE_LIMIT,
+      powerResolutionW: POWER_RESOLUTION_W,
+      voltageResolutionV: VOLTAGE_RESOLUTION_V,
+      registerResolutionWh: device.registerResolution ?? DEFAULT_REGISTER_RESOLUTION_WH,
+    },
+  };
+}
