@@ -17,6 +17,8 @@ const batterySchema = z
 
 const common = {
   site: z.string().min(1),
+  /** UC-DE-1, the virtual island; a target other than zero is what UC-DE-2 asks for. */
+  useCase: z.literal(1).default(1),
   streams: z
     .array(z.enum(['bal', 'direct']))
     .min(1)
