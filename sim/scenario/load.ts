@@ -254,6 +254,9 @@ function readGrid(
 ): { readonly document: GridDocument; readonly file: string } | { readonly problems: readonly Problem[] } {
   // A path is meant beside the scenario file, as for CSV; a plain name is a native network.
   const beside = /[/\\]|\.json$/.test(name) ? resolveBeside(root, ['grid']) : undefined;
+  if (beside !== undefined && !existsSync(beside)) {
+    return { problems: [toProblem(root, { path: ['grid'], message: `file "${showPath(beside)}" does not exist` })] };
+  }
   const wanted = beside ?? name;
   try {
     return { document: loadGrid(wanted), file: resolveGridFile(wanted) };

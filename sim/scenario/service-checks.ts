@@ -23,11 +23,24 @@ export async function checkServices({ platform }: Pick<Scenario, 'platform'>): P
     const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     options[name] = {};
     if (Object.keys(written).length === 0) continue;
-    const read = readServiceOptions(await schemaOf(name), written, ['platform', key]);
+    const path = ['platform', key];
+    const { own, fault } = name === 'balancer' ? takeUseCase(written, path) : { own: written };
+    const read = readServiceOptions(await schemaOf(name), own, path);
     options[name] = read.config;
-    faults.push(...read.faults);
+    faults.push(...(fault === undefined ? [] : [fault]), ...read.faults);
   }
   return { options, faults };
+}
+
+/** UC-DE-1, holding the exchange at zero, is what the balancer does by default; the others have a trigger of their own. */
+function takeUseCase(
+  written: Readonly<Record<string, unknown>>,
+  path: readonly string[],
+): { readonly own: Readonly<Record<string, unknown>>; readonly fault?: SchemaFault } {
+  const { useCase, ...own } = written;
+  if (useCase === undefined || useCase === 1) return { own };
+  const message = `use case ${JSON.stringify(useCase)} is none that the balancer knows: write 1 (virtual islanding)`;
+  return { own, fault: { path: [...path, 'useCase'], message } };
 }
 
 async function schemaOf(name: string): Promise<z.ZodType> {

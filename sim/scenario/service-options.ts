@@ -34,7 +34,9 @@ export function readServiceOptions(
   options: Readonly<Record<string, unknown>>,
   path: readonly (string | number)[],
 ): ServiceOptions {
-  const fields = fieldsOf(schema);
+  const member = memberFor(schema, options);
+  if ('wanted' in member) return { config: {}, faults: [unknownMember(member, options, path)] };
+  const fields = fieldsOf(member.schema);
   const faults: SchemaFault[] = [];
   const config: Record<string, unknown> = {};
   const writtenAs = new Map<string, string>();
@@ -60,13 +62,40 @@ export function readServiceOptions(
     if (typeof number === 'number') config[field.name] = number;
     else faults.push({ path: [...path, key], message: number ?? `is no ${field.quantity}: write for example "15min"` });
   }
-  const checked = schema.safeParse(config);
+  const checked = member.schema.safeParse(config);
   const issues = checked.success ? [] : checked.error.issues.filter(({ path: [first] }) => String(first) in config);
-  for (const fault of describeIssues(schema, config, issues)) {
+  for (const fault of describeIssues(member.schema, config, issues)) {
     const [first, ...rest] = fault.path;
     faults.push({ ...fault, path: [...path, writtenAs.get(String(first)) ?? String(first), ...rest] });
   }
   return { config, faults };
+}
+
+type Member = { readonly schema: z.ZodType } | { readonly key: string; readonly wanted: readonly string[] };
+
+/** Of a configuration that comes in kinds, the one that the options name, or the first; else the names that there are. */
+function memberFor(schema: z.ZodType, options: Readonly<Record<string, unknown>>): Member {
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return { schema };
+  const key = schema.def.discriminator;
+  const members = (schema.options as z.ZodType[]).map((each) => ({ schema: each, name: constantOf(each, key) }));
+  const found = options[key] === undefined ? members[0] : members.find(({ name }) => name === options[key]);
+  return found ?? { key, wanted: members.map(({ name }) => String(name)) };
+}
+
+function unknownMember(
+  { key, wanted }: Extract<Member, { key: string }>,
+  options: Readonly<Record<string, unknown>>,
+  path: readonly (string | number)[],
+): SchemaFault {
+  const value = options[key];
+  const hint = typeof value === 'string' ? didYouMean(value, wanted) : undefined;
+  const message = `${JSON.stringify(value)} is not one of ${wanted.map((name) => `"${name}"`).join(', ')}`;
+  return { path: [...path, key], message, ...(hint !== undefined && { hint }) };
+}
+
+function constantOf(schema: z.ZodType, key: string): unknown {
+  const property = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }).properties?.[key];
+  return typeof property === 'object' ? property.const : undefined;
 }
 
 interface Field {
