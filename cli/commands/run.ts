@@ -1,7 +1,9 @@
 /** `twin run SCENARIO`: one run from the first instant to the report. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { formatInstant } from '../../platform/contract/time.ts';
+import type { RunReport } from '../../reports/report.ts';
+import { renderSummary } from '../../reports/terminal.ts';
 import type { RunOptions, RunProgress, RunResult, ServiceMode } from '../../sim/run/options.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -59,7 +61,9 @@ export const command = defineCommand<Values>({
     const { runScenario } = await import('../../sim/run/run.ts');
     const result = await runScenario(options, signal, progressLine(terminal));
     terminal.progress('');
-    printResult(result, terminal);
+    if (result.state === 'interrupted') terminal.say('twin: interrupted; the report covers what was run');
+    const report = JSON.parse(readFileSync(join(result.directory, 'report.json'), 'utf8')) as RunReport;
+    printSummary(report, result.directory, terminal);
     return exitCodeOf(result);
   },
 });
@@ -109,24 +113,9 @@ function progressLine(terminal: Terminal): (progress: RunProgress) => void {
   };
 }
 
-interface ReportSummary {
-  readonly expectations?: readonly {
-    readonly text: string;
-    readonly observed: number | null;
-    readonly pass: boolean;
-  }[];
-}
-
-function printResult(result: RunResult, terminal: Terminal): void {
-  const report = JSON.parse(readFileSync(join(result.directory, 'report.json'), 'utf8')) as ReportSummary;
-  for (const { text, observed, pass } of report.expectations ?? []) {
-    const mark = pass ? terminal.paint('green', 'holds') : terminal.paint('red', 'fails');
-    terminal.print(
-      `  ${mark}  ${text}  (observed: ${observed === null ? 'no sample' : Number(observed.toPrecision(6))})`,
-    );
-  }
-  const word = result.state === 'interrupted' ? 'interrupted' : result.verdict;
-  const colour = word === 'pass' ? 'green' : word === 'fail' ? 'red' : 'yellow';
-  terminal.print(`${terminal.paint(['bold', colour], word)}  accuracy ${result.accuracyHash.slice(0, 16)}`);
-  terminal.print(`Report: ${join(result.directory, 'report.html')}`);
+/** The summary of a record's `report.json`; the folder as one would type it. */
+export function printSummary(report: RunReport, directory: string, terminal: Terminal): void {
+  const shown = relative('.', directory);
+  const place = shown.startsWith('..') || shown === '' ? directory : shown;
+  terminal.print(renderSummary(report, place, { paint: (style, text) => terminal.paint(style, text) }));
 }
