@@ -6,8 +6,10 @@ import {
   phasePower,
   powerFactor,
   sumPower,
+  threeTimes,
   type ComplexPower,
   type MeasuredPhasor,
+  type Quantity,
 } from './complex-power.ts';
 import { intoBranch } from './direction.ts';
 import { sequenceComponent, type SequenceName } from './sequence-components.ts';
@@ -17,6 +19,8 @@ export interface CalculationOptions {
   readonly commonAngleSigmaRad: number;
   /** Whether to add positive, negative and zero sequence of voltage and current. */
   readonly sequenceComponents: boolean;
+  /** The one phase of a frame stands for three equal ones, as in a positive-sequence grid: totals are three times it. */
+  readonly balanced: boolean;
 }
 
 const phaseNames = ['A', 'B', 'C'] as const;
@@ -84,10 +88,10 @@ function placeReadings(
     powers.push(power);
     addPower(phase, power);
   }
-  if (powers.length === phaseNames.length) {
-    addPower('total', sumPower(powers));
-    const arithmetic = arithmeticApparentPower(powers);
-    add('apparentpowerarithmetic', 'total', arithmetic.value, arithmetic.sigma);
+  const total = totalOf(powers, options.balanced);
+  if (total !== undefined) {
+    addPower('total', total.power);
+    add('apparentpowerarithmetic', 'total', total.arithmetic.value, total.arithmetic.sigma);
   }
   if (!options.sequenceComponents) return readings;
   for (const [set, magnitude, angle] of [
@@ -103,6 +107,20 @@ function placeReadings(
     }
   }
   return readings;
+}
+
+/** Three-phase sums; undefined when a phase is missing. */
+function totalOf(
+  powers: readonly ComplexPower[],
+  balanced: boolean,
+): { readonly power: ComplexPower; readonly arithmetic: Quantity } | undefined {
+  const [only] = powers;
+  if (balanced && only !== undefined && powers.length === 1) {
+    const power = threeTimes(only);
+    return { power, arithmetic: apparentPower(power) };
+  }
+  if (powers.length !== phaseNames.length) return undefined;
+  return { power: sumPower(powers), arithmetic: arithmeticApparentPower(powers) };
 }
 
 /** Pairs magnitudes with angles, by component and phase; currents already in the platform's direction. */

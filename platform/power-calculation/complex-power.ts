@@ -70,6 +70,17 @@ export function sumPower(phases: readonly ComplexPower[]): ComplexPower {
   };
 }
 
+/** Sum over three phases of which one was measured: the same error three times, so sigmas triple as well. */
+export function threeTimes(phase: ComplexPower): ComplexPower {
+  return {
+    activeW: 3 * phase.activeW,
+    reactiveVar: 3 * phase.reactiveVar,
+    activeVariance: 9 * phase.activeVariance,
+    reactiveVariance: 9 * phase.reactiveVariance,
+    covariance: 9 * phase.covariance,
+  };
+}
+
 /** |S| = sqrt(P^2 + Q^2), VA: of a phase, or the vector apparent power when P and Q are three-phase sums. */
 export function apparentPower(power: ComplexPower): Quantity {
   const { activeW: p, reactiveVar: q } = power;

@@ -13,6 +13,8 @@ export const powerCalculationConfigSchema = z.strictObject({
     .min(1)
     .default(['bal']),
   sequenceComponents: z.boolean().default(true),
+  /** True for a positive-sequence grid: phase A of a frame stands for all three. */
+  balanced: z.boolean().default(false),
   /** The clock's share of every angle's sigma, rad; it cancels in power angles. 0 = angles are independent. */
   commonAngleSigmaRad: z.number().nonnegative().default(0),
 });

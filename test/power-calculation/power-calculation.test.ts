@@ -8,7 +8,7 @@ import { intoBranch } from '../../platform/power-calculation/direction.ts';
 import { powerCalculation } from '../../platform/power-calculation/service.ts';
 import { hasReference, referenceJson } from '../reference.ts';
 
-const options = { commonAngleSigmaRad: 0, sequenceComponents: true };
+const options = { commonAngleSigmaRad: 0, sequenceComponents: true, balanced: false };
 const place = 'branch:transformer:to';
 type PhaseName = 'A' | 'B' | 'C';
 const phases = ['A', 'B', 'C'] as const;
@@ -210,7 +210,7 @@ describe('uncertainty', () => {
     const third = (2 * Math.PI) / 3;
     const angles = { A: 0, B: -third, C: third };
     const base = Object.fromEntries(phases.map((p) => [p, { v: 230, va: angles[p], i: 80, ia: angles[p] - phi }]));
-    const calculation = { commonAngleSigmaRad: clockSigma, sequenceComponents: true };
+    const calculation = { ...options, commonAngleSigmaRad: clockSigma };
     const random = randomStream('uncertainty', [measurand, phase, String(phi)]);
     const clean = withSigmas(frame(base));
     const stated = reading(calculatePower(clean, calculation), measurand, phase)?.sigma ?? Number.NaN;
@@ -304,6 +304,20 @@ describe('messages', () => {
     expect(reading(two, 'voltmagnitude', 'positive')).toBeUndefined();
     const noAngle = { ...full, readings: full.readings.filter((each) => each.measurand !== 'currangle') };
     expect(calculatePower(noAngle, options)).toBeUndefined();
+  });
+
+  test('in a positive-sequence grid the one phase stands for three, and so does its error', () => {
+    const one = frame({ A: { v: 230, va: 0, i: 5, ia: -0.4 } });
+    const measured = { ...one, readings: one.readings.map((each) => ({ ...each, sigma: 0.01 })) };
+    const message = calculatePower(measured, { ...options, balanced: true });
+    for (const measurand of ['activepower', 'reactivepower', 'apparentpower']) {
+      const [total, phase] = [reading(message, measurand, 'total'), reading(message, measurand, 'A')];
+      expect(total?.data).toBeCloseTo(3 * (phase?.data ?? Number.NaN), 9);
+      expect(total?.sigma).toBeCloseTo(3 * (phase?.sigma ?? Number.NaN), 9);
+    }
+    expect(value(message, 'powerfactor', 'total')).toBeCloseTo(Math.cos(0.4), 12);
+    expect(value(message, 'apparentpowerarithmetic', 'total')).toBe(value(message, 'apparentpower', 'total'));
+    expect(reading(calculatePower(measured, options), 'activepower', 'total')).toBeUndefined();
   });
 
   test('the service answers bridged and direct frames on the power topic and counts what it could not use', () => {
