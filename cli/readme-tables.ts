@@ -9,6 +9,7 @@ import { balPrefix, bridgedPrefix, topics } from '../platform/contract/topics.ts
 import { kpiCatalogue, latencyHops, messageCounters, metricCatalogue } from '../reports/metrics-catalogue.ts';
 import { commands } from './commands.ts';
 import { exitCodes } from './exit-codes.ts';
+import { faultCatalogue } from '../sim/faults/catalogue.ts';
 import { faultNames } from '../sim/scenario/schema.ts';
 import { projectRoot } from './project-root.ts';
 
@@ -25,11 +26,7 @@ const tables: Readonly<Record<string, () => string>> = {
     ),
   metrics: metricsTable,
   topics: topicsTable,
-  faults: () =>
-    table(
-      ['fault'],
-      faultNames.map((name) => [code(name)]),
-    ),
+  faults: faultsTable,
 };
 
 export const tableNames = Object.keys(tables);
@@ -64,6 +61,15 @@ function metricsTable(): string {
     `Counters: ${messageCounters.map((counter) => code(`messages.${counter}`)).join(', ')}.`,
     `Latency, in us, with \`.count\`, \`.p50\`, \`.p95\`, \`.p99\`, \`.max\`: ${latencyHops.map((hop) => code(`latency.${hop}`)).join(', ')}.`,
   ].join('\n\n');
+}
+
+function faultsTable(): string {
+  const rows = faultNames.map((name) => {
+    const { summary, value, probability } = faultCatalogue[name];
+    const meaning = value === undefined ? '' : `${value.meaning} (${value.unit}), default ${value.default}`;
+    return [code(name), summary, meaning, `${100 * probability} %`];
+  });
+  return table(['fault', 'what it does', '`value`', 'strikes'], rows);
 }
 
 function topicsTable(): string {

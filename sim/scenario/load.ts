@@ -46,6 +46,8 @@ export interface LoadedScenario {
    */
   readonly serviceOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly expectations: readonly Expectation[];
+  /** Gives problems that name a path of the scenario but no file the place where that path was written. */
+  readonly locate: (problems: readonly Problem[]) => readonly Problem[];
   /** Every file that went in, absolute: the scenario and what it extends, the grid, CSV profiles. */
   readonly files: readonly string[];
 }
@@ -72,7 +74,8 @@ export async function loadScenario(file: string, options: LoadOptions = {}): Pro
     ...('problems' in grid ? grid.problems : []),
   ];
   if (checked === undefined || !('document' in grid) || faults.length > 0) throw new InvalidInputError(faults);
-  return assemble(scenario, grid, checked, services.options, files);
+  const loaded = assemble(scenario, grid, checked, services.options, files);
+  return { ...loaded, locate: (known) => known.map((problem) => locateProblem(root, problem)) };
 }
 
 function assemble(
@@ -81,7 +84,7 @@ function assemble(
   { platformGrid, devices, expectations }: CheckedScenario,
   serviceOptions: LoadedScenario['serviceOptions'],
   files: readonly string[],
-): LoadedScenario {
+): Omit<LoadedScenario, 'locate'> {
   const csv = [scenario.profiles.load?.csv?.file, scenario.profiles.pv?.csv?.file].filter((name) => name !== undefined);
   return {
     scenario,
@@ -282,6 +285,12 @@ function toProblem(root: Located, fault: ScenarioFault): Problem {
     message: fault.message,
     ...(fault.hint !== undefined && { hint: fault.hint }),
   };
+}
+
+function locateProblem(root: Located, problem: Problem): Problem {
+  if (problem.file !== undefined || problem.path === '') return problem;
+  const path = problem.path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+  return { ...placeAt(root, path), ...problem };
 }
 
 /** Relative to the current folder where that is shorter. */

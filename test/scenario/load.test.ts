@@ -205,6 +205,18 @@ it('finds a grid file beside the scenario', async () => {
   expect((await faultsOf(file))[0]).toMatch(/grid\.json:1:.*: buses: /);
 });
 
+it('gives problems that others find in it their place', async () => {
+  const { locate } = await loadScenario(write('s.yaml', soundScenario), { set: ['devices.0.every=20s'] });
+  const problem = (path: string) => ({ path, message: 'is wrong' });
+  expect(locate([problem('devices.1.at'), problem('devices.0.every'), problem('clock.zone')])).toEqual([
+    { path: 'devices.1.at', message: 'is wrong', file: expect.stringMatching(/s\.yaml$/), line: 9, column: 30 },
+    { path: 'devices.0.every', message: 'is wrong', file: '--set devices.0.every=20s' },
+    { path: 'clock.zone', message: 'is wrong', file: expect.stringMatching(/s\.yaml$/), line: 5, column: 8 },
+  ]);
+  const elsewhere = [{ file: 'x.csv', path: 'load_kw', message: 'is wrong' }, problem('')];
+  expect(locate(elsewhere)).toEqual(elsewhere);
+});
+
 it('reads the scenarios that come with the project', async () => {
   const folder = join(import.meta.dirname, '..', '..', 'scenarios', 'germany');
   const names = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
