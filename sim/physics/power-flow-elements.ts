@@ -9,7 +9,7 @@ export interface ElementPowers {
   readonly battery: Float64Array;
 }
 
-/** Elements at buses whose voltage is solved for, or at buses that a stiff source holds. */
+/** Live elements: all of them, or those at buses whose voltage is solved for (no stiff source holds it). */
 export interface ElementGroup {
   /** Buses with an element of any kind, ascending. */
   readonly buses: Int32Array;
@@ -32,12 +32,12 @@ interface GeneralElement {
 
 export interface ElementModel {
   readonly free: ElementGroup;
-  readonly held: ElementGroup;
+  readonly all: ElementGroup;
   /** Fresh arrays with the document's powers; elements out of service have none, batteries are idle. */
   documentPowers(): ElementPowers;
   /** Sums constant-power wye elements into per-unit injections per bus and phase. */
   sumConstantPower(powers: ElementPowers, busPower: Float64Array): void;
-  /** Adds the currents of a group at the given voltages to `current`, all per unit. */
+  /** Sets `current` at the buses of a group to what its elements inject at the given voltages, all per unit. */
   inject(
     group: ElementGroup,
     powers: ElementPowers,
@@ -77,7 +77,7 @@ export function createElementModel(grid: CompiledGrid): ElementModel {
   });
   return {
     free: groupOf(live.filter((element) => !held.has(element.bus))),
-    held: groupOf(live.filter((element) => held.has(element.bus))),
+    all: groupOf(live),
     documentPowers: () => documentPowers(document, phases),
     sumConstantPower: (powers, busPower) => {
       busPower.fill(0);
@@ -200,8 +200,8 @@ function injectConstantPower(
       const p = busPower[at]!;
       const q = busPower[at + 1]!;
       const d = 1 / (re * re + im * im);
-      current[at]! += (p * re + q * im) * d;
-      current[at + 1]! += (p * im - q * re) * d;
+      current[at] = (p * re + q * im) * d;
+      current[at + 1] = (p * im - q * re) * d;
     }
   }
 }

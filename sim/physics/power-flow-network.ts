@@ -3,6 +3,7 @@ import { joins } from '../../grids/compile.ts';
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { createBlockLu, type BlockLu } from '../../numerics/block-lu.ts';
 import { patternFromPairs } from '../../numerics/ordering.ts';
+import { chooseFrame, type Frame } from './power-flow-frame.ts';
 
 export interface PowerFlowTotals {
   /** Active power lost in branches and shunts, W. */
@@ -12,31 +13,46 @@ export interface PowerFlowTotals {
   readonly exchangeVar: number;
 }
 
+/**
+ * A solution `w` has the voltages of all buses in the frame of the equations (phases or symmetrical components) in
+ * elimination order, and behind them one row of zeros that stands for dead buses. Each user of the equations owns one.
+ */
 export interface NetworkEquations {
-  /** Factorised Y with every bus of the grid as a row; rows of stiff and dead buses are identities. */
-  readonly lu: BlockLu;
-  /**
-   * Right-hand side of the unloaded grid: currents of the sources behind their impedances, the voltage itself at stiff
-   * buses and what it drives into their neighbours, NaN at dead buses.
-   */
-  readonly sourceInjection: Float64Array;
-  branchCurrents(voltage: Float64Array, from: Float64Array, to: Float64Array): void;
-  /** `injection`: currents of all elements by bus, per unit. */
-  totals(voltage: Float64Array, injection: Float64Array): PowerFlowTotals;
+  createSolution(): Float64Array;
+  /** Solves Y w = sources + `current` of the listed buses (phases, per unit), and writes their phase voltages. */
+  solve(w: Float64Array, buses: Int32Array, current: Float64Array, voltage: Float64Array): void;
+  /** Phase voltages of all buses; NaN at dead ones. */
+  readVoltages(w: Float64Array, voltage: Float64Array): void;
+  /** Phase currents into all branches at both ends; zero where there is no voltage. */
+  branchCurrents(w: Float64Array, from: Float64Array, to: Float64Array): void;
+  /** `injection`: phase currents of all elements, at the listed buses. */
+  totals(voltage: Float64Array, injection: Float64Array, buses: Int32Array): PowerFlowTotals;
 }
 
-/** Earthing of an island whose zero sequence floats, relative to the largest entry of its pivot's diagonal block. */
+/** Earthing of an island whose zero sequence floats, relative to the largest admittance at the bus. */
 const FLOATING_EARTH = 1e-9;
 
 export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
+  const frame = chooseFrame(grid);
   const held = heldBuses(grid);
   const live = grid.branches.filter((branch) => grid.energised[branch.from] === 1 || grid.energised[branch.to] === 1);
-  const lu = factoriseAdmittance(grid, live, held);
+  const lu = factoriseAdmittance(grid, frame, live, held);
+  const stride = 2 * grid.phases;
+  const sources = orderSources(grid, frame, lu, sourceInjection(grid, live, held));
+  const place = Int32Array.from({ length: grid.busCount }, (_, bus) => stride * lu.position[bus]!);
+  const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
+  const currents = branchCurrentTable(grid, frame, lu);
   return {
-    lu,
-    sourceInjection: sourceInjection(grid, live, held),
-    branchCurrents: (voltage, from, to) => branchCurrents(grid, voltage, from, to),
-    totals: (voltage, injection) => totals(grid, held, voltage, injection),
+    createSolution: () => sources.slice(),
+    solve: (w, buses, current, voltage) => {
+      w.set(sources);
+      frame.addCurrents(buses, place, current, w);
+      lu.solveOrdered(w);
+      frame.readVoltages(buses, place, w, voltage);
+    },
+    readVoltages: (w, voltage) => frame.readVoltages(everyBus, place, w, voltage),
+    branchCurrents: (w, from, to) => frame.branchCurrents(currents, w, from, to),
+    totals: (voltage, injection, buses) => totals(grid, held, voltage, injection, buses),
   };
 }
 
@@ -56,9 +72,13 @@ function heldBuses(grid: CompiledGrid): ReadonlyMap<number, HeldBus> {
   return held;
 }
 
-/** Builds and factorises Y; an island without any zero-sequence path to earth is earthed by a negligible admittance. */
+/**
+ * Builds and factorises Y with every bus as a row; rows of stiff and dead buses are identities. An island without any
+ * zero-sequence path to earth would be singular: it is earthed by a negligible admittance.
+ */
 function factoriseAdmittance(
   grid: CompiledGrid,
+  frame: Frame,
   live: readonly CompiledBranch[],
   held: ReadonlyMap<number, HeldBus>,
 ): BlockLu {
@@ -67,23 +87,27 @@ function factoriseAdmittance(
   const pairs = live
     .filter((branch) => joins(branch) && free(branch.from) && free(branch.to))
     .map((branch) => [branch.from, branch.to] as const);
-  const lu = createBlockLu(patternFromPairs(busCount, pairs), phases);
-  const identity = new Float64Array(2 * phases * phases);
-  for (let phase = 0; phase < phases; phase++) identity[2 * phase * (phases + 1)] = 1;
+  const lu = createBlockLu(patternFromPairs(busCount, pairs), frame.shape);
+  const unit = new Float64Array(2 * phases * phases);
+  for (let phase = 0; phase < phases; phase++) unit[2 * phase * (phases + 1)] = 1;
+  const identity = frame.block(unit);
 
   const earthed = new Map<number, number>();
   for (let attempt = 0; attempt <= busCount; attempt++) {
     lu.clear();
+    const addSelf = (bus: number, block: Float64Array): void => {
+      if (free(bus)) lu.add(bus, bus, frame.block(block));
+    };
     for (let bus = 0; bus < busCount; bus++) if (!free(bus)) lu.add(bus, bus, identity);
     for (const branch of live) {
-      if (free(branch.from)) lu.add(branch.from, branch.from, branch.yff);
-      if (free(branch.to)) lu.add(branch.to, branch.to, branch.ytt);
+      addSelf(branch.from, branch.yff);
+      addSelf(branch.to, branch.ytt);
       if (!joins(branch) || !free(branch.from) || !free(branch.to)) continue;
-      lu.add(branch.from, branch.to, branch.yft);
-      lu.add(branch.to, branch.from, branch.ytf);
+      lu.add(branch.from, branch.to, frame.block(branch.yft));
+      lu.add(branch.to, branch.from, frame.block(branch.ytf));
     }
-    for (const { bus, y } of grid.shunts) if (free(bus)) lu.add(bus, bus, y);
-    for (const { bus, y } of grid.sources) if (y !== undefined && free(bus)) lu.add(bus, bus, y);
+    for (const { bus, y } of grid.shunts) addSelf(bus, y);
+    for (const { bus, y } of grid.sources) if (y !== undefined) addSelf(bus, y);
     for (const [bus, size] of earthed) lu.add(bus, bus, identity, size);
     const singular = lu.factorise();
     if (singular.length === 0) return lu;
@@ -101,6 +125,10 @@ function largestEntry(branches: readonly CompiledBranch[], bus: number): number 
   return largest;
 }
 
+/**
+ * Right-hand side of the unloaded grid by bus, in phases: currents of the sources behind their impedances, the voltage
+ * itself at stiff buses and what it drives into their neighbours, NaN at dead buses.
+ */
 function sourceInjection(
   grid: CompiledGrid,
   live: readonly CompiledBranch[],
@@ -126,6 +154,44 @@ function sourceInjection(
   return injection;
 }
 
+/** The source injection in the frame and order of the equations, with the row of zeros behind it. */
+function orderSources(grid: CompiledGrid, frame: Frame, lu: BlockLu, injection: Float64Array): Float64Array {
+  const stride = 2 * grid.phases;
+  const ordered = new Float64Array(lu.length + stride);
+  for (let bus = 0; bus < grid.busCount; bus++) {
+    const row = frame.vector(injection.subarray(bus * stride, (bus + 1) * stride));
+    ordered.set(row, lu.position[bus]! * stride);
+  }
+  return ordered;
+}
+
+/** What the currents of the branches need, in one place for the cache: offsets of both ends and four blocks each. */
+export interface BranchTable {
+  readonly count: number;
+  readonly fromPlace: Int32Array;
+  readonly toPlace: Int32Array;
+  /** yff, yft, ytf, ytt of each branch in the blocks of the frame. */
+  readonly blocks: Float64Array;
+}
+
+/** An end at a dead bus reads the row of zeros, for its NaN must not spread through an open branch. */
+function branchCurrentTable(grid: CompiledGrid, frame: Frame, lu: BlockLu): BranchTable {
+  const stride = 2 * grid.phases;
+  const place = (bus: number): number => (grid.energised[bus] === 1 ? stride * lu.position[bus]! : lu.length);
+  const blocks = grid.branches.flatMap((branch) =>
+    [branch.yff, branch.yft, branch.ytf, branch.ytt].map((block) => frame.block(block)),
+  );
+  const entries = blocks[0]?.length ?? 0;
+  const flat = new Float64Array(blocks.length * entries);
+  blocks.forEach((block, k) => flat.set(block, k * entries));
+  return {
+    count: grid.branches.length,
+    fromPlace: Int32Array.from(grid.branches, (branch) => place(branch.from)),
+    toPlace: Int32Array.from(grid.branches, (branch) => place(branch.to)),
+    blocks: flat,
+  };
+}
+
 /** y[at..] += factor * block * x[from..]. */
 function addProduct(
   block: Float64Array,
@@ -148,27 +214,6 @@ function addProduct(
     }
     y[at + 2 * r]! += factor * re;
     y[at + 2 * r + 1]! += factor * im;
-  }
-}
-
-/** i_from = yff v_from + yft v_to and i_to = ytf v_from + ytt v_to; zero for branches without voltage. */
-function branchCurrents(grid: CompiledGrid, voltage: Float64Array, from: Float64Array, to: Float64Array): void {
-  const { phases, branches, energised } = grid;
-  const stride = 2 * phases;
-  from.fill(0);
-  to.fill(0);
-  for (let b = 0; b < branches.length; b++) {
-    const branch = branches[b]!;
-    const at = b * stride;
-    // An open end may lead to a dead bus, whose NaN must not spread.
-    if (energised[branch.from] === 1) {
-      addProduct(branch.yff, 1, voltage, branch.from * stride, from, at, phases);
-      if (energised[branch.to] === 1) addProduct(branch.yft, 1, voltage, branch.to * stride, from, at, phases);
-    }
-    if (energised[branch.to] === 1) {
-      addProduct(branch.ytt, 1, voltage, branch.to * stride, to, at, phases);
-      if (energised[branch.from] === 1) addProduct(branch.ytf, 1, voltage, branch.from * stride, to, at, phases);
-    }
   }
 }
 
@@ -201,6 +246,7 @@ function totals(
   held: ReadonlyMap<number, HeldBus>,
   voltage: Float64Array,
   injection: Float64Array,
+  buses: Int32Array,
 ): PowerFlowTotals {
   const { phases, energised } = grid;
   const stride = 2 * phases;
@@ -231,9 +277,7 @@ function totals(
     addPower(voltage, bus * stride, current, 0, phases, exchange);
   }
   const produced: [number, number] = [0, 0];
-  for (let bus = 0; bus < grid.busCount; bus++) {
-    if (energised[bus] === 1) addPower(voltage, bus * stride, injection, bus * stride, phases, produced);
-  }
+  for (const bus of buses) addPower(voltage, bus * stride, injection, bus * stride, phases, produced);
   // One phase stands for three in a positive-sequence grid.
   const base = (grid.basePowerVA * 3) / phases;
   return {

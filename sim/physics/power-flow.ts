@@ -60,70 +60,75 @@ interface Shared {
   readonly maxIterations: number;
 }
 
-/** Voltages and the right-hand side that they solve: Y voltage = rhs. */
+/** A solution of the network equations and the phase voltages and element currents that belong to it. */
 interface State {
+  readonly solution: Float64Array;
   readonly voltage: Float64Array;
-  readonly rhs: Float64Array;
+  readonly current: Float64Array;
 }
 
 /** Factorises the grid once; throws an Error on a grid that `validateGrid` would have refused. */
 export function createPowerFlow(grid: CompiledGrid, options: PowerFlowOptions = {}): PowerFlow {
-  const network = createNetworkEquations(grid);
-  const elements = createElementModel(grid);
   const shared: Shared = {
     grid,
-    network,
-    elements,
+    network: createNetworkEquations(grid),
+    elements: createElementModel(grid),
     tolerancePu: options.tolerancePu ?? DEFAULT_TOLERANCE_PU,
     maxIterations: options.maxIterations ?? DEFAULT_MAX_ITERATIONS,
   };
-  const rhs = network.sourceInjection.slice();
-  const voltage = new Float64Array(rhs.length);
-  network.lu.solve(rhs, voltage, new Float64Array(rhs.length));
-  return createInstance(shared, elements.documentPowers(), { voltage, rhs });
+  const length = 2 * grid.phases * grid.busCount;
+  const flow = createInstance(shared, shared.elements.documentPowers(), {
+    solution: shared.network.createSolution(),
+    voltage: new Float64Array(length),
+    current: new Float64Array(length),
+  });
+  flow.flatStart();
+  return flow;
 }
 
-function createInstance(shared: Shared, powers: ElementPowers, { voltage, rhs }: State): PowerFlow {
+function createInstance(shared: Shared, powers: ElementPowers, { solution, voltage, current }: State): PowerFlow {
   const { grid, network, elements, tolerancePu, maxIterations } = shared;
-  const { lu } = network;
-  const next = new Float64Array(lu.length);
-  const work = new Float64Array(lu.length);
-  const busPower = new Float64Array(lu.length);
+  const { buses } = elements.free;
+  const next = new Float64Array(voltage.length);
+  const busPower = new Float64Array(voltage.length);
   const from = new Float64Array(2 * grid.phases * grid.branches.length);
   const to = new Float64Array(2 * grid.phases * grid.branches.length);
   const actual = elements.documentPowers();
   let diverged = false;
+  let currentsKnown = false;
 
   const flatStart = (): void => {
-    rhs.set(network.sourceInjection);
-    lu.solve(rhs, voltage, work);
+    current.fill(0);
+    network.solve(solution, buses, current, voltage);
+    network.readVoltages(solution, voltage);
     diverged = false;
+    currentsKnown = false;
   };
 
   const solve = (): PowerFlowResult => {
     if (diverged) flatStart();
     elements.sumConstantPower(powers, busPower);
     for (let iterations = 0; ; iterations++) {
-      next.set(network.sourceInjection);
       elements.inject(elements.free, powers, busPower, voltage, next);
-      // Y v = rhs holds exactly, so the mismatch of s = v conj(i) is |v| |next - rhs|: no product with Y is needed.
-      const worst = worstMismatch(elements.free.buses, grid.phases, voltage, next, rhs);
+      // Y v = sources + current holds exactly, so the mismatch of s = v conj(i) is |v| |next - current|: it costs no
+      // product with Y.
+      const worst = worstMismatch(buses, grid.phases, voltage, next, current);
       const converged = worst.worstMismatchPu <= tolerancePu;
       if (converged || iterations >= maxIterations || !Number.isFinite(worst.worstMismatchPu)) {
         diverged = !converged;
+        network.readVoltages(solution, voltage);
         return { converged, iterations, ...worst };
       }
-      rhs.set(next);
-      lu.solve(rhs, voltage, work);
+      current.set(next);
+      network.solve(solution, buses, current, voltage);
+      currentsKnown = false;
     }
   };
 
   const totals = (): PowerFlowTotals => {
     elements.sumConstantPower(powers, busPower);
-    next.fill(0);
-    elements.inject(elements.free, powers, busPower, voltage, next);
-    elements.inject(elements.held, powers, busPower, voltage, next);
-    return network.totals(voltage, next);
+    elements.inject(elements.all, powers, busPower, voltage, next);
+    return network.totals(voltage, next, elements.all.buses);
   };
 
   return {
@@ -134,7 +139,8 @@ function createInstance(shared: Shared, powers: ElementPowers, { voltage, rhs }:
     flatStart,
     totals,
     branchCurrents: () => {
-      network.branchCurrents(voltage, from, to);
+      if (!currentsKnown) network.branchCurrents(solution, from, to);
+      currentsKnown = true;
       return { from, to };
     },
     actualPowers: () => {
@@ -144,7 +150,8 @@ function createInstance(shared: Shared, powers: ElementPowers, { voltage, rhs }:
     clone: () => {
       const { load, generator, battery } = powers;
       const copy = { load: load.slice(), generator: generator.slice(), battery: battery.slice() };
-      return createInstance(shared, copy, { voltage: voltage.slice(), rhs: rhs.slice() });
+      const state = { solution: solution.slice(), voltage: voltage.slice(), current: current.slice() };
+      return createInstance(shared, copy, state);
     },
   };
 }
@@ -155,15 +162,15 @@ function worstMismatch(
   phases: number,
   voltage: Float64Array,
   next: Float64Array,
-  rhs: Float64Array,
+  current: Float64Array,
 ): Pick<PowerFlowResult, 'worstMismatchPu' | 'worstBus' | 'worstPhase'> {
   let worst = 0;
   let place = -1;
   for (let b = 0; b < buses.length; b++) {
     const start = 2 * phases * buses[b]!;
     for (let at = start; at < start + 2 * phases; at += 2) {
-      const dr = next[at]! - rhs[at]!;
-      const di = next[at + 1]! - rhs[at + 1]!;
+      const dr = next[at]! - current[at]!;
+      const di = next[at + 1]! - current[at + 1]!;
       const vr = voltage[at]!;
       const vi = voltage[at + 1]!;
       const square = (dr * dr + di * di) * (vr * vr + vi * vi);

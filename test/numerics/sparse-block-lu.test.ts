@@ -84,13 +84,16 @@ function product(
   return y;
 }
 
-describe.each([1, 3] as const)('block LU with %dx%d blocks', (m) => {
+describe.each([
+  ['scalar', 1],
+  ['full', 3],
+] as const)('block LU with %s blocks', (shape, m) => {
   test('solves unsymmetric diagonally dominant systems', () => {
     fc.assert(
       fc.property(graph, ({ size, loops, seed }) => {
         const random = stream(seed);
         const pairs = randomPairs(size, loops, random);
-        const lu = createBlockLu(patternFromPairs(size, pairs), m);
+        const lu = createBlockLu(patternFromPairs(size, pairs), shape);
         const blocks: { row: number; column: number; block: Float64Array }[] = [];
         const put = (row: number, column: number, dominance: number): void => {
           const block = Float64Array.from({ length: 2 * m * m }, random);
@@ -116,7 +119,7 @@ describe.each([1, 3] as const)('block LU with %dx%d blocks', (m) => {
   });
 
   test('names the rows whose pivots vanish', () => {
-    const lu = createBlockLu(patternFromPairs(2, [[0, 1]]), m);
+    const lu = createBlockLu(patternFromPairs(2, [[0, 1]]), shape);
     const one = new Float64Array(2 * m * m);
     for (let r = 0; r < m; r++) one[2 * (r * m + r)] = 1;
     lu.add(0, 0, one);
@@ -126,4 +129,38 @@ describe.each([1, 3] as const)('block LU with %dx%d blocks', (m) => {
     expect(lu.factorise()).toEqual([1]);
     expect(() => lu.add(0, 5, one)).toThrow(RangeError);
   });
+});
+
+test('diagonal blocks are three scalar systems on one pattern', () => {
+  fc.assert(
+    fc.property(graph, ({ size, loops, seed }) => {
+      const random = stream(seed);
+      const pairs = randomPairs(size, loops, random).filter(([i, j]) => i !== j);
+      const pattern = patternFromPairs(size, pairs);
+      const together = createBlockLu(pattern, 'diagonal');
+      const alone = [0, 1, 2].map(() => createBlockLu(pattern, 'scalar'));
+      const put = (row: number, column: number, dominance: number): void => {
+        const block = Float64Array.from({ length: 6 }, random);
+        for (let e = 0; e < 6; e += 2) block[e] = block[e]! + dominance;
+        together.add(row, column, block);
+        alone.forEach((lu, e) => lu.add(row, column, block.slice(2 * e, 2 * e + 2)));
+      };
+      for (const [i, j] of pairs) {
+        put(i, j, 0);
+        put(j, i, 0);
+      }
+      for (let i = 0; i < size; i++) put(i, i, 4 * (size + loops));
+      expect(together.factorise()).toEqual([]);
+      const b = Float64Array.from({ length: together.length }, random);
+      const x = new Float64Array(together.length);
+      together.solve(b, x, new Float64Array(together.length));
+      alone.forEach((lu, e) => {
+        expect(lu.factorise()).toEqual([]);
+        const own = Float64Array.from({ length: 2 * size }, (_, k) => b[6 * (k >> 1) + 2 * e + (k & 1)]!);
+        lu.solve(own, own, new Float64Array(2 * size));
+        own.forEach((value, k) => expect(x[6 * (k >> 1) + 2 * e + (k & 1)]).toBeCloseTo(value, 13));
+      });
+    }),
+    { numRuns: 40 },
+  );
 });
