@@ -6,6 +6,7 @@ import { formatInstant } from '../../platform/contract/time.ts';
 import type { Tick } from '../../platform/contract/timing.ts';
 import { everyUs, sleepUs, wallUs, yieldToSockets } from '../clock/wall-clock.ts';
 import type { Device, DeviceMessage } from '../devices/device.ts';
+import type { Disturbed } from '../faults/injector.ts';
 import type { Truth } from '../physics/truth.ts';
 import type { Counts, DeviceSide, Road } from './device-side.ts';
 import type { Ledger } from './ledger.ts';
@@ -36,11 +37,8 @@ export interface ConductorOptions {
   readonly ledger: Ledger;
   /** Moves the world over (fromUs, toUs]. */
   readonly advance: (fromUs: number, toUs: number) => Truth;
-  /** What faults make of the messages of an instant: those that go out and those that are swallowed on the way. */
-  readonly disturb: (
-    messages: readonly DeviceMessage[],
-    timeUs: number,
-  ) => { readonly sent: readonly DeviceMessage[]; readonly swallowed: readonly DeviceMessage[] };
+  /** What faults make of the messages of an instant. */
+  readonly disturb: (messages: readonly DeviceMessage[], timeUs: number) => Disturbed;
   readonly record: (truth: Truth, messages: readonly DeviceMessage[]) => void;
   /** Wall time of the newest traffic on the databus, for the pace `quiet`. */
   readonly lastTrafficWallUs: () => number;
@@ -98,9 +96,10 @@ async function playInstant(options: ConductorOptions, truth: Truth, sequence: nu
   const { timeUs } = truth;
   if (!truth.converged) options.ledger.violation(`the power flow did not converge at ${formatInstant(timeUs)}`);
   const sampled = devices.flatMap((device) => device.sample(truth));
-  const { sent, swallowed } = options.disturb(sampled, timeUs);
+  const { sent, swallowed, turnedAway } = options.disturb(sampled, timeUs);
   record(truth, sampled);
   deviceSide.swallow(swallowed, timeUs);
+  await deviceSide.turnAway(turnedAway, timeUs);
   const published = await deviceSide.publish(sent, timeUs);
   await sendTicks(options, timeUs, sequence, published, final);
   if (options.pace === 'lockstep' || final) await completed(options, timeUs, sequence, published);

@@ -5,7 +5,7 @@
 import { type Setpoint, setpointSchema } from '../../platform/contract/setpoint.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
-import type { Databus, DatabusConnection } from '../../platform/databus/databus.ts';
+import { type Databus, type DatabusConnection, DatabusError } from '../../platform/databus/databus.ts';
 import { forgeryOf, type LightNode } from '../access-layer/light-node.ts';
 import type { ControllableDevice, Device, DeviceMessage } from '../devices/device.ts';
 import type { Ledger, SentMessage } from './ledger.ts';
@@ -21,7 +21,8 @@ export interface DeviceSideOptions {
   readonly databus: Databus;
   /** User and password of a client; undefined where the broker asks for none. */
   readonly credentials: (road: Road, clientId: string) => { username: string; password: string } | undefined;
-  readonly lightNode: (device: Device) => LightNode;
+  /** By device id, for those that publish through the access layer. */
+  readonly lightNodes: ReadonlyMap<string, LightNode>;
   readonly ledger: Ledger;
   readonly onError: (error: Error) => void;
 }
@@ -77,6 +78,29 @@ export class DeviceSide {
     }
   }
 
+  /** Devices that come with a wrong password: each message is one attempt to log in, and the broker has to refuse it. */
+  async turnAway(messages: readonly DeviceMessage[], timeUs: number): Promise<void> {
+    for (const message of messages) {
+      const { outlet, sent } = this.#seal(message, timeUs);
+      const { route, kind, id } = outlet.device;
+      const broker = route === 'bal' ? this.#options.bal : this.#options.databus;
+      const username = `${kind}-${id}`;
+      try {
+        const intruder = await broker.connect({
+          clientId: `${username}-astray`,
+          username,
+          password: '',
+          onMessage: () => {},
+        });
+        await intruder.close();
+        this.#options.ledger.violation(`the broker let ${username} in with a wrong password`);
+      } catch (error) {
+        if (!(error instanceof DatabusError)) throw error;
+        this.#options.ledger.refusedByBroker(route, sent, 'wrong-password');
+      }
+    }
+  }
+
   /** At the end of a run: what a delay still holds. */
   endOfRun(timeUs: number): void {
     for (const message of this.#delayed) {
@@ -127,7 +151,7 @@ export class DeviceSide {
       device,
       connection,
       topic: road === 'bal' ? topics.balMeasurement(site, device.kind, device.id) : topics.directPmu(site, device.id),
-      lightNode: road === 'bal' ? this.#options.lightNode(device) : undefined,
+      lightNode: this.#options.lightNodes.get(device.id),
     };
   }
 

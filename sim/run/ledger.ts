@@ -72,8 +72,9 @@ export class Ledger {
   }
 
   /** The broker would not take a device's message. */
-  refusedByBroker(route: 'bal' | 'direct', kind: string, reason: string): void {
-    this.#counts(HOP_OF_DEVICE[route], kind).refused += 1;
+  refusedByBroker(route: 'bal' | 'direct', message: SentMessage, reason: string): void {
+    this.sent(route, message);
+    this.#counts(HOP_OF_DEVICE[route], message.kind).refused += 1;
     this.refuse(route === 'bal' ? 'bal' : 'dsotp', reason, 1);
   }
 
@@ -155,6 +156,12 @@ export class Ledger {
       const what = Object.entries(missing).map(([kind, count]) => `${count} of kind ${kind}`);
       this.violation(`${progress.service} completed an instant without ${what.join(', ')}`);
     }
+  }
+
+  /** What a broker counted of its own accord; attempts that were entered here already are among them. */
+  refusedAtLeast(receiver: string, reason: string, count: number): void {
+    const reasons = (this.#refused[receiver] ??= {});
+    reasons[reason] = Math.max(reasons[reason] ?? 0, count);
   }
 
   /** A receiver turned something away. */

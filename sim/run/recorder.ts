@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { createTable } from '../../platform/historian/table.ts';
 import { recordTables } from '../../reports/record.ts';
-import type { ControllableDevice, DeviceMessage } from '../devices/device.ts';
-import { baseCurrentA, phasorsAt, type Terminal, terminalAt } from '../devices/place.ts';
+import type { DevicePark } from '../devices/create-device.ts';
+import type { DeviceMessage, MeteringDevice, PhasorDevice } from '../devices/device.ts';
+import { baseCurrentA } from '../devices/place.ts';
 import type { Truth } from '../physics/truth.ts';
 
 const PHASES = ['A', 'B', 'C'] as const;
@@ -14,9 +15,7 @@ export interface RecorderOptions {
   readonly startUs: number;
   /** Length of the intervals over which bus voltages and branch loadings are pooled, us. */
   readonly intervalUs: number;
-  readonly controllables: readonly ControllableDevice[];
-  /** PMU id -> place, for the phasors at their terminals. */
-  readonly terminals: ReadonlyMap<string, string>;
+  readonly park: DevicePark;
 }
 
 /** What the world says of an instant besides the truth itself. */
@@ -33,21 +32,16 @@ export class Recorder {
   readonly #terminal = createTable(recordTables['truth-terminal']);
   readonly #energy = createTable(recordTables['truth-energy']);
   readonly #states = createTable(recordTables['device-states']);
-  readonly #terminals: ReadonlyMap<string, Terminal>;
-  readonly #phasors: Float64Array;
+  readonly #phasorDevices: ReadonlyMap<string, PhasorDevice>;
+  readonly #meters: ReadonlyMap<string, MeteringDevice>;
   readonly #busPool: BusPool;
   readonly #branchPool: BranchPool;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { grid } = options;
-    this.#terminals = new Map(
-      [...options.terminals].flatMap(([device, place]) => {
-        const terminal = terminalAt(grid, place);
-        return terminal === undefined ? [] : [[device, terminal] as const];
-      }),
-    );
-    this.#phasors = new Float64Array(4 * grid.phases);
+    const { grid, park } = options;
+    this.#phasorDevices = new Map(park.phasorDevices.map((device) => [device.id, device]));
+    this.#meters = new Map(park.meters.map((device) => [device.id, device]));
     this.#busPool = new BusPool(grid);
     this.#branchPool = new BranchPool(grid);
   }
@@ -69,7 +63,7 @@ export class Recorder {
       site.lossesIdleW,
       truth.iterations,
     );
-    for (const device of this.#options.controllables) {
+    for (const device of this.#options.park.controllables) {
       const state = device.state();
       this.#states.append({ timeUs, device: device.id, ...state });
     }
@@ -79,31 +73,12 @@ export class Recorder {
     if (sinceStart > 0 || wholeInterval) this.#pool(truth, wholeInterval);
   }
 
-  /** The truth behind a device's message. */
+  /** The truth behind a message that a device has just sampled. */
   message(truth: Truth, message: DeviceMessage): void {
-    const terminal = message.kind === 'pmu' ? this.#terminals.get(message.device) : undefined;
-    if (terminal === undefined) return;
-    const { phases } = truth.grid;
-    const out = this.#phasors;
-    phasorsAt(truth, terminal, out);
-    for (let phase = 0; phase < phases; phase += 1) {
-      const v = 2 * phase;
-      const i = 2 * (phases + phase);
-      this.#terminal.push(
-        truth.timeUs,
-        message.device,
-        PHASES[phase] ?? '',
-        out[v] ?? Number.NaN,
-        out[v + 1] ?? Number.NaN,
-        out[i] ?? Number.NaN,
-        out[i + 1] ?? Number.NaN,
-      );
-    }
-  }
-
-  /** True energies over a meter's interval, Wh. */
-  energy(timeUs: number, device: string, importWh: number, exportWh: number): void {
-    this.#energy.push(timeUs, device, importWh, exportWh);
+    const phasors = this.#phasorDevices.get(message.device)?.terminal();
+    if (phasors !== undefined) this.#terminalRows(truth, message.device, phasors);
+    const energy = this.#meters.get(message.device)?.trueEnergy();
+    if (energy !== undefined) this.#energy.push(truth.timeUs, message.device, energy.importWh, energy.exportWh);
   }
 
   write(folder: string): void {
@@ -116,6 +91,22 @@ export class Recorder {
       'device-states': this.#states,
     };
     for (const [name, table] of Object.entries(tables)) table.write(join(folder, `${name}.parquet`));
+  }
+
+  #terminalRows({ timeUs, grid: { phases } }: Truth, device: string, phasors: Float64Array): void {
+    for (let phase = 0; phase < phases; phase += 1) {
+      const v = 2 * phase;
+      const i = 2 * (phases + phase);
+      this.#terminal.push(
+        timeUs,
+        device,
+        PHASES[phase] ?? '',
+        phasors[v] ?? Number.NaN,
+        phasors[v + 1] ?? Number.NaN,
+        phasors[i] ?? Number.NaN,
+        phasors[i + 1] ?? Number.NaN,
+      );
+    }
   }
 
   #pool(truth: Truth, close: boolean): void {

@@ -1,11 +1,12 @@
 /** One run from the scenario file to the report: prepare, set the stage, conduct, write down, judge. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { Audit, Manifest } from '../../reports/record.ts';
 import { writeReport } from '../../reports/report.ts';
 import { calendarUs, wallUs } from '../clock/wall-clock.ts';
+import type { DevicePark } from '../devices/create-device.ts';
 import { conduct } from './conductor.ts';
 import { readCredentials } from './credentials.ts';
 import { DeviceSide } from './device-side.ts';
@@ -32,7 +33,9 @@ export async function runScenario(
   const beganUs = wallUs();
   const startedAt = formatInstant(calendarUs());
   const preparation = await prepareRun(options);
-  const directory = resolve(options.out ?? join('runs', preparation.folderName(startedAt)));
+  const runId = `${startedAt.slice(0, 19).replaceAll(':', '')}-${nameOf(options.scenarioFile)}-${preparation.loaded.scenario.seed}`;
+  const directory = resolve(options.out ?? join('runs', runId));
+  const plans = await preparation.services(join(directory, 'series'));
   mkdirSync(join(directory, 'series'), { recursive: true });
   const log = pino({ base: null }, pino.destination({ dest: join(directory, 'log.ndjson'), sync: true }));
 
@@ -43,7 +46,7 @@ export async function runScenario(
     recorder.write(join(directory, 'series'));
     ledger.table().write(join(directory, 'messages.parquet'));
     writeJson(join(directory, 'audit.json'), ledger.audit(services));
-    const manifest = describeRun(options, preparation, { state, startedAt, beganUs, instants, loopUs });
+    const manifest = describeRun(options, preparation, { runId, state, startedAt, beganUs, instants, loopUs });
     writeJson(join(directory, 'manifest.json'), manifest);
     return writeReport(directory);
   };
@@ -57,13 +60,13 @@ export async function runScenario(
       bal: preparation.bal,
       accounts: preparation.accounts,
       credentials,
-      services: preparation.services(directory),
+      services: plans,
       bridge: preparation.bridge,
       directory,
       ledger,
       log,
     });
-    const played = await play(preparation, stage, ledger, recorder, signal, (progress) => {
+    const played = await play(runId, preparation, stage, ledger, recorder, signal, (progress) => {
       instants = progress.instant;
       onProgress?.(progress);
     });
@@ -89,6 +92,7 @@ export async function runScenario(
 
 /** All instants; resolves with how many were completed. */
 async function play(
+  runId: string,
   preparation: Preparation,
   stage: Stage,
   ledger: Ledger,
@@ -96,15 +100,16 @@ async function play(
   signal: AbortSignal,
   onProgress: (progress: RunProgress) => void,
 ): Promise<number> {
-  const { world, devices, controllables, injector, site } = preparation;
+  const { world, park, injector, lightNodes, loaded } = preparation;
+  const { devices } = park;
   const deviceSide = new DeviceSide({
-    site,
+    site: loaded.scenario.site,
     devices,
-    controllables,
+    controllables: park.controllables,
     bal: stage.bal.databus,
     databus: stage.databus.databus,
     credentials: (road, clientId) => stage.clientCredentials(road, clientId),
-    lightNode: preparation.lightNode,
+    lightNodes,
     ledger,
     onError: (error) => stage.fail(error),
   });
@@ -112,7 +117,7 @@ async function play(
   try {
     return await conduct(
       {
-        runId: preparation.runId,
+        runId,
         schedule: preparation.schedule,
         pace: preparation.pace,
         roads: preparation.roads,
@@ -127,9 +132,6 @@ async function play(
         record(truth, messages) {
           recorder.instant(truth, world.idle());
           for (const message of messages) recorder.message(truth, message);
-          preparation.meterEnergies(truth.timeUs, (device, importWh, exportWh) =>
-            recorder.energy(truth.timeUs, device, importWh, exportWh),
-          );
         },
         lastTrafficWallUs: () => stage.lastTrafficWallUs(),
         failure: stage.failure,
@@ -145,18 +147,26 @@ async function play(
 
 /** What the brokers turned away stands in the audit under their names. */
 function noteRefusals(ledger: Ledger, stage: Stage): void {
-  for (const [reason, count] of Object.entries(stage.bal.refusals())) ledger.refuse('bal', reason, count);
+  for (const [reason, count] of Object.entries(stage.bal.refusals())) ledger.refusedAtLeast('bal', reason, count);
 }
 
 function describeRun(
   options: RunOptions,
   preparation: Preparation,
-  run: { state: Manifest['state']; startedAt: string; beganUs: number; instants: number; loopUs: number },
+  run: {
+    runId: string;
+    state: Manifest['state'];
+    startedAt: string;
+    beganUs: number;
+    instants: number;
+    loopUs: number;
+  },
 ): Manifest {
-  const { scenario, grid, platformGrid, files } = preparation.loaded;
+  const { loaded, park } = preparation;
+  const { scenario, grid, platformGrid, files } = loaded;
   return {
     schema: 'platone.manifest/1',
-    runId: preparation.runId,
+    runId: run.runId,
     state: run.state,
     ...commitOf(),
     versions: versions(),
@@ -171,11 +181,20 @@ function describeRun(
     grid,
     platformGrid,
     options: { ...options },
-    devices: preparation.deviceDescriptions,
-    assumptions: preparation.assumptions,
+    devices: loaded.devices.map(({ entry: _entry, ...device }) => ({ ...device, errors: errorsOf(park, device.id) })),
+    assumptions: preparation.profiles.assumptions,
     instants: run.instants,
     loopSeconds: run.loopUs / 1e6,
   };
+}
+
+/** `germany/recorded-day.yaml` -> `recorded-day`. */
+function nameOf(scenarioFile: string): string {
+  return basename(scenarioFile, extname(scenarioFile));
+}
+
+function errorsOf(park: DevicePark, id: string): unknown {
+  return park.devices.find((device) => device.id === id)?.describe();
 }
 
 function writeJson(file: string, value: unknown): void {

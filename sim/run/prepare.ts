@@ -1,0 +1,163 @@
+/** Everything of a run that can be made ready before a socket is opened or a file written: the world, the devices, the plan. */
+import { compileGrid } from '../../grids/compile.ts';
+import { InvalidInputError } from '../../grids/problem.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
+import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/accounts.ts';
+import { createLedger, type Ledger as BlockLedger } from '../access-layer/ledger.ts';
+import { createLightNode, type LightNode } from '../access-layer/light-node.ts';
+import { createDevices, type DevicePark } from '../devices/create-device.ts';
+import { createFaultInjector, type FaultInjector } from '../faults/injector.ts';
+import { createFrequency } from '../physics/frequency.ts';
+import { createWorld, type World } from '../physics/world.ts';
+import { createProfiles, type Profiles } from '../profiles/profiles.ts';
+import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
+import type { Pace, Schedule } from './conductor.ts';
+import type { Road } from './device-side.ts';
+import type { RunOptions, ServiceMode } from './options.ts';
+import type { RecorderOptions } from './recorder.ts';
+import { type ServiceFacts, serviceConfig, servicesOf } from './service-config.ts';
+import type { ServicePlan } from './services.ts';
+import { bridgeTopics } from './stage.ts';
+
+export interface Preparation {
+  readonly loaded: LoadedScenario;
+  readonly schedule: Schedule;
+  readonly pace: Pace;
+  readonly class: 'exact' | 'paced' | 'realtime';
+  readonly roads: readonly Road[];
+  readonly world: World;
+  readonly park: DevicePark;
+  readonly profiles: Profiles;
+  readonly injector: FaultInjector;
+  readonly recording: RecorderOptions;
+  readonly accounts: AccessLayerAccounts;
+  /** By device id, for those that publish through the access layer. */
+  readonly lightNodes: ReadonlyMap<string, LightNode>;
+  /** Every signed block of the run. */
+  readonly blockLedger: BlockLedger;
+  readonly databus: string;
+  readonly bal: string;
+  readonly bridge: { readonly mode: ServiceMode; readonly topics: readonly string[] } | undefined;
+  services(seriesDirectory: string): Promise<readonly ServicePlan[]>;
+}
+
+/** Throws InvalidInputError with the faults of scenario, grid, profiles, devices and options; writes nothing. */
+export async function prepareRun(options: RunOptions): Promise<Preparation> {
+  const { scenarioFile, set, seed, pace } = options;
+  const loaded = await loadScenario(scenarioFile, { set, seed, pace });
+  const { scenario } = loaded;
+  const schedule = scheduleOf(loaded);
+  const grid = compileGrid(loaded.grid);
+  const park = createDevices({ devices: loaded.devices, grid, seed: scenario.seed, clock: schedule });
+  const profiles = createProfiles({
+    grid: loaded.grid,
+    profiles: scenario.profiles,
+    seed: scenario.seed,
+    clock: scenario.clock,
+    directory: '.',
+  });
+  const { startUs } = schedule;
+  const frequency = createFrequency({
+    seed: scenario.seed,
+    startUs,
+    sigmaHz: scenario.profiles.frequency?.sigma ?? 0.02,
+    nominalHz: loaded.grid.frequencyHz,
+  });
+  const certifying = park.devices.filter(({ route }) => route === 'bal');
+  const blockLedger = createLedger();
+  const { seed: runSeed, site } = scenario;
+  const lightNodes = new Map(
+    certifying.map(({ id, kind }) => [
+      id,
+      createLightNode({ seed: runSeed, site, kind, device: id, ledger: blockLedger }),
+    ]),
+  );
+  const roads: Road[] = park.devices.some(({ route }) => route === 'direct') ? ['bal', 'direct'] : ['bal'];
+  const chosen = paceOf(scenario.pace);
+  const facts: Omit<ServiceFacts, 'seriesDirectory'> = {
+    loaded,
+    roads,
+    keys: Object.fromEntries([...lightNodes.values()].map(({ keyId, registration }) => [keyId, registration])),
+  };
+  return {
+    loaded,
+    schedule,
+    ...chosen,
+    roads,
+    world: createWorld({ grid, profiles, frequency, batteries: park.batteries }),
+    park,
+    profiles,
+    injector: createFaultInjector({ events: scenario.events, seed: runSeed, start: scenario.clock.start }),
+    recording: { grid, startUs, intervalUs: recordIntervalUs(loaded), park },
+    accounts: accessLayerAccounts({ seed: runSeed, site, devices: certifying }),
+    lightNodes,
+    blockLedger,
+    ...placesOf(options),
+    bridge: bridgeOf(loaded, options),
+    services: (seriesDirectory) => planServices(options, { ...facts, seriesDirectory }),
+  };
+}
+
+function scheduleOf({ scenario: { clock } }: LoadedScenario): Schedule {
+  return {
+    startUs: parseInstant(clock.start),
+    stepUs: clock.step,
+    // The start is an instant of its own.
+    instants: clock.duration / clock.step + 1,
+  };
+}
+
+function paceOf(pace: string): Pick<Preparation, 'pace' | 'class'> {
+  if (pace === 'lockstep') return { pace, class: 'exact' };
+  if (pace === 'quiet') return { pace, class: 'paced' };
+  const factor = pace === 'realtime' ? 1 : Number(pace.slice(0, -1));
+  return { pace: factor, class: factor === 1 ? 'realtime' : 'paced' };
+}
+
+/** In memory both brokers are, unless one is named. */
+function placesOf({ databus = 'embedded', bal }: RunOptions): Pick<Preparation, 'databus' | 'bal'> {
+  const place = (option: string, value: string) => {
+    if (/^(memory|embedded(:\d+)?|mqtts?:\/\/.+)$/.test(value)) return value;
+    const message = `${value} is no broker: write embedded, embedded:PORT, memory, or mqtt://host:port`;
+    throw new InvalidInputError([{ file: option, path: '', message }]);
+  };
+  const where = place('--databus', databus);
+  return { databus: where, bal: place('--bal', bal ?? (where === 'memory' ? 'memory' : 'embedded')) };
+}
+
+/** Interval over which the record pools bus voltages: that of the estimates, so that each finds its truth. */
+function recordIntervalUs({ scenario, serviceOptions }: LoadedScenario): number {
+  const estimated = serviceOptions['state-estimation']?.['everyUs'];
+  return Math.max(scenario.clock.step, typeof estimated === 'number' ? estimated : 900_000_000);
+}
+
+function bridgeOf(loaded: LoadedScenario, options: RunOptions): Preparation['bridge'] {
+  const { bridge } = loaded.serviceOptions;
+  if (bridge === undefined) return undefined;
+  const topics = Array.isArray(bridge['topics']) ? (bridge['topics'] as string[]) : bridgeTopics(['balancer']);
+  return { mode: options.service['bridge'] ?? 'in-process', topics };
+}
+
+async function planServices(options: RunOptions, facts: ServiceFacts): Promise<readonly ServicePlan[]> {
+  const names = servicesOf(facts.loaded);
+  const unknown = Object.keys(options.service).filter((name) => name !== 'bridge' && !names.some((n) => n === name));
+  if (unknown.length > 0) {
+    const hint = `its services are ${['bridge', ...names].join(', ')}`;
+    const problems = unknown.map((name) => ({
+      file: '--service',
+      path: '',
+      message: `the scenario has no ${name}`,
+      hint,
+    }));
+    throw new InvalidInputError(problems);
+  }
+  const plans: ServicePlan[] = [];
+  for (const name of names) {
+    plans.push({ name, mode: options.service[name] ?? 'in-process', config: await serviceConfig(name, facts) });
+  }
+  if (options.databus === 'memory' && plans.some(({ mode }) => mode !== 'in-process')) {
+    const message = 'a databus in memory reaches only services in this process: leave --service out, or use a broker';
+    throw new InvalidInputError([{ file: '--databus memory', path: '', message }]);
+  }
+  return plans;
+}

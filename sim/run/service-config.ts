@@ -1,0 +1,173 @@
+/**
+ * From a scenario to the configuration of each service: what the harness knows (site, grid copy, roads, upstreams, what
+ * stands where), overlaid with what the scenario says, then checked by the service's own schema.
+ */
+import { InvalidInputError } from '../../grids/problem.ts';
+import type { GridDocument } from '../../grids/schema.ts';
+import type { KeyRegister } from '../../platform/contract/certification.ts';
+import { formatInstant } from '../../platform/contract/time.ts';
+import { loadService, type ServiceName, serviceNames } from '../../platform/service/registry.ts';
+import { readCsvSeries, type Series } from '../profiles/csv.ts';
+import type { ExpandedDevice } from '../scenario/expand-devices.ts';
+import type { LoadedScenario } from '../scenario/load.ts';
+import type { Road } from './device-side.ts';
+
+export interface ServiceFacts {
+  readonly loaded: LoadedScenario;
+  readonly roads: readonly Road[];
+  /** The access layer's register of public keys. */
+  readonly keys: KeyRegister;
+  /** Folder for the historian's tables. */
+  readonly seriesDirectory: string;
+}
+
+/** The services that take part, in an order in which upstreams come first. */
+export function servicesOf({ serviceOptions }: LoadedScenario): readonly ServiceName[] {
+  return serviceNames.filter((name) => Object.hasOwn(serviceOptions, name));
+}
+
+/** The checked configuration of a service. Throws InvalidInputError with every fault. */
+export async function serviceConfig(name: ServiceName, facts: ServiceFacts): Promise<unknown> {
+  const known = harnessKnows[name](facts);
+  const config = overlay(known, facts.loaded.serviceOptions[name] ?? {});
+  const { configSchema } = await loadService(name);
+  const parsed = configSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInputError(
+    parsed.error.issues.map(({ path, message }) => ({
+      path: `platform.${name}.${path.map(String).join('.')}`,
+      message,
+    })),
+  );
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+const harnessKnows: Readonly<Record<ServiceName, (facts: ServiceFacts) => Config>> = {
+  'certificate-check': ({ loaded, keys, roads }) => ({
+    site: loaded.scenario.site,
+    keys,
+    direct: roads.includes('direct'),
+  }),
+  'power-calculation': ({ loaded }) => ({
+    site: loaded.scenario.site,
+    routes: routesOf(loaded.devices.filter(({ kind }) => kind === 'pmu')),
+  }),
+  forecasting: forecastingConfig,
+  'state-estimation': ({ loaded, roads }) => ({
+    site: loaded.scenario.site,
+    grid: loaded.platformGrid,
+    startUs: startUs(loaded),
+    routes: roads,
+    useForecast: servicesOf(loaded).includes('forecasting'),
+    meters: loaded.devices.flatMap(meterOf),
+  }),
+  balancer: balancerConfig,
+  historian: ({ loaded, roads, seriesDirectory }) => ({
+    site: loaded.scenario.site,
+    directory: seriesDirectory,
+    streams: roads,
+    upstreams: servicesOf(loaded).filter((name) => name !== 'historian'),
+  }),
+};
+
+/** The model of profile and sun from the platform's copy of the grid; a day from a file is its own perfect forecast. */
+function forecastingConfig({ loaded }: ServiceFacts): Config {
+  const { scenario, platformGrid } = loaded;
+  const { load, pv } = scenario.profiles;
+  const common = {
+    site: scenario.site,
+    customers: platformGrid.loads.flatMap(({ id, annualEnergyWh }) =>
+      annualEnergyWh === undefined ? [] : [{ id, annualEnergyWh, powerFactor: load?.powerFactor ?? 0.95 }],
+    ),
+    pvSystems: platformGrid.generators.flatMap(({ id, ratedPowerW, tiltDeg = 30, azimuthDeg = 180 }) =>
+      ratedPowerW === undefined ? [] : [{ id, peakPowerW: ratedPowerW, tiltDeg, azimuthDeg }],
+    ),
+  };
+  if (load?.csv === undefined || pv?.csv === undefined) {
+    return { source: 'model', ...common, location: platformGrid.location };
+  }
+  const loadSeries = readCsvSeries({ csv: load.csv, kind: 'load', directory: '.' });
+  const pvSeries = readCsvSeries({ csv: pv.csv, kind: 'pv', directory: '.' });
+  return { source: 'series', ...common, ...seriesConfig(loadSeries, pvSeries) };
+}
+
+function seriesConfig(load: Series, generation: Series): Config {
+  if (load.startUs !== generation.startUs || load.stepUs !== generation.stepUs) {
+    const message = 'load and pv do not share their time steps, which a forecast from files needs';
+    throw new InvalidInputError([{ file: generation.file, path: '', message }]);
+  }
+  return {
+    start: formatInstant(load.startUs),
+    seriesStepUs: load.stepUs,
+    loadW: [...load.valuesW],
+    generationW: [...generation.valuesW],
+    everyUs: load.stepUs,
+    stepUs: load.stepUs,
+  };
+}
+
+/** Classes as the devices' nameplates state them; a device without errors of its own still has those of its class on paper. */
+function meterOf(device: ExpandedDevice): Config[] {
+  if (device.kind === 'smart-meter') {
+    return [{ device: device.id, kind: device.kind, at: device.at, accuracyClass: device.accuracyClass }];
+  }
+  if (device.kind !== 'pmu') return [];
+  const { id, kind, at, voltageTransformerClass, currentTransformerClass } = device;
+  return [{ device: id, kind, at, voltageTransformerClass, currentTransformerClass }];
+}
+
+/** The battery's nameplate, and the breaker: the PMU at a transformer. */
+function balancerConfig({ loaded, roads }: ServiceFacts): Config {
+  const { scenario, devices, platformGrid } = loaded;
+  const battery = devices.find((device) => device.kind === 'bess');
+  const breaker = devices.find(({ kind, at }) => kind === 'pmu' && at.startsWith('branch:')) ?? undefined;
+  const side = breaker?.at.split(':')[2];
+  return {
+    site: scenario.site,
+    mode: 'near-real-time',
+    streams: roads,
+    everyUs: battery?.every ?? scenario.clock.step,
+    ...(battery !== undefined && { battery: nameplateOf(battery, platformGrid) }),
+    ...(breaker !== undefined && {
+      breaker: { device: breaker.id, component: breaker.at, importSign: side === 'to' ? -1 : 1 },
+    }),
+  };
+}
+
+function nameplateOf(battery: Extract<ExpandedDevice, { kind: 'bess' }>, grid: GridDocument): Config {
+  const inGrid = grid.batteries.find(({ id }) => id === battery.id);
+  const { socMin, socMax, chargeEfficiency, dischargeEfficiency } = battery;
+  const stated = { socMin, socMax, chargeEfficiency, dischargeEfficiency };
+  return {
+    device: battery.id,
+    ratedPowerW: battery.power ?? inGrid?.ratedPowerW,
+    capacityWh: battery.energy ?? inGrid?.capacityWh,
+    ...Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== undefined)),
+  };
+}
+
+function routesOf(devices: readonly ExpandedDevice[]): readonly Road[] {
+  const routes = [...new Set(devices.map(({ route }) => route))].sort();
+  return routes.length === 0 ? ['bal'] : routes;
+}
+
+function startUs({ scenario }: LoadedScenario): number {
+  return Date.parse(scenario.clock.start) * 1000;
+}
+
+/** What the scenario says goes over what the harness knows; objects are merged, everything else is replaced. */
+function overlay(known: Config, said: Config): Config {
+  const merged: Record<string, unknown> = { ...known };
+  for (const [key, value] of Object.entries(said)) {
+    const before = merged[key];
+    merged[key] = isObject(before) && isObject(value) ? overlay(before, value) : value;
+  }
+  // Another mode of the balancer has no breaker, a forecast from the model no series: what does not apply is dropped.
+  if (merged['mode'] === 'schedule') delete merged['breaker'];
+  return merged;
+}
+
+function isObject(value: unknown): value is Config {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
