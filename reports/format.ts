@@ -1,12 +1,12 @@
 /** Numbers, times and names as people read them: in the terminal, in Markdown and on the page. */
 
-/** Four significant digits without exponent where that is readable, a thin grouping of thousands, a real minus sign. */
-export function formatNumber(value: number): string {
+/** `digits` significant digits without exponent where that is readable, grouped thousands, a real minus sign. */
+export function formatNumber(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return 'n/a';
   if (value === 0) return '0';
   const size = Math.abs(value);
   if (size < 1e-4) return value.toExponential(1).replace('e-', 'e−').replace(/^-/, '−');
-  const decimals = Math.max(0, Math.min(4, 3 - Math.floor(Math.log10(size))));
+  const decimals = Math.max(0, Math.min(4, digits - 1 - Math.floor(Math.log10(size))));
   const text = size >= 1000 ? group(Math.round(size)) : trimZeros(size.toFixed(decimals));
   return value < 0 ? `−${text}` : text;
 }
@@ -21,12 +21,14 @@ function group(value: number): string {
 }
 
 /** With its unit; pure numbers without. `−3.2 kWh`, `12 %`. */
-export function formatQuantity(value: number, unit: string): string {
-  return unit === '1' || unit === '' ? formatNumber(value) : `${formatNumber(value)}\u00A0${unit}`;
+export function formatQuantity(value: number, unit: string, digits = 4): string {
+  const number = formatNumber(value, digits);
+  return unit === '1' || unit === '' ? number : `${number}\u00A0${unit}`;
 }
 
 /** Microseconds in the unit that suits them: `840 us`, `12.3 ms`, `1.2 s`, `15 min`, `24 h`. */
 export function formatDuration(us: number): string {
+  if (us === 0) return '0\u00A0s';
   const scales = [
     [1, 'µs'],
     [1e3, 'ms'],

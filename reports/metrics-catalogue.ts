@@ -119,7 +119,9 @@ export const metricCatalogue: readonly MetricDefinition[] = [
 ];
 
 const useCases = 'Platone use cases (IEC 62559-2 drafts); formula: project definition';
-const site = 'energy account of the record';
+/** Source of the KPIs that are plain sums and peaks of the site's own series. */
+export const energyAccountSource = 'energy account of the record';
+const site = energyAccountSource;
 
 function kpi(name: string, title: string, unit: string, formula: string, source: string): KpiDefinition {
   return { name, title, unit, formula, source };

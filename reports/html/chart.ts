@@ -3,7 +3,7 @@
  * CSS variables, so one drawing serves light and dark pages and print.
  */
 import { formatClock, formatNumber } from '../format.ts';
-import { escapeHtml } from './markup.ts';
+import { escapeHtml, renderText } from './markup.ts';
 import { clockScale, roundScale, thin, type Scale } from './scale.ts';
 
 export interface Line {
@@ -70,7 +70,7 @@ export function renderChart(chart: Chart): string {
   const label = escapeHtml(`${chart.title}. ${chart.caption}`);
   const wide = draw(chart, chart.half === true ? halfFrame : wideFrame);
   const narrow = draw(chart, narrowFrame);
-  return `<figure class="chart"><h3>${escapeHtml(chart.title)}</h3>${renderLegend(chart)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${escapeHtml(chart.caption)}</figcaption></figure>`;
+  return `<figure class="chart"><h3>${escapeHtml(chart.title)}</h3>${renderLegend(chart)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${renderText(chart.caption)}</figcaption></figure>`;
 }
 
 function renderLegend({ lines, bands = [] }: Chart): string {
@@ -152,8 +152,8 @@ function drawGrid(chart: Chart, { frame, x, y, px, py }: Axes): string {
   const vertical = x.ticks.map((tick) => {
     const text = chart.x.kind === 'clock' ? formatClock(tick, chart.x.offsetUs) : formatNumber(tick);
     const place = Number(px(tick));
-    // The outermost labels are drawn inwards, so that none is cut off at the edge of the picture.
-    const anchor = place > right - 14 ? ' end' : place < frame.left + 4 ? ' start' : '';
+    // The last label is drawn inwards, so that it is not cut off at the edge of the picture.
+    const anchor = place > right - 10 ? ' end' : '';
     return `<path class="grid" d="M${place} ${bottom}v4"/><text class="tick${anchor}" x="${place}" y="${bottom + 18}">${text}</text>`;
   });
   const xLabel =

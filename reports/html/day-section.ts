@@ -1,13 +1,15 @@
 /** The site over time: load, generation and exchange before and after, the battery with its setpoint and charge. */
 import { formatNumber, formatQuantity } from '../format.ts';
 import type { BatterySeries } from '../kpis.ts';
+import { lastForecasts } from '../grid-metrics.ts';
+import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
-import { renderChart } from './chart.ts';
+import { renderChart, type Line } from './chart.ts';
 import { renderAbsence, renderPair, renderSection, renderTable, type Cell } from './markup.ts';
 
 const kilo = (values: Float64Array) => values.map((value) => value / 1000);
 
-export function renderDay(score: Score, offsetUs: number): string {
+export function renderDay(record: RunRecord, score: Score, offsetUs: number): string {
   const { site, batteries } = score.details;
   const clock = { kind: 'clock', offsetUs } as const;
   const body =
@@ -16,7 +18,8 @@ export function renderDay(score: Score, offsetUs: number): string {
       : [
           renderChart({
             title: 'Load and generation',
-            caption: 'Power of all loads and all generators of the site.',
+            caption:
+              'Power of all loads and all generators of the site; dashed, where there is one, the last forecast issued before each step.',
             x: clock,
             yLabel: 'kW',
             include: [0],
@@ -24,6 +27,8 @@ export function renderDay(score: Score, offsetUs: number): string {
             lines: [
               { label: 'load', colour: '--load', x: site.timeUs, y: kilo(site.loadW), filled: true },
               { label: 'generation', colour: '--pv', x: site.timeUs, y: kilo(site.generationW), filled: true },
+              ...forecastLine(record, 'site:load', 'load forecast', '--load'),
+              ...forecastLine(record, 'site:generation', 'generation forecast', '--pv'),
             ],
           }),
           renderChart({
@@ -50,6 +55,15 @@ export function renderDay(score: Score, offsetUs: number): string {
     lead: 'True values of the emulated site: what the loads took, what the generators gave, and what the platform made of it.',
     body: `<div class="pair">${body}</div>${store}`,
   });
+}
+
+/** Drawn in the middle of each step, for which its mean stands. */
+function forecastLine({ tables }: RunRecord, component: string, label: string, colour: string): readonly Line[] {
+  const end = tables['truth-site'].number('timeUs').at(-1) ?? 0;
+  const steps = lastForecasts(tables.forecasts, component).filter(({ endUs }) => endUs <= end);
+  if (steps.length === 0) return [];
+  const x = steps.map(({ startUs, endUs }) => (startUs + endUs) / 2);
+  return [{ label, colour, x, y: steps.map(({ powerW }) => powerW / 1000), dashed: true }];
 }
 
 function renderBattery(battery: BatterySeries, offsetUs: number): string {
@@ -120,6 +134,6 @@ export function renderBalance(score: Score): string {
     id: 'balance',
     title: 'Energy and charge balance',
     lead: 'Where the energy went. Load, losses, generation, batteries and exchange must add up at every instant.',
-    body: `${renderTable('Energy in kWh', [{ head: 'Energy in kWh' }, { head: 'Battery idle', numeric: true }, { head: 'As run', numeric: true }], rows)}<p>${closing}</p>`,
+    body: `${renderTable('Energy in kWh', [{ head: 'Flow' }, { head: 'Battery idle', numeric: true }, { head: 'As run', numeric: true }], rows)}<p>${closing}</p>`,
   });
 }

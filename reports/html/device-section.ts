@@ -4,7 +4,7 @@ import { metricCatalogue } from '../metrics-catalogue.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderChart } from './chart.ts';
-import { renderAbsence, renderPair, renderSection, renderTable } from './markup.ts';
+import { escapeHtml, html, renderAbsence, renderPair, renderSection, renderTable, type Html } from './markup.ts';
 
 export function renderDevices(score: Score, offsetUs: number): string {
   return renderSection({
@@ -88,43 +88,38 @@ function renderDeviceMetrics({ metrics }: Score): string {
   );
 }
 
-/** Every metric of the catalogue that has samples, with its definition. */
+/** Every metric of the catalogue that has samples, and the definitions. */
 export function renderMetrics({ metrics }: Score): string {
   const cell = (value: number | undefined) => (value === undefined ? '' : formatNumber(value));
-  const rows = metricCatalogue.flatMap(({ name, formula, source }) => {
+  const rows = metricCatalogue.flatMap(({ name }) => {
     const one = metrics[name];
     if (one === undefined) return [];
     const { unit, count, mean, rmse, bias, min, p50, p95, p99, max } = one;
-    return [
-      [
-        { html: `<code>${name}</code>` },
-        unit,
-        ...[count, mean, rmse, bias, min, p50, p95, p99, max].map(cell),
-        `${formula} (${source})`,
-      ],
-    ];
+    return [[code(name), unit, ...[count, mean, rmse, bias, min, p50, p95, p99, max].map(cell)]];
   });
   const heads = ['Count', 'Mean', 'RMSE', 'Bias', 'Min', '50 %', '95 %', '99 %', 'Max'];
+  const definitions = renderTable(
+    'Definitions',
+    [{ head: 'Metric' }, { head: 'One sample' }, { head: 'Source' }],
+    metricCatalogue.map(({ name, formula, source }) => [code(name), formula, source]),
+  );
   const silent = metricCatalogue.filter(({ name }) => metrics[name] === undefined).map(({ name }) => name);
   const note = silent.length === 0 ? '' : `<p>Without samples in this run: ${silent.join(', ')}.</p>`;
+  const table = renderTable(
+    'Metrics with their statistics',
+    [{ head: 'Metric' }, { head: 'Unit' }, ...heads.map((head) => ({ head, numeric: true }))],
+    rows,
+  );
   return renderSection({
     id: 'metrics',
     title: 'All metrics',
     lead: 'Mean, percentiles and largest of an error are those of its magnitude; bias keeps the sign. A metric without samples is absent here and fails every expectation on it.',
-    body:
-      rows.length === 0
-        ? renderAbsence('The record holds no samples.')
-        : `${renderTable(
-            'Metrics with their statistics',
-            [
-              { head: 'Metric' },
-              { head: 'Unit' },
-              ...heads.map((head) => ({ head, numeric: true })),
-              { head: 'One sample' },
-            ],
-            rows,
-          )}${note}`,
+    body: `${rows.length === 0 ? renderAbsence('The record holds no samples.') : table}${note}<details><summary>Definitions of all metrics</summary>${definitions}</details>`,
   });
+}
+
+function code(name: string): Html {
+  return html(`<code>${escapeHtml(name)}</code>`);
 }
 
 /** What each device of the run was and how it erred, as the manifest declares it. */

@@ -5,7 +5,7 @@
 import type { GridDocument } from '../../grids/schema.ts';
 import { formatNumber } from '../format.ts';
 import { referenceBus } from '../site-facts.ts';
-import { escapeHtml } from './markup.ts';
+import { escapeHtml, renderText } from './markup.ts';
 
 export interface DiagramValues {
   /** Voltage in % of nominal that colours each bus; buses that are not in it are drawn hollow. */
@@ -29,7 +29,7 @@ export function renderDiagram(grid: GridDocument, values: DiagramValues, title: 
   const wide = draw(grid, values, fit(places, 1110, 470), limit);
   const narrow = draw(grid, values, fit(upright(places), 350, 620), limit);
   const label = escapeHtml(`${title}. ${caption}`);
-  return `<figure class="chart"><h3>${escapeHtml(title)}</h3>${renderLegend(values, limit)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+  return `<figure class="chart"><h3>${escapeHtml(title)}</h3>${renderLegend(values, limit)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${renderText(caption)}</figcaption></figure>`;
 }
 
 /** Symmetric end of the colour scale: the largest deviation rounded up to a whole percent, at least 2 %. */
@@ -166,7 +166,7 @@ function drawLink({ id, from, to, kind, closed }: Link, places: ReadonlyMap<stri
   // IEC 60617: two circles that overlap, along the connection.
   const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
   const [ux, uy] = [(b.x - a.x) / length, (b.y - a.y) / length];
-  const size = radius + 4;
+  const size = Math.min(radius + 4, length * 0.2);
   const centre = (side: number) =>
     `cx="${round((a.x + b.x) / 2 + side * ux * size * 0.62)}" cy="${round((a.y + b.y) / 2 + side * uy * size * 0.62)}" r="${round(size)}"`;
   return `${path}<circle class="winding ground" ${centre(-1)}/><circle class="winding ground" ${centre(1)}/><circle class="winding" ${centre(-1)}/>`;
@@ -187,18 +187,20 @@ function drawBus(
       ? 'no voltage recorded'
       : `${formatNumber(now)} % of nominal, over the run ${formatNumber(ends[0])} to ${formatNumber(ends[1])} %`;
   const marks = [
-    ...(batteries.has(id)
-      ? [
-          `<rect class="symbol" x="${round(x - radius - 3)}" y="${round(y - radius - 3)}" width="${round(2 * radius + 6)}" height="${round(2 * radius + 6)}"/>`,
-        ]
-      : []),
+    ...(batteries.has(id) ? [drawBattery({ x, y }, radius)] : []),
     ...(pmus.has(id)
       ? [
-          `<path class="symbol" d="M${round(x)} ${round(y - radius - 9)}l${radius + 9} ${radius + 9}l${-radius - 9} ${radius + 9}l${-radius - 9} ${-radius - 9}z"/>`,
+          `<path class="symbol" d="M${round(x)} ${round(y - radius - 6)}l${radius + 6} ${radius + 6}l${-radius - 6} ${radius + 6}l${-radius - 6} ${-radius - 6}z"/>`,
         ]
       : []),
   ];
   return `${marks.join('')}<circle class="bus" cx="${round(x)}" cy="${round(y)}" r="${round(radius)}" style="fill:${colourOf(now, limit)}"><title>${escapeHtml(`${name}: ${figures}`)}</title></circle>`;
+}
+
+/** A square that hangs below its bus. */
+function drawBattery({ x, y }: Place, radius: number): string {
+  const size = radius + 5;
+  return `<path class="link" d="M${round(x)} ${round(y)}v${round(radius + 14)}"/><rect class="symbol" x="${round(x - size / 2)}" y="${round(y + radius + 14)}" width="${round(size)}" height="${round(size)}"/>`;
 }
 
 /** Few labels, so that none covers another: the grid connection and the buses with the lowest and highest voltage. */
@@ -209,10 +211,10 @@ function labelledBuses(
   const ordered = [...voltagePercent].toSorted(([, a], [, b]) => a - b);
   const found = new Map<string, string>();
   const reference = referenceBus(grid);
-  if (reference !== undefined) found.set(reference, 'grid');
   for (const extreme of [ordered[0], ordered.at(-1)]) {
     if (extreme !== undefined) found.set(extreme[0], `${extreme[0]} ${extreme[1].toFixed(1)} %`);
   }
+  if (reference !== undefined) found.set(reference, 'grid');
   return [...found].map(([id, text]) => ({ id, text }));
 }
 

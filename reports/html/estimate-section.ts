@@ -280,10 +280,12 @@ export function renderInventory(record: RunRecord): string {
     formatDuration(ageUsMax),
     formatNumber(100 * median(Float64Array.from(sigmas))),
   ]);
-  const names = groups.map(
-    ({ kind, sources }) =>
-      `<details><summary>Sources of kind ${escapeHtml(kind)} (${sources.size})</summary><p class="names">${[...sources].map(escapeHtml).join(', ')}</p></details>`,
-  );
+  const names = groups
+    .filter(({ sources }) => sources.size > 1)
+    .map(
+      ({ kind, sources }) =>
+        `<details><summary>Sources of kind ${escapeHtml(kind)} (${sources.size})</summary><p class="names">${[...sources].map(escapeHtml).join(', ')}</p></details>`,
+    );
   return renderSection({
     id: 'inventory',
     title: 'Measurement inventory',

@@ -1,4 +1,5 @@
 /** The grid: one-line diagram, voltages, loading and unbalance, all from truth. */
+import type { GridDocument } from '../../grids/schema.ts';
 import { formatClock, formatNumber } from '../format.ts';
 import { nominalByBus } from '../grid-metrics.ts';
 import type { RunRecord, Table } from '../record-reader.ts';
@@ -17,7 +18,7 @@ export function renderGrid(record: RunRecord, score: Score, offsetUs: number): s
     id: 'grid',
     title: 'The grid',
     lead: 'True voltages and loadings, as means over the record interval.',
-    body: `${diagram}${renderLoading(record.tables['truth-branch'], offsetUs)}`,
+    body: `${diagram}${renderLoading(score.details.grid, record.tables['truth-branch'], offsetUs)}`,
   });
 }
 
@@ -165,10 +166,15 @@ interface BranchLoading {
 
 const lineColours = ['--after', '--load', '--pv', '--battery'] as const;
 
-function renderLoading(branches: Table, offsetUs: number): string {
+function renderLoading(grid: GridDocument, branches: Table, offsetUs: number): string {
   const loadings = loadingByBranch(branches).toSorted((a, b) => b.peak - a.peak || (a.name < b.name ? -1 : 1));
+  const transformers = new Set(grid.transformers.map(({ id }) => id));
+  const drawn = [
+    ...loadings.filter(({ name }) => transformers.has(name)).slice(0, 2),
+    ...loadings.filter(({ name }) => !transformers.has(name)),
+  ].slice(0, lineColours.length);
   if (loadings.length === 0) return renderAbsence('No branch has a rated current and a recorded loading.');
-  const lines = loadings.slice(0, lineColours.length).map(({ name, timesUs, means }, i): Line => ({
+  const lines = drawn.map(({ name, timesUs, means }, i): Line => ({
     label: name,
     colour: lineColours[i] ?? '--ink',
     x: timesUs,
@@ -184,7 +190,8 @@ function renderLoading(branches: Table, offsetUs: number): string {
     ]);
   const chart = renderChart({
     title: 'Transformer and line loading',
-    caption: 'The most loaded branches: mean over each interval at the worst end and phase, in % of the rated current.',
+    caption:
+      'Transformers and the most loaded lines: mean over each interval at the worst end and phase, in % of the rated current.',
     x: { kind: 'clock', offsetUs },
     yLabel: '% of rated',
     include: [0],

@@ -1,30 +1,31 @@
 /** All indicators with formula and source, the assumptions behind them, and how to run it again. */
 import { formatQuantity } from '../format.ts';
-import { kpiCatalogue } from '../metrics-catalogue.ts';
+import { energyAccountSource, kpiCatalogue } from '../metrics-catalogue.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderDeclarations } from './device-section.ts';
 import { escapeHtml, html, renderAbsence, renderSection, renderTable } from './markup.ts';
 
 export function renderIndicators({ kpis }: Score): string {
-  const rows = kpiCatalogue.flatMap(({ name, title, formula, source }) => {
-    const result = kpis[name];
-    if (result === undefined) return [];
-    const id = html(`${escapeHtml(title)}<br><code class="quiet">kpi.${name}</code>`);
-    return [[id, formatQuantity(result.value, result.unit), html(`<code>${escapeHtml(formula)}</code>`), source]];
-  });
+  const rowsWhere = (keep: (source: string) => boolean) =>
+    kpiCatalogue.flatMap(({ name, title, formula, source }) => {
+      const result = kpis[name];
+      if (result === undefined || !keep(source)) return [];
+      const id = html(`${escapeHtml(title)}<br><code class="quiet">kpi.${name}</code>`);
+      return [[id, formatQuantity(result.value, result.unit), html(`<code>${escapeHtml(formula)}</code>`), source]];
+    });
+  const columns = [{ head: 'Indicator' }, { head: 'Value', numeric: true }, { head: 'Formula' }, { head: 'Source' }];
+  const indicators = rowsWhere((source) => source !== energyAccountSource);
+  const account = rowsWhere((source) => source === energyAccountSource);
+  const accountTable = renderTable('Energy account and peaks', columns, account);
   return renderSection({
     id: 'indicators',
     title: 'Indicators',
     lead: 'P_a is the exchange with the grid as run, P_b the same with the batteries idle; x+ and x- are the positive and negative parts. SoC-neutral: every battery is brought back to its start, a surplus counts as exported (E_out), a deficit as imported (E_in), each after the battery’s efficiency.',
     body:
-      rows.length === 0
+      indicators.length + account.length === 0
         ? renderAbsence('The record holds no site series, so no indicator can be computed.')
-        : renderTable(
-            'Key performance indicators',
-            [{ head: 'Indicator' }, { head: 'Value', numeric: true }, { head: 'Formula' }, { head: 'Source' }],
-            rows,
-          ),
+        : `${renderTable('Key performance indicators', columns, indicators)}<details><summary>The energy account behind them (${account.length} figures)</summary>${accountTable}</details>`,
   });
 }
 

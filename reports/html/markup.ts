@@ -26,6 +26,11 @@ export interface Column {
   readonly numeric?: boolean;
 }
 
+/** Running text, escaped, in which a number and its per cent sign stay on one line. */
+export function renderText(text: string): string {
+  return escapeHtml(text).replaceAll(/(\d) %/g, '$1&nbsp;%');
+}
+
 /** A captioned table in a box that scrolls by itself (and can be scrolled with the keyboard) when it is too wide. */
 export function renderTable(caption: string, columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
   const kind = (i: number) => (columns[i]?.numeric === true ? ' class="number"' : '');
@@ -37,7 +42,7 @@ export function renderTable(caption: string, columns: readonly Column[], rows: r
     return `<tr>${cells.join('')}</tr>`;
   });
   const label = escapeHtml(caption);
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><caption>${label}</caption><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table${columns.length <= 4 ? ' class="slim"' : ''}><caption>${label}</caption><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
 }
 
 export interface Section {
@@ -49,12 +54,12 @@ export interface Section {
 }
 
 export function renderSection({ id, title, lead, body }: Section): string {
-  return `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${escapeHtml(title)}</h2><p class="lead">${escapeHtml(lead)}</p>${body}</section>`;
+  return `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${escapeHtml(title)}</h2><p class="lead">${renderText(lead)}</p>${body}</section>`;
 }
 
 /** Says in a sentence why there is nothing to show. */
 export function renderAbsence(sentence: string): string {
-  return `<p class="absent">${escapeHtml(sentence)}</p>`;
+  return `<p class="absent">${renderText(sentence)}</p>`;
 }
 
 /** A list of names and values, such as the facts of the run. */

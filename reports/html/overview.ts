@@ -73,12 +73,12 @@ export function renderGlance(score: Score): string {
 function beforeAfter({ kpis }: Score, label: string, name: string, neutral: string): readonly Tile[] {
   const [change, twin] = [kpis[name], kpis[neutral]];
   if (change === undefined) return [];
-  const note = twin === undefined ? '' : `${signed(-twin.value)} % with the battery brought back to its start`;
-  return [{ label, value: `${signed(-change.value)} %`, note: `against an idle battery; ${note}` }];
+  const note = twin === undefined ? '' : `${signed(-twin.value)}\u00A0% with the battery brought back to its start`;
+  return [{ label, value: `${signed(-change.value)}\u00A0%`, note: `against an idle battery; ${note}` }];
 }
 
 function signed(value: number): string {
-  return value > 0 ? `+${formatNumber(value)}` : formatNumber(value);
+  return value > 0 ? `+${formatNumber(value, 3)}` : formatNumber(value, 3);
 }
 
 function improved({ kpis }: Score, label: string, name: string, before: string): readonly Tile[] {
@@ -87,8 +87,8 @@ function improved({ kpis }: Score, label: string, name: string, before: string):
   return [
     {
       label,
-      value: formatQuantity(now.value, now.unit),
-      note: `${formatQuantity(then.value, then.unit)} with an idle battery`,
+      value: formatQuantity(now.value, now.unit, 3),
+      note: `${formatQuantity(then.value, then.unit, 3)} with an idle battery`,
     },
   ];
 }
@@ -97,18 +97,18 @@ function island({ kpis }: Score): readonly Tile[] {
   const [share, longest] = [kpis['islandShare'], kpis['islandDuration']];
   if (share === undefined || longest === undefined) return [];
   const note = `longest stretch ${formatDuration(longest.value * 3600e6)}, within 1 % of the rating`;
-  return [{ label: 'Virtual island', value: `${formatNumber(share.value)} % of time`, note }];
+  return [{ label: 'Time as a virtual island', value: formatQuantity(share.value, share.unit, 3), note }];
 }
 
 function estimate({ metrics }: Score): readonly Tile[] {
   const error = metrics['estimate.voltage.error'];
   const coverage = metrics['estimate.sigma2.coverage'];
   if (error?.p95 === undefined || error.count === undefined) return [];
-  const inside = coverage?.mean === undefined ? '' : `, ${formatNumber(coverage.mean)} % inside ±2 sigma`;
+  const inside = coverage?.mean === undefined ? '' : `, ${formatNumber(coverage.mean, 3)}\u00A0% inside ±2\u00A0sigma`;
   return [
     {
       label: 'Estimated voltage, 95 % within',
-      value: formatQuantity(error.p95, error.unit),
+      value: formatQuantity(error.p95, error.unit, 3),
       note: `${formatNumber(error.count)} bus-phase values${inside}`,
     },
   ];
@@ -120,8 +120,8 @@ function vectorError({ metrics }: Score): readonly Tile[] {
   return [
     {
       label: 'PMU total vector error, 95 % within',
-      value: formatQuantity(error.p95, error.unit),
-      note: `highest ${formatQuantity(error.max, error.unit)}`,
+      value: formatQuantity(error.p95, error.unit, 3),
+      note: `highest ${formatQuantity(error.max, error.unit, 3)}`,
     },
   ];
 }
@@ -136,16 +136,16 @@ function messages({ messages: { published, lost, refused, unexplained } }: Score
 
 export function renderExpectations({ expectations }: Score): string {
   const rows = expectations.map(({ text, observed, unit, pass }): readonly Cell[] => [
+    html(`<span class="mark ${pass ? 'pass' : 'fail'}">${pass ? '✓ pass' : '✗ fail'}</span>`),
     html(`<code>${escapeHtml(text)}</code>`),
     observed === null ? 'no sample' : formatQuantity(observed, unit),
-    html(`<span class="mark ${pass ? 'pass' : 'fail'}">${pass ? '✓ pass' : '✗ fail'}</span>`),
   ]);
   const body =
     rows.length === 0
       ? renderAbsence('The scenario states no expectations.')
       : renderTable(
           'Expectations of the scenario',
-          [{ head: 'Expectation' }, { head: 'Observed', numeric: true }, { head: 'Result' }],
+          [{ head: 'Result' }, { head: 'Expectation' }, { head: 'Observed', numeric: true }],
           rows,
         );
   return renderSection({

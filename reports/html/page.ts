@@ -36,7 +36,7 @@ export function renderPage(record: RunRecord, score: Score, accuracyHash: string
   const sections = [
     renderGlance(score),
     renderExpectations(score),
-    renderDay(score, offsetUs),
+    renderDay(record, score, offsetUs),
     renderGrid(record, score, offsetUs),
     renderEstimates(score, offsetUs),
     renderInventory(record),

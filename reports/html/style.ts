@@ -51,8 +51,8 @@ nav a { color: var(--soft); text-decoration: none; padding: 3px 0; } nav a:hover
 section { padding: 40px 0 0; scroll-margin-top: 36px; }
 .lead { margin: 0 0 18px; max-width: 76ch; color: var(--soft); }
 .absent { margin: 0 0 16px; padding: 14px 18px; background: var(--panel); border-radius: 6px; color: var(--soft); align-self: start; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 1px; margin: 34px 0 0; padding: 0; list-style: none; background: var(--rule); border: 1px solid var(--rule); border-radius: 8px; overflow: hidden; }
-.tiles li { display: flex; flex-direction: column; padding: 16px 20px 18px; background: var(--ground); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); margin: 34px 0 0; padding: 0; list-style: none; border: 1px solid var(--rule); border-radius: 8px; overflow: hidden; }
+.tiles li { display: flex; flex-direction: column; padding: 16px 20px 18px; box-shadow: 0 0 0 .5px var(--rule); }
 .tiles span { font-size: 14px; color: var(--soft); }
 .tiles strong { font-size: 28px; line-height: 1.3; font-weight: 620; letter-spacing: -.015em; font-variant-numeric: tabular-nums; }
 .tiles small { font-size: 13px; line-height: 1.45; color: var(--soft); }
@@ -84,7 +84,8 @@ svg .bus { stroke: var(--ground); stroke-width: 1.2; } svg .symbol { fill: var(-
 .scroll { margin: 0 0 22px; overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 14.5px; line-height: 1.42; }
 caption { padding: 0 0 6px; text-align: left; font-size: 15px; font-weight: 620; }
-th, td { padding: 6px 16px 6px 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--rule); }
+th, td { padding: 6px 24px 6px 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--rule); }
+table.slim { width: auto; min-width: min(100%, 620px); } .pair table.slim { min-width: 100%; }
 thead th { font-size: 13px; font-weight: 500; color: var(--soft); vertical-align: bottom; border-bottom-color: var(--soft); }
 tbody th { font-weight: 450; } tr > :last-child { padding-right: 2px; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -94,7 +95,7 @@ pre { margin: 0 0 14px; padding: 12px 16px; overflow-x: auto; background: var(--
 details { margin: 0 0 14px; } summary { cursor: pointer; padding: 4px 0; color: var(--accent); }
 .names { color: var(--soft); overflow-wrap: anywhere; font-size: 14px; }
 .plain { margin: 0 0 18px; padding-left: 20px; max-width: 80ch; } .plain li { margin: 0 0 5px; }
-#metrics td:last-child { min-width: 320px; } #indicators td:nth-child(3) { min-width: 230px; } #indicators th { min-width: 190px; }
+#indicators td:nth-child(3) { min-width: 230px; } #indicators th { min-width: 190px; }
 footer { padding-block: 34px 44px; color: var(--soft); font-size: 13.5px; }
 @media (max-width: 760px) {
   main, .top, nav > ul, footer { padding-inline: 18px; }
