@@ -4,7 +4,7 @@
  */
 import type { Progress, Tick } from '../contract/timing.ts';
 import { bridgedPrefix, messageKind } from '../contract/topics.ts';
-import { topicMatches } from '../databus/topic-filter.ts';
+import { filtersOverlap } from '../databus/rights.ts';
 
 export interface Arrival {
   readonly topic: string;
@@ -199,8 +199,8 @@ export class Roads {
     const key = `${road} ${kind}`;
     let reads = this.#readsCache.get(key);
     if (reads === undefined) {
-      const example = exampleTopic(road, kind);
-      reads = this.#filters.some((filter) => topicMatches(filter, example));
+      const ofKind = filterOfKind(road, kind);
+      reads = this.#filters.some((filter) => filtersOverlap(filter, ofKind));
       this.#readsCache.set(key, reads);
     }
     return reads;
@@ -214,11 +214,11 @@ export function streamOf(topic: string): string | undefined {
   return topic.startsWith('pmu/') ? 'direct' : undefined;
 }
 
-/** A topic of this kind, to ask whether a filter covers the kind. */
-function exampleTopic(road: string, kind: string): string {
-  if (road === 'bal') return `${bridgedPrefix}site/${kind}/device`;
-  if (road === 'direct') return `pmu/site/device`;
-  return kind === 'setpoint' ? 'setpoint/site/device' : `dsotp/${kind}/site/device`;
+/** Filter that covers the topics of a kind on a road, whatever the site and device. */
+function filterOfKind(road: string, kind: string): string {
+  if (road === 'bal') return `${bridgedPrefix}+/${kind}/+`;
+  if (road === 'direct') return 'pmu/+/+';
+  return kind === 'setpoint' ? 'setpoint/+/+' : `dsotp/${kind}/+/+`;
 }
 
 export function countKinds(arrivals: readonly { readonly kind: string }[]): Counts {

@@ -130,7 +130,7 @@ async function build(
   closing.push(() => services.stop());
 
   const senders = await connectSenders({ bal, databus }, clientCredentials, fail);
-  closing.push(() => Promise.all(Object.values(senders).map((sender) => sender.close())).then(() => {}));
+  for (const sender of Object.values(senders)) closing.push(() => sender.close());
   const tickTopics = { bal: topics.balTick, direct: topics.directTick } as const;
   return {
     bal,

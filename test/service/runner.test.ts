@@ -19,9 +19,9 @@ function notingService(instants: Instant[], options: { upstreams?: string[]; thr
     summary: 'notes what it was given',
     configSchema: z.strictObject({}),
     inputs: () => [
-      topics.bridgedMeasurement('site', 'pmu', '+'),
-      topics.forecast('site', '+'),
-      topics.repudiation('site', '+'),
+      topics.bridgedMeasurement('abbenhausen', 'pmu', '+'),
+      topics.forecast('abbenhausen', '+'),
+      topics.repudiation('abbenhausen', '+'),
     ],
     streams: () => ['bal'],
     upstreams: () => options.upstreams ?? [],
@@ -31,7 +31,7 @@ function notingService(instants: Instant[], options: { upstreams?: string[]; thr
         instants.push(instant);
         return instant.inputs
           .filter(({ kind }) => kind === 'pmu')
-          .map(({ message }) => ({ topic: topics.power('site', 'pmu-1'), message: message as object }));
+          .map(({ message }) => ({ topic: topics.power('abbenhausen', 'pmu-1'), message: message as object }));
       },
     }),
   });
@@ -85,7 +85,7 @@ function frame(sequence: number, device = 'pmu-1', instant = at(sequence)) {
   };
 }
 
-const pmuTopic = (device = 'pmu-1') => topics.bridgedMeasurement('site', 'pmu', device);
+const pmuTopic = (device = 'pmu-1') => topics.bridgedMeasurement('abbenhausen', 'pmu', device);
 
 describe('a service on the databus', () => {
   it('answers the announcement of a run with progress 0', async () => {
@@ -148,8 +148,8 @@ describe('a service on the databus', () => {
       ...{ start: formatInstant(instant), stepUs: 1, series: [] },
     });
     await tick(1);
-    await send(topics.forecast('site', 'forecasting'), forecast(at(1)));
-    await send(topics.forecast('site', 'forecasting'), forecast(at(2)));
+    await send(topics.forecast('abbenhausen', 'forecasting'), forecast(at(1)));
+    await send(topics.forecast('abbenhausen', 'forecasting'), forecast(at(2)));
     expect(instants).toHaveLength(0);
     const head = { schema: 'platone.progress/1', runId: 'r', service: 'forecasting', instance: '0', inputs: {} };
     await send(topics.progress('forecasting'), { ...head, timeUs: at(1), sequence: 1, outputs: { forecast: 1 } });
@@ -163,7 +163,7 @@ describe('a service on the databus', () => {
   it('holds feedback of services that it does not wait for until the next instant', async () => {
     const { instants, send, tick } = await rig();
     const repudiation = { schema: 'platone.repudiation/1', device: 'pmu-1', reason: 'chain-broken' };
-    await send(topics.repudiation('site', 'pmu-1'), {
+    await send(topics.repudiation('abbenhausen', 'pmu-1'), {
       ...repudiation,
       timestamp: formatInstant(at(1)),
       fromIndex: 0,
