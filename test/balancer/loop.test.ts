@@ -241,6 +241,14 @@ describe('the near-real-time service', () => {
     expect(setpoint(at(6), [powerMessage(at(6), 50e3), bessMessage(at(6), 0)])).toBe(50e3);
   });
 
+  test('takes a pair into the filter once, however many periods it has to serve', () => {
+    const { setpoint } = createBalancer({ filter: 'always', alpha: 0.25 });
+    expect(setpoint(at(0), [powerMessage(at(0), 0), bessMessage(at(0), 0)])).toBe(0);
+    expect(setpoint(at(1), [powerMessage(at(1), 100e3), bessMessage(at(1), 0)])).toBe(25e3);
+    expect(setpoint(at(2), [])).toBe(25e3);
+    expect(setpoint(at(3), [powerMessage(at(3), 100e3), bessMessage(at(3), 0)])).toBe(43.75e3);
+  });
+
   test('uses a late message for the instant that it names', () => {
     const { setpoint } = createBalancer();
     setpoint(at(0), [powerMessage(at(0), 10e3)]);

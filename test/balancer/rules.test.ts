@@ -240,7 +240,7 @@ describe('requests', () => {
       measurements_request: { ...nearRequest.measurements_request, P_net_meas_kW: 'NaN' },
     };
     const found = faults(bad);
-    expect(found.map((each) => each.split(':')[0]).sort()).toEqual([
+    expect(found.map((each) => each.split(':')[0] ?? '').sort((a, b) => a.localeCompare(b, 'en'))).toEqual([
       'battery_specs.bat_capacity_kWh',
       'battery_specs.initial_SoC',
       'battery_specs.min_Soc',

@@ -170,6 +170,8 @@ describe('from a series', () => {
   test('steps of another length are means over the series', () => {
     const halfHours = given(midnightUs, { stepUs: 2 * QUARTER_US, pastSteps: 0 });
     expect(powers(halfHours, 'site:load')).toEqual([150, 350]);
+    const twentyMinutes = given(midnightUs, { stepUs: 1200e6, pastSteps: 0 });
+    expect(powers(twentyMinutes, 'site:load')).toEqual([125, 250, 375]);
     const fine = given(midnightUs, { stepUs: QUARTER_US / 3, pastSteps: 0 });
     expect(powers(fine, 'site:load').slice(0, 4)).toEqual([100, 100, 100, 200]);
   });

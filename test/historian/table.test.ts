@@ -41,7 +41,7 @@ test('returns every row in every column type, however often the arrays had to gr
   );
 });
 
-test('writes the same bytes for the same rows, by name or by position, and again after a first write', () => {
+test('writes the same bytes for the same rows, by name or by position, and again after a first write', async () => {
   const byName = createTable(columns);
   const byPosition = createTable(columns);
   for (let index = 0; index < 3000; index++) {
@@ -53,6 +53,9 @@ test('writes the same bytes for the same rows, by name or by position, and again
   byName.write(join(folder, 'a.parquet'));
   byPosition.write(join(folder, 'b.parquet'));
   expect(readFileSync(join(folder, 'a.parquet')).equals(readFileSync(join(folder, 'b.parquet')))).toBe(true);
+  const rows = await readBack(join(folder, 'a.parquet'));
+  expect(rows.map((row) => row['time'])).toEqual(Array.from({ length: 3000 }, (_, index) => index * 1e7));
+  expect(rows[2999]).toEqual({ time: 2999e7, share: 3, count: 2999, name: 'device-4', ok: false });
 });
 
 test('an empty table is a file with its columns and no rows', async () => {
