@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { closest, didYouMean } from './did-you-mean.ts';
+import { closest, didYouMean } from '../numerics/edit-distance.ts';
 import { createSourceMap, formatPath, parseJson, parsePath, type JsonPath, type SourceMap } from './json-source.ts';
 import { InvalidInputError, type Problem } from './problem.ts';
 import { gridDocumentSchema, type GridDocument } from './schema.ts';
@@ -35,7 +35,10 @@ export function resolveGridFile(nameOrPath: string): string {
     const file = join(networksFolder(), nameOrPath, 'grid.json');
     if (existsSync(file)) return file;
   }
-  if (existsSync(nameOrPath) && statSync(nameOrPath).isFile()) return nameOrPath;
+  if (existsSync(nameOrPath)) {
+    if (statSync(nameOrPath).isFile()) return nameOrPath;
+    throw new InvalidInputError([{ file: nameOrPath, path: '', message: 'is a folder, not a grid document' }]);
+  }
   const names = listNetworks();
   const near = closest(nameOrPath, names);
   const hint = near === undefined ? `native networks: ${names.join(', ')}` : `did you mean "${near}"?`;
@@ -86,12 +89,15 @@ function schemaProblems(issue: z.core.$ZodIssue, value: unknown, source: SourceM
   const path = issue.path.filter((part): part is string | number => typeof part !== 'symbol');
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(path);
-    return issue.keys.map((key) => ({
-      path: formatPath([...path, key]),
-      ...source?.place([...path, key], true),
-      message: `unknown key "${key}"${ownerOf(value, path)}`,
-      ...didYouMean(key, known),
-    }));
+    return issue.keys.map((key) => {
+      const hint = didYouMean(key, known);
+      return {
+        path: formatPath([...path, key]),
+        ...source?.place([...path, key], true),
+        message: `unknown key "${key}"${ownerOf(value, path)}`,
+        ...(hint !== undefined && { hint }),
+      };
+    });
   }
   const found = valueAt(value, path);
   const said = found === undefined ? '' : `, found ${shorten(found)}`;

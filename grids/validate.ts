@@ -1,16 +1,16 @@
 /** What a grid document must satisfy beyond its schema; every fault is listed, none stops the search. */
-import { didYouMean } from './did-you-mean.ts';
+import { didYouMean } from '../numerics/edit-distance.ts';
 import type { Problem } from './problem.ts';
 import type { GridDocument, GridTransformer } from './schema.ts';
 import { clockFits, parseVectorGroup } from './sequence.ts';
 import { findIslands, fuseBuses } from './topology.ts';
 
-type Report = (path: string, message: string, hint?: { readonly hint?: string }) => void;
+type Report = (path: string, message: string, hint?: string) => void;
 
 /** All semantic faults of a document that satisfies the schema, with paths such as `lines[3].to`. */
 export function validateGrid(document: GridDocument): Problem[] {
   const problems: Problem[] = [];
-  const report: Report = (path, message, hint = {}) => problems.push({ path, message, ...hint });
+  const report: Report = (path, message, hint) => problems.push({ path, message, ...(hint !== undefined && { hint }) });
   checkIds(document, report);
   checkReferences(document, report);
   document.transformers.forEach((unit, i) => checkTransformer(unit, `transformers[${i}]`, report));
@@ -69,7 +69,7 @@ function checkReferences(document: GridDocument, report: Report): void {
   document.externalGrids.forEach((item, i) => check(item.bus, `externalGrids[${i}].bus`, `external grid "${item.id}"`));
   document.lines.forEach((line, i) => {
     if (line.r1OhmPerKm === 0 && line.x1OhmPerKm === 0) {
-      report(`lines[${i}]`, `line "${line.id}" has no series impedance`, { hint: 'use a closed switch' });
+      report(`lines[${i}]`, `line "${line.id}" has no series impedance`, 'use a closed switch');
     }
   });
 }
@@ -79,8 +79,8 @@ function checkTransformer(unit: GridTransformer, path: string, report: Report): 
   if (!clockFits(group)) {
     const hint =
       group.clock > 11
-        ? { hint: 'clock numbers run from 0 to 11' }
-        : { hint: 'one star and one delta or zigzag winding give an odd number, other pairs an even one' };
+        ? 'clock numbers run from 0 to 11'
+        : 'one star and one delta or zigzag winding give an odd number, other pairs an even one';
     report(`${path}.vectorGroup`, `transformer "${unit.id}" cannot be a ${unit.vectorGroup}`, hint);
   }
   const shortCircuit = (data: { vkPercent: number; vkrPercent: number }, at: string): void => {
@@ -142,9 +142,11 @@ function checkZeroSequence(document: GridDocument, report: Report): void {
     const missing: string[] = (['r0OhmPerKm', 'x0OhmPerKm'] as const).filter((key) => line[key] === undefined);
     if (line.c1FPerKm > 0 && line.c0FPerKm === undefined) missing.push('c0FPerKm');
     if (missing.length === 0) return;
-    report(`lines[${i}]`, `line "${line.id}" of a three-phase grid lacks ${missing.join(', ')}`, {
-      hint: 'give the zero sequence, or set representation to positive-sequence',
-    });
+    report(
+      `lines[${i}]`,
+      `line "${line.id}" of a three-phase grid lacks ${missing.join(', ')}`,
+      'give the zero sequence, or set representation to positive-sequence',
+    );
   });
 }
 
@@ -170,7 +172,7 @@ function checkVoltageLevels(document: GridDocument, report: Report): void {
       report(
         `transformers[${i}].${key}`,
         `transformer "${unit.id}" is rated ${rated} V at bus "${side}" of ${nominal.get(side)} V`,
-        { hint: 'are from and to swapped, or is it V for kV?' },
+        'are from and to swapped, or is it V for kV?',
       );
     }
   });
@@ -186,24 +188,28 @@ function checkSources(document: GridDocument, report: Report): void {
       document.externalGrids.length === 0
         ? 'add an entry to externalGrids'
         : 'every external grid, or its bus, is out of service';
-    report('externalGrids', 'nothing is energised: no external grid in service', { hint });
+    report('externalGrids', 'nothing is energised: no external grid in service', hint);
     return;
   }
   const stiff = new Map<number, string>();
   document.externalGrids.forEach((source, i) => {
     if (source.zeroSequenceRatio === 0) {
-      report(`externalGrids[${i}].zeroSequenceRatio`, `zero-sequence ratio of external grid "${source.id}" is 0`, {
-        hint: 'leave shortCircuitPowerVA away for a stiff source',
-      });
+      report(
+        `externalGrids[${i}].zeroSequenceRatio`,
+        `zero-sequence ratio of external grid "${source.id}" is 0`,
+        'leave shortCircuitPowerVA away for a stiff source',
+      );
     }
     if (!live.includes(source) || source.shortCircuitPowerVA !== undefined) return;
     const bus = fused.busIndex.get(source.bus)!;
     const other = stiff.get(bus);
     if (other === undefined) stiff.set(bus, source.id);
     else {
-      report(`externalGrids[${i}].bus`, `stiff external grids "${other}" and "${source.id}" hold the same bus`, {
-        hint: 'give one of them a shortCircuitPowerVA',
-      });
+      report(
+        `externalGrids[${i}].bus`,
+        `stiff external grids "${other}" and "${source.id}" hold the same bus`,
+        'give one of them a shortCircuitPowerVA',
+      );
     }
   });
   checkReach(

@@ -1,0 +1,190 @@
+/** `twin powerflow GRID`: the power flow of a grid document with the powers that stand in it. */
+import { compileGrid } from '../../grids/compile.ts';
+import { loadGrid } from '../../grids/load.ts';
+import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
+import { createPowerFlow, type PowerFlow, type PowerFlowResult } from '../../sim/physics/power-flow.ts';
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { formatTable } from '../text-table.ts';
+
+interface Values {
+  readonly grid: string;
+  readonly format: 'table' | 'json';
+}
+
+export const command = defineCommand<Values>({
+  positionals: { grid: { type: 'string', describe: 'Name of a native network, or a grid document (JSON)' } },
+  options: { format: { choices: ['table', 'json'], default: 'table', describe: 'How to print the answer' } },
+  examples: [
+    { line: 'twin powerflow ieee-33', does: 'Voltages, flows and losses of a native network' },
+    { line: 'twin powerflow my-grid.json --format json', does: 'The same of a file, for other programs' },
+  ],
+  async run({ grid, format }, { terminal }) {
+    const { text, converged } = powerflow(grid, format);
+    terminal.print(text);
+    return converged ? exitCodes.pass.code : exitCodes.expectationFailed.code;
+  },
+});
+
+/** Throws InvalidInputError on a bad grid; no convergence is an answer, for exit code 20. */
+export function powerflow(file: string, format: 'table' | 'json'): { text: string; converged: boolean } {
+  const flow = createPowerFlow(compileGrid(loadGrid(file)));
+  const result = flow.solve();
+  const answer = describeAnswer(flow, result);
+  const text = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatAnswer(flow, answer);
+  return { text, converged: result.converged };
+}
+
+/** One number in a positive-sequence grid, phases A, B, C in a three-phase one; null where there is no voltage. */
+type PerPhase = number | null | readonly (number | null)[];
+
+interface Answer {
+  readonly converged: boolean;
+  readonly iterations: number;
+  /** Only without convergence. */
+  readonly reason?: string;
+  readonly buses: readonly { readonly id: string; readonly vmPu: PerPhase; readonly vaDeg: PerPhase }[];
+  readonly branches: readonly {
+    readonly id: string;
+    readonly pFromW: PerPhase;
+    readonly qFromVar: PerPhase;
+    readonly pToW: PerPhase;
+    readonly qToVar: PerPhase;
+  }[];
+  readonly lossesW: number | null;
+}
+
+function describeAnswer(flow: PowerFlow, result: PowerFlowResult): Answer {
+  const { grid } = flow;
+  // Without convergence the last voltages mean nothing: they are left out rather than shown.
+  const value = (x: number): number | null => (result.converged && Number.isFinite(x) ? x : null);
+  const perPhase = (of: (phase: number) => number): PerPhase =>
+    grid.phases === 1 ? value(of(0)) : [0, 1, 2].map((phase) => value(of(phase)));
+  const currents = flow.branchCurrents();
+  return {
+    converged: result.converged,
+    iterations: result.iterations,
+    ...(!result.converged && { reason: reasonOf(grid, result) }),
+    buses: grid.document.buses.map(({ id }) => {
+      const at = (phase: number): number => 2 * (grid.busIndex.get(id)! * grid.phases + phase);
+      const { voltage } = flow;
+      return {
+        id,
+        vmPu: perPhase((phase) => Math.hypot(voltage[at(phase)]!, voltage[at(phase) + 1]!)),
+        vaDeg: perPhase((phase) => (Math.atan2(voltage[at(phase) + 1]!, voltage[at(phase)]!) * 180) / Math.PI),
+      };
+    }),
+    branches: grid.branches.map((branch) => {
+      const from = branchPower(flow, branch, 'from', currents.from);
+      const to = branchPower(flow, branch, 'to', currents.to);
+      return {
+        id: branch.id,
+        pFromW: perPhase((phase) => from(phase).p),
+        qFromVar: perPhase((phase) => from(phase).q),
+        pToW: perPhase((phase) => to(phase).p),
+        qToVar: perPhase((phase) => to(phase).q),
+      };
+    }),
+    lossesW: value(flow.totals().lossesW),
+  };
+}
+
+function reasonOf(grid: CompiledGrid, { iterations, worstMismatchPu, worstBus, worstPhase }: PowerFlowResult): string {
+  const place = worstBus < 0 ? '' : ` at bus ${grid.busIds[worstBus]![0]}`;
+  const phase = worstBus < 0 || grid.phases === 1 ? '' : ` phase ${'ABC'[worstPhase]}`;
+  const size = `${(worstMismatchPu * grid.basePowerVA).toPrecision(3)} VA`;
+  return `no convergence after ${iterations} iterations: a mismatch of ${size} is left${place}${phase}; the load may exceed what the grid can carry`;
+}
+
+/** Complex power into a branch at one end; in a positive-sequence grid the sum of three phases. */
+function branchPower(
+  { grid, voltage }: PowerFlow,
+  branch: CompiledBranch,
+  end: 'from' | 'to',
+  current: Float64Array,
+): (phase: number) => { readonly p: number; readonly q: number } {
+  const base = (grid.basePowerVA * 3) / (grid.phases === 1 ? 1 : 3);
+  return (phase) => {
+    const v = 2 * (branch[end] * grid.phases + phase);
+    const i = 2 * (branch.index * grid.phases + phase);
+    const [vr, vi, ir, ii] = [voltage[v]!, voltage[v + 1]!, current[i]!, current[i + 1]!];
+    return { p: base * (vr * ir + vi * ii), q: base * (vi * ir - vr * ii) };
+  };
+}
+
+function formatAnswer(flow: PowerFlow, answer: Answer): string {
+  const { grid } = flow;
+  if (!answer.converged) return `${grid.document.name}: ${answer.reason}`;
+  const phases = grid.phases === 1 ? [''] : [' A', ' B', ' C'];
+  const buses = formatTable(
+    ['bus', ...phases.map((phase) => `V${phase} pu`), ...phases.map((phase) => `angle${phase} deg`)],
+    answer.buses.map((bus) => [
+      bus.id,
+      ...list(bus.vmPu).map((value) => fixed(value, 5)),
+      ...list(bus.vaDeg).map((value) => fixed(value, 3)),
+    ]),
+  );
+  const branches = formatTable(
+    ['branch', 'from', 'to', 'P from kW', 'Q from kvar', 'P to kW', 'Q to kvar', 'loading %'],
+    answer.branches.map((branch, b) => [
+      branch.id,
+      grid.busIds[grid.branches[b]!.from]![0]!,
+      grid.busIds[grid.branches[b]!.to]![0]!,
+      ...[branch.pFromW, branch.qFromVar, branch.pToW, branch.qToVar].map((power) => fixed(kilo(power), 2)),
+      fixed(loadingPercent(flow, grid.branches[b]!), 1),
+    ]),
+  );
+  return [`Power flow of ${grid.document.name}`, '', buses, '', branches, '', ...summary(flow, answer)].join('\n');
+}
+
+function summary(flow: PowerFlow, answer: Answer): string[] {
+  const { lossesW, exchangeW, exchangeVar } = flow.totals();
+  const energised = answer.buses
+    .flatMap((bus) => list(bus.vmPu).map((vm) => ({ id: bus.id, vm })))
+    .filter((bus): bus is { id: string; vm: number } => bus.vm !== null)
+    .toSorted((a, b) => a.vm - b.vm);
+  const dead = answer.buses.filter((bus) => list(bus.vmPu).every((vm) => vm === null)).length;
+  const low = energised[0]!;
+  const high = energised.at(-1)!;
+  return [
+    `Converged in ${answer.iterations} iterations.`,
+    `Losses ${fixed(lossesW / 1000, 3)} kW, import ${fixed(exchangeW / 1000, 3)} kW and ${fixed(exchangeVar / 1000, 3)} kvar.`,
+    `Lowest voltage ${low.vm.toFixed(5)} pu at bus ${low.id}, highest ${high.vm.toFixed(5)} pu at bus ${high.id}.`,
+    ...(dead > 0 ? [`${dead} buses are without voltage.`] : []),
+  ];
+}
+
+function list(value: PerPhase): readonly (number | null)[] {
+  return typeof value === 'number' || value === null ? [value] : value;
+}
+
+/** Sum over the phases in thousands; null as soon as one phase has no voltage. */
+function kilo(power: PerPhase): number | null {
+  const phases = list(power);
+  return phases.includes(null) ? null : phases.reduce<number>((sum, value) => sum + value!, 0) / 1000;
+}
+
+function fixed(value: number | null, digits: number): string {
+  if (value === null) return '-';
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? (0).toFixed(digits) : text;
+}
+
+/** Largest phase current at either end over its rating; null without a rating. */
+function loadingPercent(flow: PowerFlow, branch: CompiledBranch): number | null {
+  const { grid } = flow;
+  const { from, to } = flow.branchCurrents();
+  let worst = Number.NaN;
+  for (const [current, bus, rated] of [
+    [from, branch.from, branch.ratedCurrentFromA],
+    [to, branch.to, branch.ratedCurrentToA],
+  ] as const) {
+    if (Number.isNaN(rated)) continue;
+    for (let phase = 0; phase < grid.phases; phase++) {
+      const at = 2 * (branch.index * grid.phases + phase);
+      const ampere = (Math.hypot(current[at]!, current[at + 1]!) * grid.basePowerVA) / grid.baseVoltageV[bus]!;
+      worst = Math.max(Number.isNaN(worst) ? 0 : worst, (100 * ampere) / rated);
+    }
+  }
+  return Number.isNaN(worst) ? null : worst;
+}
