@@ -297,7 +297,12 @@ function createFieldErrors(device: MeterDevice, phases: number, seed: string): M
 }
 
 function powerSigma(value: number, limit: number): number {
-  return combineSigmas(value * limitSigma(limit), value * NOISE_SHARE * limit, resolutionSigma(POWER_RESOLUTION_W));
+  return combineSigmas(
+    value * limitSigma(COMMON_SHARE * limit),
+    value * limitSigma((1 - COMMON_SHARE) * limit),
+    value * NOISE_SHARE * limit,
+    resolutionSigma(POWER_RESOLUTION_W),
+  );
 }
 
 /** To the nearest step of a resolution; divided by whole numbers, so that 230.1 stays 230.1. */
@@ -312,7 +317,7 @@ function describe(device: MeterDevice, ideal: boolean): ErrorModel {
   return {
     summary:
       `smart meter of MID class ${device.accuracyClass}: gain error of active and reactive power drawn once, uniform within ` +
-      'the class limit (four fifths common to the phases; sigma = limit / sqrt 3), a little noise on interval averages, ' +
+      'the class limit (four fifths common to the phases; sigma of each part = its limit / sqrt 3), a little noise on interval averages, ' +
       'voltage within 0.5 %; registers sum the phases at every step',
     figures: {
       energyGainLimit: limit,

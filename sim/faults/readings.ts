@@ -68,7 +68,7 @@ export function withSignFlip(readings: readonly Reading[], selected: Selection):
 
 /** Readings of two phases under each other's name. */
 export function withPhaseSwap(readings: readonly Reading[], selected: Selection, { word }: FaultParameter): Reading[] {
-  const [first, second] = [...word] as [Reading['phase'], Reading['phase']];
+  const [first, second] = word.split('') as [Reading['phase'], Reading['phase']];
   return readings.map((reading) => {
     if (!selected(reading) || (reading.phase !== first && reading.phase !== second)) return reading;
     return { ...reading, phase: reading.phase === first ? second : first };

@@ -1,0 +1,191 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { formatInstant } from '../../platform/contract/time.ts';
+import type { Setpoint } from '../../platform/contract/setpoint.ts';
+import { bessFaults, createBess } from '../../sim/devices/bess.ts';
+import type { ControllableDevice } from '../../sim/devices/device.ts';
+import { clock, deviceOf, START_US, STEP_US, truthOf } from './bench-house.ts';
+
+const base = { id: 'b', at: 'battery:cellar', power: '300 kW', energy: '800 kWh', soc: '50 %' };
+
+function bess(entry: Readonly<Record<string, unknown>> = {}, seed = '1'): ControllableDevice {
+  return createBess({ device: deviceOf('bess', { ...base, ...entry }), battery: 'cellar', seed, clock });
+}
+
+const at = (step: number) => START_US + step * STEP_US;
+let sequence = 0;
+function setpoint(activePowerW: number, timeUs: number, options: Partial<Setpoint> = {}): Setpoint {
+  sequence += 1;
+  const timestamp = formatInstant(timeUs);
+  return {
+    schema: 'platone.setpoint/1',
+    device: 'b',
+    timestamp,
+    sequence,
+    activePowerW,
+    validForUs: 3600e6,
+    issuer: 'test',
+    ...options,
+  };
+}
+
+/** Sends a setpoint at `step` and moves one step on. */
+function follow(device: ControllableDevice, step: number, powerW: number, options: Partial<Setpoint> = {}) {
+  device.command(setpoint(powerW, at(step), options), at(step));
+  return device.advance(at(step), at(step + 1)).activePowerW;
+}
+
+describe('battery storage', () => {
+  test('physics: charging stores eta times the energy, discharging draws 1 / eta', () => {
+    const device = bess({ preset: 'ideal', chargeEfficiency: '90 %', dischargeEfficiency: '80 %' });
+    const start = device.state().energyStoredWh;
+    expect(follow(device, 0, -100e3)).toBe(-100e3);
+    const charged = device.state().energyStoredWh;
+    expect(charged - start).toBeCloseTo((0.9 * 100e3 * 10) / 3600, 9);
+    expect(follow(device, 1, 100e3)).toBe(100e3);
+    expect(device.state().energyStoredWh - charged).toBeCloseTo((-100e3 / 0.8 / 3600) * 10, 9);
+    expect(device.state().lossesWh).toBeCloseTo(((0.1 + 0.25) * 100e3 * 10) / 3600, 9);
+  });
+
+  test('it stops at the ends of its window and says that it is saturated', () => {
+    const device = bess({ preset: 'ideal', energy: '10 kWh', soc: '50 %' });
+    // 300 kW empties 4.125 kWh in 49.5 s: four full steps, then what is left, then nothing.
+    const powers = Array.from({ length: 6 }, (_, step) => follow(device, step, 300e3));
+    expect(powers.slice(0, 4)).toEqual([300e3, 300e3, 300e3, 300e3]);
+    expect(powers[4]).toBeCloseTo(300e3 * 0.95, 3);
+    expect(powers[5]).toBeCloseTo(0, 6);
+    expect(device.state()).toMatchObject({ saturated: true });
+    expect(device.state().stateOfCharge).toBeCloseTo(0.0875, 12);
+    expect(device.state().setpointW).toBeCloseTo(0, 6);
+    expect(follow(device, 6, -100e3)).toBe(-100e3);
+    expect(device.state().saturated).toBe(false);
+  });
+
+  test('for 2,000 sequences of setpoints: SoC in its window, power within rating, energy balance closed', () => {
+    const command = fc.record({
+      powerW: fc.oneof(fc.integer({ min: -900_000, max: 900_000 }), fc.constantFrom(-300e3, 0, 300e3)),
+      reactiveVar: fc.integer({ min: -400_000, max: 400_000 }),
+      validSteps: fc.integer({ min: 1, max: 8 }),
+      silent: fc.boolean(),
+    });
+    const plate = fc.record({
+      chargeEfficiency: fc.integer({ min: 50, max: 100 }).map((percent) => `${percent} %`),
+      dischargeEfficiency: fc.integer({ min: 50, max: 100 }).map((percent) => `${percent} %`),
+      rampTime: fc.integer({ min: 0, max: 60 }).map((seconds) => `${seconds}s`),
+      commandDelay: fc.integer({ min: 0, max: 25 }).map((seconds) => `${seconds}s`),
+      standbyLoss: fc.integer({ min: 0, max: 2000 }).map((watts) => `${watts} W`),
+      energy: fc.integer({ min: 1, max: 20 }).map((kWh) => `${kWh} kWh`),
+      soc: fc.integer({ min: 9, max: 87 }).map((percent) => `${percent} %`),
+    });
+    fc.assert(
+      fc.property(plate, fc.array(command, { minLength: 5, maxLength: 40 }), (entry, commands) => {
+        const device = bess(entry);
+        let energyWh = 0;
+        const startWh = device.state().energyStoredWh;
+        commands.forEach(({ powerW, reactiveVar, validSteps, silent }, step) => {
+          if (!silent) {
+            device.command(
+              setpoint(powerW, at(step), { reactivePowerVar: reactiveVar, validForUs: validSteps * STEP_US }),
+              at(step),
+            );
+          }
+          const { activePowerW, reactivePowerVar } = device.advance(at(step), at(step + 1));
+          energyWh += (activePowerW * 10) / 3600;
+          const { stateOfCharge, energyStoredWh, lossesWh } = device.state();
+          expect(stateOfCharge).toBeGreaterThanOrEqual(0.0875 - 1e-12);
+          expect(stateOfCharge).toBeLessThanOrEqual(0.875 + 1e-12);
+          expect(Math.hypot(activePowerW, reactivePowerVar)).toBeLessThanOrEqual(300e3 * (1 + 1e-12));
+          // What was in it = what is in it + what it gave + what it lost.
+          expect(Math.abs(startWh - energyStoredWh - energyWh - lossesWh)).toBeLessThan(1e-6);
+          expect(lossesWh).toBeGreaterThan(-1e-6);
+        });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('command delay and ramp: the mean of the step in which they fall', () => {
+    const device = bess({ preset: 'ideal', commandDelay: '2s', rampTime: '4s', power: '300 kW' });
+    // 2 s nothing, 2 s ramp to 150 kW, 6 s there: (0 + 0.5 * 150 * 2 + 150 * 6) / 10.
+    expect(follow(device, 0, 150e3)).toBeCloseTo(105e3, 6);
+    expect(device.advance(at(1), at(2)).activePowerW).toBeCloseTo(150e3, 6);
+    const late = bess({ preset: 'ideal', commandDelay: '25s' });
+    expect(
+      [0, 1, 2, 3].map((step) =>
+        step === 0 ? follow(late, 0, 100e3) : late.advance(at(step), at(step + 1)).activePowerW,
+      ),
+    ).toEqual([0, 0, 50e3, 100e3]);
+  });
+
+  test('a ramp slower than a step goes on over steps', () => {
+    const device = bess({ preset: 'ideal', rampTime: '30s' });
+    const powers = [follow(device, 0, 300e3)];
+    for (let step = 1; step < 4; step += 1) powers.push(device.advance(at(step), at(step + 1)).activePowerW);
+    [50e3, 150e3, 250e3, 300e3].forEach((expected, i) => expect(powers[i]).toBeCloseTo(expected, 6));
+  });
+
+  test('revert timer: without a newer setpoint the power returns to 0 W, and no setpoint is in force', () => {
+    const device = bess({ preset: 'ideal' });
+    expect(follow(device, 0, 100e3, { validForUs: 20e6 })).toBe(100e3);
+    expect(device.state().setpointW).toBe(100e3);
+    expect(device.advance(at(1), at(2)).activePowerW).toBe(100e3);
+    expect(device.state().setpointW).toBe(100e3);
+    expect(device.advance(at(2), at(3)).activePowerW).toBe(0);
+    expect(device.state().setpointW).toBeNaN();
+    expect(follow(device, 3, -50e3, { validForUs: 25e6 })).toBe(-50e3);
+    expect(device.advance(at(4), at(5)).activePowerW).toBe(-50e3);
+    expect(device.advance(at(5), at(6)).activePowerW).toBe(-25e3);
+  });
+
+  test('a setpoint that answers an older instant than the newest one is ignored', () => {
+    const device = bess({ preset: 'ideal' });
+    device.command(setpoint(100e3, at(1)), at(1));
+    device.command(setpoint(-200e3, at(0)), at(1));
+    expect(device.advance(at(1), at(2)).activePowerW).toBe(100e3);
+  });
+
+  test('telemetry: power at the terminals, state of charge and energy at the instant of the sample', () => {
+    const device = bess({ preset: 'ideal' });
+    follow(device, 0, 120e3);
+    const [message] = device.sample(truthOf({ timeUs: at(1) }));
+    const { readings, timestamp } = message?.measurement ?? { readings: [], timestamp: '' };
+    expect(timestamp).toBe(formatInstant(at(1)));
+    expect(readings.map(({ measurand, phase, component }) => [measurand, phase, component])).toEqual(
+      ['activepower', 'reactivepower', 'stateofcharge', 'energystored'].map((name) => [
+        name,
+        'total',
+        'battery:cellar',
+      ]),
+    );
+    expect(readings[0]?.data).toBe(120e3);
+    expect(readings[2]?.data).toBe(device.state().stateOfCharge);
+    expect(readings[3]?.data).toBe(device.state().energyStoredWh);
+    const delayed = bess({ telemetryDelay: '12s' }).sample(truthOf({ timeUs: at(3) }));
+    expect((delayed[0]?.publishUs ?? 0) - at(3)).toBe(STEP_US);
+    expect(delayed[0]?.measurement.timestamp).toBe(formatInstant(at(3)));
+  });
+
+  test('field telemetry is off by its class at most, and rounded', () => {
+    const device = bess({ commandDelay: '0s', rampTime: '0s' });
+    follow(device, 0, 123_456);
+    const [message] = device.sample(truthOf({ timeUs: at(1) }));
+    const power = message?.measurement.readings[0];
+    expect(Math.abs((power?.data ?? Number.NaN) / 123_456 - 1)).toBeLessThan(0.0051);
+    expect((power?.data ?? Number.NaN) % 10).toBe(0);
+    expect(power?.sigma).toBeGreaterThan(0);
+  });
+
+  test('a plate that contradicts itself is told in sentences', () => {
+    expect(bessFaults(deviceOf('bess', base))).toEqual([]);
+    expect(bessFaults(deviceOf('bess', { ...base, soc: '5 %' }))).toEqual([
+      'soc 5 % lies outside its window of 8.75 % to 87.5 %',
+    ]);
+    expect(bessFaults(deviceOf('bess', { ...base, chargeEfficiency: '0 %' }))).toEqual([
+      'chargeEfficiency must be above 0 and at most 1',
+    ]);
+    expect(bessFaults(deviceOf('bess', { ...base, energy: '0 Wh' }))).toEqual(['energy must be above 0 Wh']);
+    expect(bessFaults(deviceOf('bess', { ...base, socMin: '60 %', socMax: '60 %' }))).toEqual([
+      'socMin must be below socMax',
+    ]);
+  });
+});
