@@ -26,7 +26,7 @@ export class SparseLdl {
   private inverseReady = false;
   private index: Int32Array;
   private kinds: Uint8Array;
-  private readonly offset: Float64Array;
+  private readonly offset: Int32Array;
   private readonly indexOffset: Int32Array;
   private readonly order: Int32Array;
   private readonly pivots: Int32Array;
@@ -39,12 +39,13 @@ export class SparseLdl {
   /** Scratch: place of a variable in the front at hand; a vector of all variables. */
   private readonly place: Int32Array;
   private readonly work: Float64Array;
+  private readonly local: Float64Array;
 
   constructor(pattern: SymmetricPattern) {
     const structure = analyseLdl(pattern);
     this.structure = structure;
     const { frontCount, size } = structure;
-    this.offset = new Float64Array(frontCount + 1);
+    this.offset = new Int32Array(frontCount + 1);
     this.indexOffset = new Int32Array(frontCount + 1);
     this.order = new Int32Array(frontCount);
     this.pivots = new Int32Array(frontCount);
@@ -53,6 +54,7 @@ export class SparseLdl {
     this.pivotColumn = new Int32Array(size);
     this.place = new Int32Array(size);
     this.work = new Float64Array(size);
+    this.local = new Float64Array(size);
     let capacity = 0;
     let indices = 0;
     for (let f = 0; f < frontCount; f += 1) {
@@ -184,18 +186,23 @@ export class SparseLdl {
     for (let i = 0; i < work.length; i += 1) b[i] = work[i]! * scale[i]!;
   }
 
+  /** L z = x. Each front works on its own variables side by side in `local`. */
   private forward(x: Float64Array): void {
-    const { values, index } = this;
+    const { values, index, kinds, local } = this;
     for (let f = 0; f < this.structure.frontCount; f += 1) {
       const order = this.order[f]!;
       const at = this.indexOffset[f]!;
-      for (let c = 0; c < this.pivots[f]!; c += 1) {
-        const xc = x[index[at + c]!]!;
+      const pivots = this.pivots[f]!;
+      for (let i = 0; i < order; i += 1) local[i] = x[index[at + i]!]!;
+      for (let c = 0; c < pivots; c += 1) {
+        const xc = local[c]!;
         if (xc === 0) continue;
         const column = this.offset[f]! + c * order;
-        const first = this.kinds[at + c] === PIVOT_PAIR_FIRST ? c + 2 : c + 1;
-        for (let i = first; i < order; i += 1) x[index[at + i]!]! -= values[column + i]! * xc;
+        for (let i = kinds[at + c] === PIVOT_PAIR_FIRST ? c + 2 : c + 1; i < order; i += 1) {
+          local[i] = local[i]! - values[column + i]! * xc;
+        }
       }
+      for (let i = 0; i < order; i += 1) x[index[at + i]!] = local[i]!;
     }
   }
 
@@ -225,18 +232,23 @@ export class SparseLdl {
     }
   }
 
+  /** L' z = x. */
   private backward(x: Float64Array): void {
-    const { values, index } = this;
+    const { values, index, kinds, local } = this;
     for (let f = this.structure.frontCount - 1; f >= 0; f -= 1) {
       const order = this.order[f]!;
       const at = this.indexOffset[f]!;
-      for (let c = this.pivots[f]! - 1; c >= 0; c -= 1) {
+      const pivots = this.pivots[f]!;
+      for (let i = 0; i < order; i += 1) local[i] = x[index[at + i]!]!;
+      for (let c = pivots - 1; c >= 0; c -= 1) {
         const column = this.offset[f]! + c * order;
-        const first = this.kinds[at + c] === PIVOT_PAIR_FIRST ? c + 2 : c + 1;
-        let sum = x[index[at + c]!]!;
-        for (let i = first; i < order; i += 1) sum -= values[column + i]! * x[index[at + i]!]!;
-        x[index[at + c]!] = sum;
+        let sum = local[c]!;
+        for (let i = kinds[at + c] === PIVOT_PAIR_FIRST ? c + 2 : c + 1; i < order; i += 1) {
+          sum -= values[column + i]! * local[i]!;
+        }
+        local[c] = sum;
       }
+      for (let i = 0; i < pivots; i += 1) x[index[at + i]!] = local[i]!;
     }
   }
 

@@ -94,6 +94,26 @@ export class WlsSolver {
     return loaded;
   }
 
+  /**
+   * Takes rows out of use that touch one of these blocks (energised buses): what is measured at the edge of a part that
+   * nobody observes says nothing about the rest, and would drag it along. Answers with the number of measured rows left.
+   */
+  withdraw(blocks: ReadonlySet<number>): number {
+    const { measuredRows, entryRow, entryColumn, blockOfState, active, variance } = this.equations;
+    for (let entry = 0; entry < entryRow.length; entry += 1) {
+      if (!blocks.has(blockOfState[entryColumn[entry]! >> 1]!)) continue;
+      const row = entryRow[entry]!;
+      active[row] = 0;
+      variance[row] = 1;
+      this.multiplier[row] = 0;
+    }
+    this.factorExists = false;
+    this.factorCurrent = false;
+    let left = 0;
+    for (let row = 0; row < measuredRows; row += 1) left += active[row]!;
+    return left;
+  }
+
   /** Starts from these voltages (by state, interleaved); old multipliers only make sense beside old voltages. */
   start(x: Float64Array): void {
     this.x.set(x);

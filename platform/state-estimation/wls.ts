@@ -50,32 +50,48 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
       if (loaded.active === 0) return withoutAnswer(problem, 'no-measurements', 0, []);
 
       const warm = lastVoltage?.grid === grid;
-      const start = warm ? lastVoltage!.voltage : flatStart(grid);
-      startSolver(solver, start, loaded, warm);
+      startSolver(solver, warm ? lastVoltage!.voltage : flatStart(grid), loaded, warm);
       let iteration = solver.iterate({ tolerance, iterationsMax });
       if (!iteration.converged && warm) {
         startSolver(solver, flatStart(grid), loaded, false);
         iteration = solver.iterate({ tolerance, iterationsMax });
       }
-      const open = unobserved(solver);
-      const unobservedBuses = open.buses;
-      if (!iteration.converged) {
-        lastVoltage = undefined;
-        const status = unobservedBuses.length > 0 ? 'not-observable' : 'diverged';
-        return withoutAnswer(problem, status, iteration.iterations, unobservedBuses);
+      let open = unobserved(solver);
+      let active = loaded.active;
+      let fresh = open.buses.length > 0;
+      while (fresh && active > 0) {
+        // The observable rest on its own; what touches the unobserved part goes, which may open further buses.
+        active = solver.withdraw(
+          new Set(open.buses.map((bus) => solver.equations.blockOfState[stateAt(solver, bus)]!)),
+        );
+        startSolver(solver, flatStart(grid), loaded, false);
+        iteration = solver.iterate({ tolerance, iterationsMax });
+        const before = open.buses.length;
+        open = unobserved(solver);
+        fresh = open.buses.length > before;
       }
-      lastVoltage = { grid, voltage: expand(solver) };
-      return answer(problem, solver, loaded, iteration.iterations, open);
+      if (!iteration.converged || active === 0) {
+        lastVoltage = undefined;
+        const status = open.buses.length > 0 ? 'not-observable' : 'diverged';
+        return withoutAnswer(problem, status, iteration.iterations, open.buses);
+      }
+      lastVoltage = open.buses.length > 0 ? undefined : { grid, voltage: expand(solver) };
+      return answer(problem, solver, active, iteration.iterations, open);
     },
   };
+}
+
+/** State of phase 0 of an energised bus. */
+function stateAt(solver: WlsSolver, bus: number): number {
+  return solver.equations.stateOf[bus * solver.equations.phases]!;
 }
 
 interface KnownStructure {
   readonly grid: CompiledGrid;
   readonly referenceBus: number;
   readonly zeroInjections: readonly number[];
-  /** Structural part of each measurement: kind, place and phase. */
-  readonly signature: readonly string[];
+  /** Structural part of each measurement as a number: kind, place and phase. */
+  readonly signature: Float64Array;
   readonly solver: WlsSolver;
 }
 
@@ -84,7 +100,7 @@ function rememberStructure(problem: EstimationProblem): KnownStructure {
     grid: problem.grid,
     referenceBus: problem.referenceBus,
     zeroInjections: [...problem.zeroInjections],
-    signature: problem.measurements.map(signatureOf),
+    signature: Float64Array.from(problem.measurements, signatureOf),
     solver: new WlsSolver(problem),
   };
 }
@@ -96,15 +112,33 @@ function fits(known: KnownStructure, problem: EstimationProblem): boolean {
     known.signature.length === problem.measurements.length &&
     known.zeroInjections.length === problem.zeroInjections.length &&
     known.zeroInjections.every((bus, i) => bus === problem.zeroInjections[i]) &&
-    known.signature.every((signature, i) => signature === signatureOf(problem.measurements[i]!))
+    problem.measurements.every((measurement, i) => signatureOf(measurement) === known.signature[i])
   );
 }
 
-function signatureOf(measurement: EstimatorMeasurement): string {
-  if (measurement.kind === 'sourceBalance') return `sourceBalance ${measurement.source} ${measurement.sequence}`;
+const KIND_CODE: Readonly<Record<EstimatorMeasurement['kind'], number>> = {
+  voltageMagnitude: 0,
+  voltageAngle: 1,
+  activePower: 2,
+  reactivePower: 3,
+  currentMagnitude: 4,
+  currentAngle: 5,
+  voltagePhasor: 6,
+  currentPhasor: 7,
+  sourceBalance: 8,
+};
+
+/** Different for any two measurements that differ in kind, place or phase. */
+function signatureOf(measurement: EstimatorMeasurement): number {
+  const kind = KIND_CODE[measurement.kind];
+  if (measurement.kind === 'sourceBalance') {
+    return 128 * measurement.source + 8 * kind + (measurement.sequence === 'zero' ? 0 : 2);
+  }
   const { place } = measurement;
+  const phase = measurement.phase === 'sum' ? 7 : measurement.phase;
+  const end = place.at === 'bus' ? 0 : place.at === 'from' ? 1 : 2;
   const index = place.at === 'bus' ? place.bus : place.branch;
-  return `${measurement.kind} ${place.at} ${index} ${measurement.phase}`;
+  return 128 * (4 * index + end) + 8 * kind + phase;
 }
 
 /** Puts the start into the solver, turned to the measured angles, or with the reference at zero where there are none. */
@@ -189,7 +223,7 @@ function expand(solver: WlsSolver): Float64Array {
 function answer(
   problem: EstimationProblem,
   solver: WlsSolver,
-  loaded: Loaded,
+  active: number,
   iterations: number,
   open: Open,
 ): EstimateResult {
@@ -197,7 +231,7 @@ function answer(
   let constraints = 0;
   for (let row = equations.measuredRows; row < equations.rows; row += 1) constraints += equations.active[row]!;
   const freeStates = 2 * equations.states - open.states - (constraints - open.idleConstraints);
-  const degreesOfFreedom = loaded.active - freeStates;
+  const degreesOfFreedom = active - freeStates;
   const objective = objectiveOf(solver);
   const chiSquareLimit = degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
 

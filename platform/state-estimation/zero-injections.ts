@@ -1,0 +1,19 @@
+/** Where Kirchhoff's law can be taken as exact: buses to which nothing is connected but branches and shunts. */
+import type { CompiledGrid } from '../../grids/model.ts';
+
+/**
+ * Computational buses, energised, without load, generator, battery or external grid in service. A bus with an injection
+ * in `measuredInjections` is none: somebody found it worth measuring. A document that names no load, generator or
+ * battery at all describes the wires only, so nothing is known of its buses and the list is empty.
+ */
+export function zeroInjectionBuses(grid: CompiledGrid, measuredInjections: ReadonlySet<number> = new Set()): number[] {
+  const { loads, generators, batteries, externalGrids } = grid.document;
+  const customers = [...loads, ...generators, ...batteries].filter((element) => element.inService);
+  if (customers.length === 0) return [];
+  const injecting = new Set(
+    [...customers, ...externalGrids.filter((source) => source.inService)].map(({ bus }) => grid.busIndex.get(bus)),
+  );
+  return Array.from({ length: grid.busCount }, (_, bus) => bus).filter(
+    (bus) => grid.energised[bus] === 1 && !injecting.has(bus) && !measuredInjections.has(bus),
+  );
+}
