@@ -1,7 +1,8 @@
 /**
  * Carries messages between the access layer's broker (remote) and the platform's databus (local) by Mosquitto's rules.
  * A message is acknowledged where it came from only after the other broker has acknowledged it, so a break on either
- * side loses nothing; it may then come twice. Order is kept in each direction, with several messages on their way.
+ * side loses nothing; it may then come twice. Order is kept in each direction with several messages on their way, and
+ * across a break as far as the two brokers keep it.
  */
 import { InvalidInputError } from '../../grids/problem.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
@@ -79,6 +80,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   return {
     counts: () => ({ in: inward.counts(), out: outward.counts() }),
     async stop() {
+      for (const lane of [inward, outward]) lane.close();
       await Promise.all([localConnection.close(), remoteConnection.close()]);
     },
   };
@@ -102,16 +104,26 @@ async function subscribe(connection: DatabusConnection, filters: readonly string
 }
 
 interface Waiting {
+  /** Order of arrival. */
+  readonly order: number;
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly acknowledge: () => void;
 }
+
+/**
+ * So many times in a row the other side may fail to take messages before the bridge gives up. A connection that broke
+ * and came back fails what was on its way; a broker that refuses, fails always.
+ */
+const FAILURES_MAX = 10;
 
 /** One direction: a window of messages on their way, and a queue behind it. */
 class Lane {
   readonly #from: Side;
   readonly #options: BridgeOptions;
   readonly #queue: Waiting[] = [];
+  /** Failed messages, which go to the head of the queue again when nothing is on its way any more. */
+  readonly #failed: Waiting[] = [];
   /** Where a topic goes: the same few topics come again and again. */
   readonly #ways = new Map<string, Way>();
   readonly #dropped: Record<DropReason, number> = { 'no-rule': 0, 'invalid-topic': 0, 'queue-full': 0 };
@@ -119,6 +131,8 @@ class Lane {
   #received = 0;
   #forwarded = 0;
   #inFlight = 0;
+  #failures = 0;
+  #error: Error | undefined;
 
   constructor(from: Side, options: BridgeOptions) {
     this.#from = from;
@@ -131,6 +145,11 @@ class Lane {
     this.#pump();
   }
 
+  /** Nothing goes on its way any more; what is not acknowledged stays with the broker that it came from. */
+  close(): void {
+    this.#to = undefined;
+  }
+
   /** Resolves when the message may be acknowledged: it has arrived on the other side, or is dropped and counted. */
   carry(topic: string, payload: Uint8Array): Promise<void> {
     this.#received += 1;
@@ -138,7 +157,7 @@ class Lane {
     if ('drop' in way) return this.#drop(way.drop);
     if (this.#queue.length >= (this.#options.queueMax ?? QUEUE_MAX)) return this.#drop('queue-full');
     return new Promise((resolve) => {
-      this.#queue.push({ topic: way.to, payload, acknowledge: resolve });
+      this.#queue.push({ order: this.#received, topic: way.to, payload, acknowledge: resolve });
       this.#pump();
     });
   }
@@ -147,33 +166,46 @@ class Lane {
     return {
       received: this.#received,
       forwarded: this.#forwarded,
-      inFlight: this.#inFlight + this.#queue.length,
+      inFlight: this.#inFlight + this.#failed.length + this.#queue.length,
       dropped: { ...this.#dropped },
     };
   }
 
   #pump(): void {
     const windowMax = this.#options.windowMax ?? WINDOW_MAX;
-    while (this.#to !== undefined && this.#inFlight < windowMax) {
+    while (this.#to !== undefined && this.#failed.length === 0 && this.#inFlight < windowMax) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       void this.#forward(this.#to, next);
     }
   }
 
-  async #forward(to: DatabusConnection, { topic, payload, acknowledge }: Waiting): Promise<void> {
+  async #forward(to: DatabusConnection, message: Waiting): Promise<void> {
     this.#inFlight += 1;
     try {
-      await to.publish(topic, payload);
+      await to.publish(message.topic, message.payload);
+      this.#forwarded += 1;
+      this.#failures = 0;
+      message.acknowledge();
     } catch (error) {
-      // Unacknowledged it stays with the broker that it came from, which will offer it again.
-      this.#options.onFailure(error as Error);
-      return;
+      this.#failed.push(message);
+      this.#error = error as Error;
     }
     this.#inFlight -= 1;
-    this.#forwarded += 1;
-    acknowledge();
+    if (this.#failed.length > 0 && this.#inFlight === 0) this.#sendAgain();
     this.#pump();
+  }
+
+  /** Only when nothing is on its way: else a later message would overtake an earlier one. */
+  #sendAgain(): void {
+    this.#failures += 1;
+    if (this.#to === undefined) return;
+    if (this.#failures > FAILURES_MAX) {
+      this.#options.onFailure(this.#error as Error);
+      return;
+    }
+    this.#failed.sort((a, b) => a.order - b.order);
+    this.#queue.unshift(...this.#failed.splice(0));
   }
 
   #drop(reason: DropReason): Promise<void> {

@@ -84,6 +84,8 @@ function connection(
     `connection ${name}`,
     `address ${hostname}:${port === '' ? (secure ? 8883 : 1883) : port}`,
     `remote_clientid ${clientId}`,
+    // The default is made from the remote client id, which is the same for both.
+    `local_clientid ${clientId}-${name}`,
     ...(username === undefined ? [] : [`remote_username ${username}`]),
     ...(password === undefined ? [] : [`remote_password ${password}`]),
     ...(secure ? ['bridge_capath /etc/ssl/certs'] : []),

@@ -24,12 +24,16 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
       if (connection.acknowledge === 'handled') acknowledgeWhenHandled(client, connection.onMessage);
       else client.on('message', (topic, payload) => void connection.onMessage(topic, payload));
       await connected(client, url);
-      client.on('error', (error) => connection.onError?.(new DatabusError(url, describe(error), { cause: error })));
-      if (options.reconnectMs === undefined || options.reconnectMs === 0) {
-        client.on('close', () => {
-          if (!client.disconnecting) connection.onError?.(new DatabusError(url, 'the broker closed the connection'));
-        });
-      }
+      const comesBack = options.reconnectMs !== undefined && options.reconnectMs > 0;
+      client.on('error', (error) => {
+        // Where the connection comes back, a broken socket is no more than a pause; a refusal is for good.
+        if (comesBack && isSocketError(error)) return;
+        connection.onError?.(new DatabusError(url, describe(error), { cause: error }));
+      });
+      client.on('close', () => {
+        if (comesBack || client.disconnecting) return;
+        connection.onError?.(new DatabusError(url, 'the broker closed the connection'));
+      });
       return wrap(client, url);
     },
   };
@@ -131,6 +135,11 @@ function wrap(client: MqttClient, url: string): DatabusConnection {
       await client.endAsync();
     },
   };
+}
+
+/** Errors of the system carry a name such as ECONNRESET as their code, refusals of the broker a number. */
+function isSocketError(error: Error): boolean {
+  return error instanceof AggregateError || typeof (error as NodeJS.ErrnoException).code === 'string';
 }
 
 /** A sentence from a socket or CONNACK error; AggregateErrors (localhost on IPv4 and IPv6) carry theirs inside. */

@@ -42,11 +42,12 @@ export function filtersOverlap(a: string, b: string): boolean {
   if ((a.startsWith('$') && wild(second[0])) || (b.startsWith('$') && wild(first[0]))) return false;
   for (let index = 0; ; index++) {
     const [left, right] = [first[index], second[index]];
-    if (left === '#' || right === '#') return true;
     if (left === undefined || right === undefined) {
-      // `a/#` matches its parent `a` too.
-      return left === right || (left ?? right) === '#';
+      // `a/#` matches its parent `a` too, but `/#` has the empty topic for a parent, which is none.
+      const parentIsEmpty = index === 1 && (first[0] === '' || second[0] === '');
+      return left === right || ((left ?? right) === '#' && !parentIsEmpty);
     }
+    if (left === '#' || right === '#') return true;
     if (left !== '+' && right !== '+' && left !== right) return false;
   }
 }
