@@ -19,7 +19,9 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
   if (isAbort(error)) return { code: exitCodes.interrupted.code, lines: ['interrupted'] };
   // The classes live in rooms that help and usage errors should not load, so they are known by name here.
   if (error instanceof Error && error.name === 'DatabusError') {
-    return { code: exitCodes.notStarted.code, lines: [error.message] };
+    const url = 'url' in error && typeof error.url === 'string' ? error.url : '';
+    const sentence = url === '' || error.message.includes(url) ? error.message : `${url}: ${error.message}`;
+    return { code: exitCodes.notStarted.code, lines: [sentence] };
   }
   if (error instanceof Error && error.name === 'ServiceFailure') {
     const died = 'phase' in error && error.phase === 'run';

@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { loadGrid } from '../../grids/load.ts';
 import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { readCsvSeries } from '../../sim/profiles/csv.ts';
-import { loadScenario } from '../../sim/scenario/load.ts';
+import { prepareRun } from '../../sim/run/prepare.ts';
 import { nodeAt, readLocated } from '../../sim/scenario/located.ts';
 import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
 import { defineCommand } from '../command.ts';
@@ -86,10 +86,12 @@ function readText(file: string): string {
   }
 }
 
-async function describeScenario(file: string, set: readonly string[] | undefined): Promise<string> {
-  const { scenario, devices } = await loadScenario(file, { set });
-  const instants = scenario.clock.duration / scenario.clock.step;
-  return `valid scenario "${scenario.name}": ${devices.length} devices, ${instants} steps`;
+/** As a run would see it: devices, profiles and services have their say too. */
+async function describeScenario(file: string, set: readonly string[] = []): Promise<string> {
+  const preparation = await prepareRun({ scenarioFile: file, set, service: {} });
+  await preparation.services('series');
+  const { loaded, schedule } = preparation;
+  return `valid scenario "${loaded.scenario.name}": ${loaded.devices.length} devices, ${schedule.instants} instants`;
 }
 
 function describeGrid(file: string): string {

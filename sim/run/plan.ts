@@ -2,7 +2,6 @@
  * What a run would consist of, found out without running it: devices and their rates, services in the order in which an
  * instant passes through them, traffic, and the bridge's rules.
  */
-import { InvalidInputError } from '../../grids/problem.ts';
 import { bridgeConfigSchema, mosquittoConf } from '../../platform/bridge/config.ts';
 import { loadService } from '../../platform/service/registry.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
@@ -60,11 +59,7 @@ export async function planScenario(options: RunOptions): Promise<RunPlan> {
   const devices = groupDevices(loaded.devices, schedule.stepUs);
   const services = await describeServices(preparation);
   const order = orderServices(services);
-  if ('cycle' in order) {
-    const message = `services wait for one another within an instant: ${order.cycle.join(' > ')}`;
-    const hint = 'feedback takes effect at the next instant: leave one of these upstreams out';
-    throw new InvalidInputError(loaded.locate([{ path: 'platform', message, hint }]));
-  }
+  if ('cycle' in order) throw new Error(`cycle not found before: ${order.cycle.join(' > ')}`);
   return {
     name: loaded.scenario.name,
     class: preparation.class,

@@ -16,6 +16,7 @@ import type { Road } from './device-side.ts';
 import type { RunOptions, ServiceMode } from './options.ts';
 import type { RecorderOptions } from './recorder.ts';
 import { type ServiceFacts, serviceConfig, servicesOf } from './service-config.ts';
+import { faultsOfWaiting } from './service-order.ts';
 import type { ServicePlan } from './services.ts';
 import { bridgeTopics } from './stage.ts';
 
@@ -45,6 +46,19 @@ export interface Preparation {
 export async function prepareRun(options: RunOptions): Promise<Preparation> {
   const { scenarioFile, set, seed, pace } = options;
   const loaded = await loadScenario(scenarioFile, { set, seed, pace });
+  return await inItsPlace(loaded, () => Promise.resolve(prepare(loaded, options)));
+}
+
+/** Gives the faults that devices, profiles and services find in the scenario the place where they were written. */
+async function inItsPlace<Result>(loaded: LoadedScenario, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof InvalidInputError ? new InvalidInputError(loaded.locate(error.problems)) : error;
+  }
+}
+
+function prepare(loaded: LoadedScenario, options: RunOptions): Preparation {
   const { scenario } = loaded;
   const schedule = scheduleOf(loaded);
   const grid = compileGrid(loaded.grid);
@@ -94,7 +108,7 @@ export async function prepareRun(options: RunOptions): Promise<Preparation> {
     blockLedger,
     ...placesOf(options),
     bridge: bridgeOf(loaded, options),
-    services: (seriesDirectory) => planServices(options, { ...facts, seriesDirectory }),
+    services: (seriesDirectory) => inItsPlace(loaded, () => planServices(options, { ...facts, seriesDirectory })),
   };
 }
 
@@ -155,6 +169,8 @@ async function planServices(options: RunOptions, facts: ServiceFacts): Promise<r
   for (const name of names) {
     plans.push({ name, mode: options.service[name] ?? 'in-process', config: await serviceConfig(name, facts) });
   }
+  const waiting = await faultsOfWaiting(plans);
+  if (waiting.length > 0) throw new InvalidInputError(waiting);
   if (options.databus === 'memory' && plans.some(({ mode }) => mode !== 'in-process')) {
     const message = 'a databus in memory reaches only services in this process: leave --service out, or use a broker';
     throw new InvalidInputError([{ file: '--databus memory', path: '', message }]);

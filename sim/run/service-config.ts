@@ -11,6 +11,7 @@ import { readCsvSeries, type Series } from '../profiles/csv.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
 import type { LoadedScenario } from '../scenario/load.ts';
 import type { Road } from './device-side.ts';
+import { nameInScenario } from './service-order.ts';
 
 export interface ServiceFacts {
   readonly loaded: LoadedScenario;
@@ -35,7 +36,7 @@ export async function serviceConfig(name: ServiceName, facts: ServiceFacts): Pro
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(
     parsed.error.issues.map(({ path, message }) => ({
-      path: `platform.${name}.${path.map(String).join('.')}`,
+      path: ['platform', nameInScenario(name), ...path.map(String)].join('.'),
       message,
     })),
   );

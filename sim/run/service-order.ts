@@ -1,4 +1,7 @@
-/** The order in which an instant passes through services that wait for one another. */
+/** The order in which an instant passes through services that wait for one another, and why it could not. */
+import type { Problem } from '../../grids/problem.ts';
+import { loadService } from '../../platform/service/registry.ts';
+import type { ServicePlan } from './services.ts';
 
 interface Waiting {
   readonly name: string;
@@ -31,4 +34,31 @@ export function orderServices<Service extends Waiting>(
     if (cycle !== undefined) return { cycle };
   }
   return { sorted: [...sorted] };
+}
+
+/** Services that wait for one that does not take part, or for one another: such an instant would never end. */
+export async function faultsOfWaiting(plans: readonly ServicePlan[]): Promise<readonly Problem[]> {
+  const services = await Promise.all(
+    plans.map(async ({ name, config }) => ({ name, upstreams: (await loadService(name)).upstreams(config) })),
+  );
+  const names = new Set<string>(services.map(({ name }) => name));
+  const problems = services.flatMap(({ name, upstreams }) =>
+    upstreams
+      .filter((upstream) => !names.has(upstream))
+      .map((upstream): Problem => {
+        const hint = `add ${nameInScenario(upstream)}: {} to platform, or set ${nameInScenario(name)} to false`;
+        const message = `${name} waits for ${upstream}, which does not take part`;
+        return { path: `platform.${nameInScenario(name)}`, message, hint };
+      }),
+  );
+  const order = orderServices(services);
+  if ('sorted' in order) return problems;
+  const message = `services wait for one another within an instant: ${order.cycle.join(' > ')}`;
+  const hint = 'feedback takes effect at the next instant: take one of these upstreams away';
+  return [...problems, { path: 'platform', message, hint }];
+}
+
+/** `state-estimation` is `stateEstimation` in a scenario. */
+export function nameInScenario(service: string): string {
+  return service.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
