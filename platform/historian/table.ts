@@ -126,15 +126,19 @@ function booleanColumn(name: string): Column {
 function stringColumn(name: string): Column {
   const known = new Map<string, string>();
   const data: string[] = [];
+  let last: string | undefined;
   return {
     push(value) {
       if (typeof value !== 'string') refuse(name, 'STRING', value);
-      let copy = known.get(value);
-      if (copy === undefined) {
-        copy = value;
-        known.set(value, value);
+      // Neighbouring rows mostly agree; the comparison is cheaper than the look-up of a freshly parsed string.
+      if (value !== last) {
+        last = known.get(value);
+        if (last === undefined) {
+          last = value;
+          known.set(value, value);
+        }
       }
-      data.push(copy);
+      data.push(last);
     },
     source: () => ({ name, type: 'STRING', nullable: false, encoding: 'RLE_DICTIONARY', data }),
   };
