@@ -116,7 +116,7 @@ function layAxes(chart: Chart, frame: Frame): Axes {
   const innerHeight = frame.height - frame.top - frame.bottom;
   const x =
     chart.x.kind === 'clock'
-      ? clockScale(xLow, xHigh, Math.max(3, Math.floor(innerWidth / 70)), chart.x.offsetUs)
+      ? clockScale(xLow, xHigh, Math.max(2, Math.floor(innerWidth / clockLabelWidth(xHigh - xLow))), chart.x.offsetUs)
       : { ...roundScale(xLow, xHigh, Math.max(3, Math.floor(innerWidth / 90))), low: xLow, high: xHigh };
   const y = roundScale(yLow, yHigh, Math.max(3, Math.floor(innerHeight / 44)));
   const place = (value: number, { low, high }: Scale) => (high > low ? (value - low) / (high - low) : 0.5);
@@ -127,6 +127,11 @@ function layAxes(chart: Chart, frame: Frame): Axes {
     px: (value) => (frame.left + place(value, x) * innerWidth).toFixed(1),
     py: (value) => (frame.top + (1 - place(value, y)) * innerHeight).toFixed(1),
   };
+}
+
+/** Room for `14:05`, or for `14:05:10` where ticks fall on seconds. */
+function clockLabelWidth(spanUs: number): number {
+  return spanUs < 300e6 ? 96 : 66;
 }
 
 function extent(series: readonly ArrayLike<number>[]): readonly [low: number, high: number] {
@@ -161,12 +166,18 @@ function drawGrid(chart: Chart, { frame, x, y, px, py }: Axes): string {
   return `${horizontal.join('')}${vertical.join('')}<text class="unit" x="2" y="12">${escapeHtml(chart.yLabel)}</text>${xLabel}`;
 }
 
-function drawLine({ colour, x, y, dashed, filled, dots }: Line, { px, py }: Axes, buckets: number): string {
+function drawLine(
+  { colour, x, y, dashed, filled, dots }: Line,
+  { px, py }: Pick<Axes, 'px' | 'py'>,
+  buckets: number,
+): string {
   const runs = thin(x, y, buckets);
   if (dots === true) {
     const path = runs.flatMap((run) => run.map(([a, b]) => `M${px(a)} ${py(b)}h0`)).join('');
     return `<path class="dots" style="stroke:var(${colour})" d="${path}"/>`;
   }
+  if (runs.every((run) => run.length < 2))
+    return drawLine({ label: '', colour, x, y, dots: true }, { px, py }, buckets);
   const path = runs.map((run) => `M${run.map(([a, b]) => `${px(a)} ${py(b)}`).join('L')}`).join('');
   const area = filled === true ? runs.map((run) => closedToZero(run, px, py)).join('') : '';
   return `${area === '' ? '' : `<path class="area" style="fill:var(${colour})" d="${area}"/>`}<path class="line${dashed === true ? ' dashed' : ''}" style="stroke:var(${colour})" d="${path}"/>`;

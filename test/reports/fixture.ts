@@ -237,6 +237,8 @@ function simulate(options: FixtureOptions) {
     if (elapsed % QUARTER_HOUR_US !== 0 && stepUs < QUARTER_HOUR_US) continue;
     recordQuarter(world, options, timeUs, k, { loadW, generationW, exchangeW }, estimate, random.normal());
     if (k === 0) continue;
+    const wall = k * 20_000;
+    message('estimate', 'wls', k, timeUs, [wall + 5000, Number.NaN, wall + 7100, Number.NaN]);
     for (let h = 0; h < houses; h += 1) {
       const device = `smart-meter/house-${h + 1}`;
       registers[h] = (registers[h] ?? 0) + (intervalWh[h] ?? 0) * 1.01;

@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pageSections } from '../../reports/html/page.ts';
+import { writeReport } from '../../reports/report.ts';
+import { writeFixture } from './fixture.ts';
+
+const executablePath = process.env['TWIN_CHROMIUM'] ?? '/usr/bin/chromium';
+const args = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** What runs in the page is text here: the project is compiled without the types of browsers. */
+const survey = `({
+  sections: Array.from(document.querySelectorAll('section'), (section) => section.id),
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  headings: document.querySelectorAll('h1').length,
+  unlabelled: document.querySelectorAll('[role=img]:not([aria-label])').length,
+  untitled: document.querySelectorAll('table:not(:has(caption))').length,
+})`;
+
+const textHeights = `Array.from(document.querySelectorAll('svg text'), (text) => text.getBoundingClientRect().height)
+  .filter((height) => height > 0)`;
+
+/** Contrast ratio after WCAG 2: (L1 + 0.05) / (L2 + 0.05) of the relative luminances. */
+const lowestContrast = `(() => {
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map((part) => {
+      const value = Number(part) / 255;
+      return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = luminance(getComputedStyle(document.body).backgroundColor);
+  const inks = Array.from(document.querySelectorAll('p, th, td, dt, dd, figcaption, .mark, .verdict strong, a'), (one) =>
+    luminance(getComputedStyle(one).color));
+  return Math.min(...inks.map((ink) => (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05)));
+})()`;
+
+describe.skipIf(!existsSync(executablePath))(`the page in a browser (skipped without ${executablePath})`, () => {
+  let root = '';
+  let browser: Browser;
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'twin-browser-'));
+    await writeFixture(join(root, 'day'), { houses: 30 });
+    await writeFixture(join(root, 'realtime'), { class: 'realtime', steps: 100, stepUs: 20_000, positions: false });
+    await writeFixture(join(root, 'bare'), {
+      state: 'interrupted',
+      without: ['series/estimates', 'series/estimate-runs', 'series/truth-terminal', 'series/device-states'],
+    });
+    for (const name of ['day', 'realtime', 'bare']) await writeReport(join(root, name));
+    browser = await chromium.launch({ executablePath, args });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await rm(root, { recursive: true });
+  });
+
+  async function open(
+    name: string,
+    width: number,
+    colorScheme: 'light' | 'dark',
+  ): Promise<{ page: Page; complaints: string[] }> {
+    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      if (!request.url().startsWith('file:') && !request.url().startsWith('data:')) complaints.push(request.url());
+    });
+    await page.goto(pathToFileURL(join(root, name, 'report.html')).href);
+    return { page, complaints };
+  }
+
+  const views = ['day', 'realtime', 'bare'].flatMap((name) =>
+    ([1280, 400] as const).flatMap((width) =>
+      (['light', 'dark'] as const).map((scheme) => [name, width, scheme] as const),
+    ),
+  );
+
+  it.each(views)('%s at %i px, %s: complete, quiet, not wider than the window', async (name, width, scheme) => {
+    const { page, complaints } = await open(name, width, scheme);
+    const seen = await page.evaluate(survey);
+    expect(complaints).toEqual([]);
+    expect(seen).toEqual({
+      sections: pageSections.map(([id]) => id),
+      overflow: 0,
+      headings: 1,
+      unlabelled: 0,
+      untitled: 0,
+    });
+    await page.close();
+  });
+
+  it.each([1280, 400])('draws text of a readable size at %i px', async (width) => {
+    const { page } = await open('day', width, 'light');
+    const sizes = await page.evaluate<number[]>(textHeights);
+    expect(sizes.length).toBeGreaterThan(50);
+    expect(Math.min(...sizes)).toBeGreaterThan(11);
+    await page.close();
+  });
+
+  it.each(['light', 'dark'] as const)('keeps text in contrast with its ground, %s (WCAG 2 AA: 4.5)', async (scheme) => {
+    const { page } = await open('day', 1280, scheme);
+    const worst = await page.evaluate<number>(lowestContrast);
+    expect(worst).toBeGreaterThan(4.5);
+    await page.close();
+  });
+});

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pageSections } from '../../reports/html/page.ts';
+import { escapeXml } from '../../reports/junit.ts';
+import { writeReport, type RunReport } from '../../reports/report.ts';
+import { renderSummary } from '../../reports/terminal.ts';
+import { writeFixture, type FixtureOptions } from './fixture.ts';
+
+let root = '';
+let count = 0;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'twin-report-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+interface Made {
+  readonly directory: string;
+  readonly report: RunReport;
+  readonly file: (name: string) => Promise<string>;
+}
+
+async function make(options: FixtureOptions): Promise<Made> {
+  const directory = join(root, String((count += 1)));
+  await writeFixture(directory, options);
+  const report = await writeReport(directory);
+  return { directory, report, file: (name) => readFile(join(directory, name), 'utf8') };
+}
+
+describe('accuracy.json', () => {
+  it('is the same, byte for byte, for the same record, and its hash is that of the file', async () => {
+    const [first, second] = [await make({}), await make({})];
+    const text = await first.file('accuracy.json');
+    expect(await second.file('accuracy.json')).toBe(text);
+    expect(first.report.accuracyHash).toBe(createHash('sha256').update(text).digest('hex'));
+    expect(second.report.accuracyHash).toBe(first.report.accuracyHash);
+  });
+
+  it('changes with a single figure', async () => {
+    const other = await make({ pmuError: { magnitude: 0.003001, angleRad: 0.002, noise: 0 } });
+    expect(other.report.accuracyHash).not.toBe((await make({})).report.accuracyHash);
+  });
+
+  it('knows nothing of latency, host or wall time', async () => {
+    const { file } = await make({ class: 'realtime', expect: ['latency.device>bal.p95 < 1 s', 'messages.lost == 0'] });
+    const document = JSON.parse(await file('accuracy.json')) as Record<string, unknown>;
+    expect(Object.keys(document)).toEqual(['expectations', 'kpis', 'messages', 'metrics', 'schema']);
+    expect(JSON.stringify(document)).not.toMatch(/latency|wall|host|2021-04-02/);
+    expect(document['expectations']).toHaveLength(1);
+  });
+
+  it('has its keys in order at every depth', async () => {
+    const sorted = (value: unknown): boolean => {
+      if (Array.isArray(value)) return value.every(sorted);
+      if (typeof value !== 'object' || value === null) return true;
+      const keys = Object.keys(value);
+      return keys.every((key, i) => i === 0 || (keys[i - 1] ?? '') < key) && Object.values(value).every(sorted);
+    };
+    expect(sorted(JSON.parse(await (await make({})).file('accuracy.json')))).toBe(true);
+  });
+});
+
+describe('report.json', () => {
+  it('has the shape that users rely on', async () => {
+    const { report, file } = await make({ class: 'realtime' });
+    expect(JSON.parse(await file('report.json'))).toEqual(JSON.parse(JSON.stringify(report)));
+    expect(report).toMatchObject({
+      verdict: 'pass',
+      class: 'realtime',
+      metrics: { 'estimate.voltage.error': { unit: '%' } },
+      kpis: { selfSufficiency: { unit: '%' } },
+      messages: { lost: { injected: 0, observed: 0 } },
+      latency: { 'device>bal': { unit: 'us', p50: 400 } },
+    });
+    expect(report.expectations[0]).toMatchObject({ text: 'estimate.voltage.error.p95 < 0.5 %', pass: true });
+  });
+});
+
+describe('junit.xml', () => {
+  it('is well-formed and counts failures and errors', async () => {
+    const { file } = await make({ expect: ['estimate.voltage.error.p95 < 0.05 %', 'messages.unexplained == 0'] });
+    const xml = await file('junit.xml');
+    expect(wellFormed(xml)).toBe(true);
+    expect(xml).toContain('<testsuites tests="3" failures="1" errors="0">');
+    expect(xml).toContain('&lt; 0.05 %');
+    const invalid = await (await make({ state: 'interrupted' })).file('junit.xml');
+    expect(wellFormed(invalid)).toBe(true);
+    expect(invalid).toContain('errors="1"');
+    expect(invalid).toContain('<error message="the run was interrupted before its end"/>');
+  });
+
+  it('escapes what XML cannot hold', () => {
+    expect(escapeXml('a<b & "c"\u0007')).toBe('a&lt;b &amp; &quot;c&quot;?');
+    expect(wellFormed('<a><b></a>')).toBe(false);
+    expect(wellFormed('<a x="1 < 2"/>')).toBe(false);
+  });
+});
+
+/** Tags nest, attributes are quoted and hold no raw markup. Enough for documents without comments and CDATA. */
+function wellFormed(xml: string): boolean {
+  const open: string[] = [];
+  const rest = xml
+    .replace(/^<\?xml[^>]*\?>/, '')
+    .replaceAll(
+      /<(\/?)([\w-]+)((?:\s+[\w-]+="[^"<&]*(?:&(?:amp|lt|gt|quot);[^"<&]*)*")*)\s*(\/?)>/g,
+      (_, end, name, __, empty) => {
+        if (end === '/') return open.pop() === name ? '' : '<';
+        if (empty === '') open.push(String(name));
+        return '';
+      },
+    );
+  return open.length === 0 && !rest.includes('<') && !/&(?!amp;|lt;|gt;|quot;)/.test(rest);
+}
+
+describe('report.md', () => {
+  it('keeps tables whole where a formula holds a bar', async () => {
+    const text = await (await make({})).file('report.md');
+    const rows = text.split('\n').filter((line) => line.startsWith('| Reduction of exchanged energy |'));
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.replaceAll('\\|', '').split('|')).toHaveLength(5);
+  });
+});
+
+describe('the terminal summary', () => {
+  it('fits on a screen and says what counts', async () => {
+    const { report, directory } = await make({ class: 'realtime' });
+    const text = renderSummary(report, directory);
+    expect(text.split('\n').length).toBeLessThanOrEqual(40);
+    expect(text).toContain('PASS');
+    expect(text).toContain(join(directory, 'report.html'));
+    expect(text).not.toContain('\u001B');
+    const painted = renderSummary(report, directory, { paint: (emphasis, part) => `<${emphasis}>${part}` });
+    expect(painted).toContain('<green><bold>PASS');
+  });
+
+  it('stays on a screen with many reasons and expectations, failures first', async () => {
+    const expectations = Array.from({ length: 12 }, (_, i) => `estimate.voltage.error.p95 < ${(i + 1) / 20} %`);
+    const violations = Array.from({ length: 9 }, (_, i) => `violation ${i}`);
+    const { report, directory } = await make({ expect: expectations, audit: { violations } });
+    const text = renderSummary(report, directory);
+    expect(text.split('\n').length).toBeLessThanOrEqual(40);
+    expect(text).toContain('INVALID');
+    expect(text).toContain('and 5 more reasons');
+    expect(text.indexOf('✗')).toBeLessThan(text.indexOf('✓'));
+  });
+});
+
+describe('report.html', () => {
+  it('is one small file that asks for nothing outside', async () => {
+    const html = await (await make({ steps: 960, stepUs: 90e6, houses: 60 })).file('report.html');
+    expect(Buffer.byteLength(html)).toBeLessThan(3_000_000);
+    expect(html).not.toMatch(/(?:src|href)="(?!#|data:)/);
+    expect(html).not.toMatch(/@import|url\(|<script/);
+    expect(html).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it('shows every section also where the record holds next to nothing', async () => {
+    const { file, report } = await make({
+      without: ['truth-site', 'truth-bus', 'truth-branch', 'truth-terminal', 'truth-energy', 'device-states']
+        .concat(['measurements', 'estimate-runs', 'estimates', 'setpoints', 'forecasts'])
+        .map((name) => `series/${name}`)
+        .concat('messages'),
+    });
+    const html = await file('report.html');
+    for (const [id] of pageSections) expect(html).toContain(`<section id="${id}"`);
+    expect(html).toContain('No battery took part in this run.');
+    expect(html).toContain('No PMU frame of this run has truth beside it');
+    expect(html).not.toMatch(/NaN|undefined|Infinity/);
+    expect(report.verdict).toBe('invalid');
+  });
+
+  it('writes names of the scenario as text, not as markup', async () => {
+    const html = await (
+      await make({ audit: { violations: ['<img src=x onerror=alert(1)> & more'] } })
+    ).file('report.html');
+    expect(html).toContain('&lt;img src=x onerror=alert(1)&gt; &amp; more');
+    expect(html).not.toContain('<img');
+  });
+
+  it('says plainly that a run was interrupted', async () => {
+    const html = await (await make({ state: 'interrupted' })).file('report.html');
+    expect(html).toContain('This run was interrupted');
+    expect(html).toContain('role="alert"');
+  });
+});
