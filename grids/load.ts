@@ -7,7 +7,7 @@ import { closest, didYouMean } from '../numerics/edit-distance.ts';
 import { createSourceMap, formatPath, parseJson, parsePath, type JsonPath, type SourceMap } from './json-source.ts';
 import { InvalidInputError, type Problem } from './problem.ts';
 import { gridDocumentSchema, type GridDocument } from './schema.ts';
-import { validateGrid } from './validate.ts';
+import { validateGrid, validateReferences } from './validate.ts';
 
 /** Folder of the native networks, found by walking up to the package's own package.json (sources and dist alike). */
 function networksFolder(): string {
@@ -74,13 +74,12 @@ export function checkGrid(
   source?: SourceMap,
 ): { readonly document?: GridDocument; readonly problems: readonly Problem[] } {
   const result = gridDocumentSchema.safeParse(value);
+  const placed = (problem: Problem): Problem => ({ ...problem, ...source?.place(parsePath(problem.path)) });
   if (!result.success) {
-    return { problems: result.error.issues.flatMap((issue) => schemaProblems(issue, value, source)) };
+    const schema = result.error.issues.flatMap((issue) => schemaProblems(issue, value, source));
+    return { problems: [...schema, ...validateReferences(value).map(placed)] };
   }
-  const problems = validateGrid(result.data).map((problem) => ({
-    ...problem,
-    ...source?.place(parsePath(problem.path)),
-  }));
+  const problems = validateGrid(result.data).map(placed);
   return { document: result.data, problems };
 }
 

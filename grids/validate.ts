@@ -9,10 +9,9 @@ type Report = (path: string, message: string, hint?: string) => void;
 
 /** All semantic faults of a document that satisfies the schema, with paths such as `lines[3].to`. */
 export function validateGrid(document: GridDocument): Problem[] {
-  const problems: Problem[] = [];
+  const problems = validateReferences(document);
   const report: Report = (path, message, hint) => problems.push({ path, message, ...(hint !== undefined && { hint }) });
-  checkIds(document, report);
-  checkReferences(document, report);
+  checkLines(document, report);
   document.transformers.forEach((unit, i) => checkTransformer(unit, `transformers[${i}]`, report));
   checkPowers(document, report);
   if (document.representation === 'three') checkZeroSequence(document, report);
@@ -24,49 +23,74 @@ export function validateGrid(document: GridDocument): Problem[] {
   return problems;
 }
 
-/** Ids are unique among buses, branches (lines and transformers together), and each other kind. */
-function checkIds(document: GridDocument, report: Report): void {
-  const kinds = {
-    bus: ['buses'],
-    branch: ['lines', 'transformers'],
-    switch: ['switches'],
-    load: ['loads'],
-    generator: ['generators'],
-    battery: ['batteries'],
-    shunt: ['shunts'],
-    'external grid': ['externalGrids'],
-  } as const;
-  for (const [kind, lists] of Object.entries(kinds)) {
-    const first = new Map<string, string>();
+/** What `validateReferences` reads of an element: any part of it may be missing or of the wrong type. */
+type Loose = Readonly<Record<string, unknown>>;
+
+/** The elements of one list of a value that may be a grid document. */
+function looseList(value: unknown, list: string): readonly Loose[] {
+  const found: unknown = typeof value === 'object' && value !== null ? (value as Loose)[list] : undefined;
+  if (!Array.isArray(found)) return [];
+  return found.map((item: unknown) => (typeof item === 'object' && item !== null ? (item as Loose) : {}));
+}
+
+/** Kinds whose ids must differ among themselves, and the lists that hold them. */
+const KINDS: readonly (readonly [kind: string, lists: readonly string[]])[] = [
+  ['bus', ['buses']],
+  ['branch', ['lines', 'transformers']],
+  ['switch', ['switches']],
+  ['load', ['loads']],
+  ['generator', ['generators']],
+  ['battery', ['batteries']],
+  ['shunt', ['shunts']],
+  ['external grid', ['externalGrids']],
+];
+
+/** What each list calls its elements, and which of their keys name buses. */
+const REFERENCES: readonly (readonly [list: string, kind: string, keys: readonly string[]])[] = [
+  ['lines', 'line', ['from', 'to']],
+  ['transformers', 'transformer', ['from', 'to']],
+  ['switches', 'switch', ['from', 'to']],
+  ['loads', 'load', ['bus']],
+  ['generators', 'generator', ['bus']],
+  ['batteries', 'battery', ['bus']],
+  ['shunts', 'shunt', ['bus']],
+  ['externalGrids', 'external grid', ['bus']],
+];
+
+/** Faults of ids and references; works on any value, so that they show beside faults of the schema. */
+export function validateReferences(value: unknown): Problem[] {
+  const problems: Problem[] = [];
+  const report: Report = (path, message, hint) => problems.push({ path, message, ...(hint !== undefined && { hint }) });
+  for (const [kind, lists] of KINDS) {
+    const first = new Map<unknown, string>();
     for (const list of lists) {
-      document[list].forEach((item, i) => {
+      looseList(value, list).forEach(({ id }, i) => {
         const path = `${list}[${i}]`;
-        const earlier = first.get(item.id);
-        if (earlier === undefined) first.set(item.id, path);
-        else report(`${path}.id`, `${kind} id "${item.id}" is used before, at ${earlier}`);
+        const earlier = first.get(id);
+        if (typeof id !== 'string') return;
+        if (earlier === undefined) first.set(id, path);
+        else report(`${path}.id`, `${kind} id "${id}" is used before, at ${earlier}`);
       });
     }
   }
-}
-
-function checkReferences(document: GridDocument, report: Report): void {
-  const buses = new Set(document.buses.map((bus) => bus.id));
-  const check = (id: string, path: string, owner: string): void => {
-    if (!buses.has(id)) report(path, `${owner} refers to bus "${id}", which does not exist`, didYouMean(id, buses));
-  };
-  for (const list of ['lines', 'transformers', 'switches'] as const) {
-    document[list].forEach((item, i) => {
-      const owner = `${list === 'switches' ? 'switch' : list.slice(0, -1)} "${item.id}"`;
-      check(item.from, `${list}[${i}].from`, owner);
-      check(item.to, `${list}[${i}].to`, owner);
-      if (item.from === item.to) report(`${list}[${i}].to`, `${owner} has both ends at bus "${item.to}"`);
+  const buses = new Set(looseList(value, 'buses').flatMap(({ id }) => (typeof id === 'string' ? [id] : [])));
+  for (const [list, kind, keys] of REFERENCES) {
+    looseList(value, list).forEach((item, i) => {
+      const owner = typeof item['id'] === 'string' ? `${kind} "${item['id']}"` : `a ${kind}`;
+      for (const key of keys) {
+        const bus = item[key];
+        if (typeof bus !== 'string' || buses.has(bus)) continue;
+        report(`${list}[${i}].${key}`, `${owner} refers to bus "${bus}", which does not exist`, didYouMean(bus, buses));
+      }
+      if (typeof item['from'] === 'string' && item['from'] === item['to']) {
+        report(`${list}[${i}].to`, `${owner} has both ends at bus "${item['from']}"`);
+      }
     });
   }
-  const single = { loads: 'load', generators: 'generator', batteries: 'battery', shunts: 'shunt' } as const;
-  for (const list of Object.keys(single) as (keyof typeof single)[]) {
-    document[list].forEach((item, i) => check(item.bus, `${list}[${i}].bus`, `${single[list]} "${item.id}"`));
-  }
-  document.externalGrids.forEach((item, i) => check(item.bus, `externalGrids[${i}].bus`, `external grid "${item.id}"`));
+  return problems;
+}
+
+function checkLines(document: GridDocument, report: Report): void {
   document.lines.forEach((line, i) => {
     if (line.r1OhmPerKm === 0 && line.x1OhmPerKm === 0) {
       report(`lines[${i}]`, `line "${line.id}" has no series impedance`, 'use a closed switch');

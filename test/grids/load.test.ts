@@ -1,0 +1,219 @@
+/** Reading grid documents: every fault with its place, and what may be left out. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { checkGrid, loadGrid, parseGrid } from '../../grids/load.ts';
+import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
+import type { GridDocumentInput } from '../../grids/schema.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'twin-grids-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A sound three-phase grid; tests spoil a copy. */
+function sound(): GridDocumentInput {
+  return {
+    schema: 1,
+    name: 'sound',
+    representation: 'three',
+    buses: [
+      { id: 'mv', nominalVoltageV: 20_000 },
+      { id: 'lv', nominalVoltageV: 400 },
+      { id: 'house', nominalVoltageV: 400 },
+    ],
+    lines: [
+      {
+        id: 'cable',
+        from: 'lv',
+        to: 'house',
+        lengthM: 50,
+        r1OhmPerKm: 0.2,
+        x1OhmPerKm: 0.08,
+        r0OhmPerKm: 0.8,
+        x0OhmPerKm: 0.32,
+      },
+    ],
+    transformers: [
+      {
+        id: 'transformer',
+        from: 'mv',
+        to: 'lv',
+        ratedPowerVA: 400_000,
+        ratedVoltageFromV: 20_000,
+        ratedVoltageToV: 400,
+        vkPercent: 6,
+        vkrPercent: 1.4,
+        vectorGroup: 'Dyn5',
+      },
+    ],
+    loads: [{ id: 'load', bus: 'house', activePowerW: 1000 }],
+    externalGrids: [{ id: 'grid', bus: 'mv' }],
+  };
+}
+
+function problemsOf(act: () => unknown): readonly Problem[] {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof InvalidInputError) return error.problems;
+    throw error;
+  }
+  throw new Error('no fault was found');
+}
+
+const messages = (problems: readonly Problem[]): string[] => problems.map(formatProblem);
+
+describe('a file', () => {
+  test('names file, line, column and a likely correction for every fault at once', () => {
+    const text = `{
+  "schema": 1, "name": "bad", "representation": "three",
+  "buses": [ { "id": "mv", "nominalVoltageV": 20000 }, { "id": "lv", "nominalVoltage": 400 } ],
+  "lines": [
+    { "id": "l1", "from": "lv", "to": "lw", "lengthM": -5, "r1OhmPerKm": 1, "x1OhmPerKm": "0.1" }
+  ],
+  "externalGrids": [ { "id": "grid", "bus": "mv" } ]
+}`;
+    const file = join(folder, 'bad.json');
+    writeFileSync(file, text);
+    expect(messages(problemsOf(() => loadGrid(file)))).toEqual([
+      `${file}:3:56: buses[1].nominalVoltageV: is missing in "lv"`,
+      `${file}:3:70: buses[1].nominalVoltage: unknown key "nominalVoltage" in "lv" (did you mean "nominalVoltageV"?)`,
+      `${file}:5:56: lines[0].lengthM: too small: expected number to be >0, found -5 in "l1"`,
+      `${file}:5:91: lines[0].x1OhmPerKm: invalid input: expected number, received string, found "0.1" in "l1"`,
+      `${file}:5:39: lines[0].to: line "l1" refers to bus "lw", which does not exist (did you mean "lv"?)`,
+    ]);
+  });
+
+  test.each([
+    ['a comma too few', '{ "schema": 1,\n  "buses": [ {} \n  "lines": [] }', /^3:3: is not valid JSON/],
+    ['a truncated file', '{ "schema": 1,\n "buses": [1, 2,', /^2:17: is not valid JSON: Unexpected end/],
+    ['a key given twice', '{ "schema": 1,\n "name": "x",\n "name": "y" }', /^3:2: name: key "name" is given twice/],
+    ['another kind of value', '[1, 2]', /^1:1: .*expected object/],
+    ['nothing', '', /is not valid JSON/],
+  ])('tells the place of %s', (_, text, expected) => {
+    expect(messages(problemsOf(() => parseGrid(text)))[0]).toMatch(expected);
+  });
+
+  test('that is missing, or a folder, or a misspelt network, is said in words', () => {
+    expect(problemsOf(() => loadGrid('abenhausen'))[0]).toMatchObject({ hint: 'did you mean "abbenhausen"?' });
+    expect(problemsOf(() => loadGrid('nothing-like-it'))[0]!.hint).toMatch(/native networks: abbenhausen, /);
+    expect(problemsOf(() => loadGrid(join(folder, 'none.json')))[0]!.message).toBe('file does not exist');
+    expect(problemsOf(() => loadGrid(folder))[0]!.message).toMatch(/is a folder/);
+  });
+
+  test('may begin with a byte order mark', () => {
+    expect(parseGrid(`\uFEFF${JSON.stringify(sound())}`).name).toBe('sound');
+  });
+});
+
+describe('a document', () => {
+  test('that is sound has no problem and all its defaults', () => {
+    const { document, problems } = checkGrid(sound());
+    expect(problems).toEqual([]);
+    expect(document).toMatchObject({ frequencyHz: 50, switches: [], lines: [{ parallel: 1, inService: true }] });
+  });
+
+  type Spoil = (grid: ReturnType<typeof sound>) => void;
+  const line = (grid: GridDocumentInput) => grid.lines![0]!;
+  const unit = (grid: GridDocumentInput) => grid.transformers![0]!;
+  test.each<[string, Spoil, string, RegExp]>([
+    [
+      'an id used twice',
+      (g) => g.buses.push({ id: 'lv', nominalVoltageV: 400 }),
+      'buses[3].id',
+      /used before, at buses\[1\]/,
+    ],
+    [
+      'a branch id used by a line and a transformer',
+      (g) => (unit(g).id = 'cable'),
+      'transformers[0].id',
+      /branch id "cable"/,
+    ],
+    ['a bus that does not exist', (g) => (g.loads![0]!.bus = 'hose'), 'loads[0].bus', /did you mean "house"/],
+    ['a line with both ends at one bus', (g) => (line(g).to = 'lv'), 'lines[0].to', /both ends at bus "lv"/],
+    [
+      'a line without impedance',
+      (g) => Object.assign(line(g), { r1OhmPerKm: 0, x1OhmPerKm: 0 }),
+      'lines[0]',
+      /no series impedance/,
+    ],
+    ['a missing zero sequence', (g) => delete line(g).r0OhmPerKm, 'lines[0]', /lacks r0OhmPerKm/],
+    ['a missing zero-sequence capacitance', (g) => (line(g).c1FPerKm = 1e-7), 'lines[0]', /lacks c0FPerKm/],
+    ['a line between voltage levels', (g) => (line(g).from = 'mv'), 'lines[0]', /20000 V and 400 V/],
+    ['an impossible clock number', (g) => (unit(g).vectorGroup = 'Dyn6'), 'transformers[0].vectorGroup', /odd number/],
+    ['a clock number beyond 11', (g) => (unit(g).vectorGroup = 'Dyn13'), 'transformers[0].vectorGroup', /0 to 11/],
+    ['no vector group at all', (g) => (unit(g).vectorGroup = 'Dx5'), 'transformers[0].vectorGroup', /IEC 60076/],
+    ['more resistance than impedance', (g) => (unit(g).vkrPercent = 7), 'transformers[0].vkrPercent', /exceeds/],
+    [
+      'swapped sides',
+      (g) => Object.assign(unit(g), { from: 'lv', to: 'mv' }),
+      'transformers[0].ratedVoltageFromV',
+      /swapped/,
+    ],
+    ['kV for V', (g) => (unit(g).ratedVoltageToV = 0.4), 'transformers[0].ratedVoltageToV', /V for kV/],
+    [
+      'a tap outside its range',
+      (g) => (unit(g).tap = { position: 3, stepPercent: 2.5, min: -2, max: 2 }),
+      'transformers[0].tap.position',
+      /-2\.\.2/,
+    ],
+    [
+      'ZIP shares that do not add up',
+      (g) => (g.loads![0]!.zip = { constantImpedance: 0.5, constantCurrent: 0, constantPower: 0.4 }),
+      'loads[0].zip',
+      /not 1/,
+    ],
+    [
+      'power on a phase that the element is not on',
+      (g) => Object.assign(g.loads![0]!, { connection: 'A', activePowerW: { A: 1, B: 2 } }),
+      'loads[0].activePowerW',
+      /has power on B/,
+    ],
+    [
+      'a single phase in a positive-sequence grid',
+      (g) => {
+        g.representation = 'positive-sequence';
+        g.loads![0]!.connection = 'B';
+      },
+      'loads[0].connection',
+      /positive-sequence/,
+    ],
+    [
+      'a power per phase in a positive-sequence grid',
+      (g) => {
+        g.representation = 'positive-sequence';
+        g.loads![0]!.activePowerW = { A: 1 };
+      },
+      'loads[0].activePowerW',
+      /per phase/,
+    ],
+    ['no source', (g) => (g.externalGrids = []), 'externalGrids', /nothing is energised/],
+    ['a source out of service', (g) => (g.externalGrids![0]!.inService = false), 'externalGrids', /out of service/],
+    ['a source that reaches no load', (g) => (unit(g).toClosed = false), 'externalGrids', /no load is connected/],
+    [
+      'two stiff sources at one bus',
+      (g) => g.externalGrids!.push({ id: 'other', bus: 'mv' }),
+      'externalGrids[1].bus',
+      /hold the same bus/,
+    ],
+    [
+      'a zero-sequence ratio of zero',
+      (g) => Object.assign(g.externalGrids![0]!, { shortCircuitPowerVA: 1e8, zeroSequenceRatio: 0 }),
+      'externalGrids[0].zeroSequenceRatio',
+      /is 0/,
+    ],
+    [
+      'a switch between voltage levels',
+      (g) => (g.switches = [{ id: 's', from: 'mv', to: 'lv', closed: false }]),
+      'switches[0]',
+      /20000 V and 400 V/,
+    ],
+    ['not a number', (g) => (line(g).lengthM = Number.NaN), 'lines[0].lengthM', /expected number/],
+  ])('with %s is refused at its place', (_, spoil, path, message) => {
+    const grid = sound();
+    spoil(grid);
+    const { problems } = checkGrid(grid);
+    expect(problems.map((problem) => problem.path)).toContain(path);
+    expect(problems.map(formatProblem).join('\n')).toMatch(message);
+  });
+});
