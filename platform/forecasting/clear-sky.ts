@@ -39,7 +39,7 @@ export interface ClearSky {
 }
 
 /** Linke turbidity of air mass 2: a usual value of the north German plain in spring (winter 3, humid summer 4.5). */
-export const defaultTurbidity = 3.5;
+const defaultTurbidity = 3.5;
 
 const DARK: ClearSky = { directNormal: 0, diffuseHorizontal: 0, globalHorizontal: 0 };
 

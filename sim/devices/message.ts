@@ -26,7 +26,7 @@ let lastUs = Number.NaN;
 let lastText = '';
 
 /** `formatInstant`, remembering the last answer: a hundred devices ask for the same instant. */
-export function instantText(timeUs: number): string {
+function instantText(timeUs: number): string {
   if (timeUs !== lastUs) {
     lastUs = timeUs;
     lastText = formatInstant(timeUs);

@@ -12,7 +12,7 @@ const INERTIA_TAU_S = 5;
 /** The noise moves at these instants only, counted from the start: the path does not depend on the caller's step. */
 const NODE_US = 100e3;
 
-export interface FrequencyState {
+interface FrequencyState {
   readonly frequencyHz: number;
   readonly rocofHzPerS: number;
   /** Integral of 2 pi (f - nominal) since the start, rad, not wrapped. */

@@ -16,10 +16,10 @@ interface CloudRegime {
   readonly threshold: number;
 }
 
-/** Shares of cloudy time: clear 2 %, fair 22 %, broken 60 %, overcast 97 %. */
+/** Shares of cloudy time: clear 2 %, fair 34 %, broken 60 %, overcast 97 %. */
 const regimes: Readonly<Record<CloudCover, CloudRegime>> = {
   clear: { open: 1, covered: 0.85, threshold: -2.05 },
-  fair: { open: 0.98, covered: 0.5, threshold: -0.77 },
+  fair: { open: 0.98, covered: 0.45, threshold: -0.41 },
   broken: { open: 0.97, covered: 0.35, threshold: 0.25 },
   overcast: { open: 0.6, covered: 0.24, threshold: 1.88 },
 };

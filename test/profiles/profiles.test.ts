@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { loadGrid } from '../../grids/load.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { gridDocumentSchema, type GridDocument } from '../../grids/schema.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
@@ -70,11 +71,11 @@ describe('profiles', () => {
     );
   });
 
-  test('302 kWp under the default clouds yield 1,100 to 1,400 kWh on 1 April 2021, for 20 seeds', () => {
+  test('the 302 kWp of Abbenhausen under the default clouds yield 1,100 to 1,400 kWh on 1 April 2021, for 20 seeds', () => {
     const yields = Array.from({ length: 20 }, (_, seed) => {
       let energyKWh = 0;
       run(
-        village(1, 40),
+        loadGrid('abbenhausen'),
         { pv: { capacity: '302 kWp' } },
         (out) => (energyKWh += activeSum(out.generatorPower) / 60e3),
         {
