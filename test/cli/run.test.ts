@@ -1,0 +1,183 @@
+/** `twin run`, `report`, `verify`, `plan` and `validate` from the command line to the exit code, on a minute in memory. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Surroundings, twin } from './harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'twin-run-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const minute = join(folder, 'minute.yaml');
+writeFileSync(
+  minute,
+  `schema: 1
+name: A minute
+site: germany
+seed: minute-1
+clock: { start: "2021-04-01T12:00:00+02:00", duration: 1min, step: 10s }
+grid: abbenhausen
+devices:
+  - { kind: pmu, id: pmu-breaker, at: "branch:transformer:to", every: 10s }
+  - { kind: bess, id: cbes, at: "battery:cbes", every: 10s, power: 300 kW, energy: 800 kWh, soc: 50 % }
+platform:
+  bridge: {}
+  powerCalculation: {}
+  balancer: { useCase: 1 }
+  historian: {}
+expect:
+  - messages.unexplained == 0
+`,
+);
+
+let runs = 0;
+/** Runs the minute, in memory unless `args` name a broker, into a folder that was not there before. */
+async function run(args: readonly string[] = [], surroundings: Surroundings = {}) {
+  runs += 1;
+  const directory = join(folder, `run-${runs}`);
+  const bus = args.includes('--databus') || args.includes('--bal') ? [] : ['--databus', 'memory'];
+  const answer = await twin(['run', minute, '--out', directory, ...bus, ...args], surroundings);
+  return { directory, ...answer };
+}
+
+describe('twin run', () => {
+  it('passes with 0, says so, and leaves a report that "twin report" makes again', async () => {
+    const { code, err, out, directory } = await run();
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toContain('PASS  A minute');
+    expect(out).toContain(join(directory, 'report.html'));
+    const page = readFileSync(join(directory, 'report.html'));
+    const again = await twin(['report', directory]);
+    expect({ code: again.code, out: again.out }).toEqual({ code: 0, out });
+    expect(readFileSync(join(directory, 'report.html')).equals(page)).toBe(true);
+  });
+
+  it('ends with 20 when an expectation fails, and its report too', async () => {
+    const { code, out, directory } = await run(['--set', 'expect=["battery.soc.min > 99 %"]']);
+    expect(code).toBe(20);
+    expect(out).toContain('FAIL  A minute');
+    expect((await twin(['report', directory])).code).toBe(20);
+  });
+
+  it('ends with 21 when an expectation has nothing to be held against', async () => {
+    const { code, out } = await run(['--set', 'expect=["meter.energy.error.p95 < 100 %"]']);
+    expect(code).toBe(21);
+    expect(out).toContain('INVALID  A minute');
+  });
+
+  it('finishes the instant, reports and ends with 40 when it is interrupted', async () => {
+    const interruption = new AbortController();
+    interruption.abort();
+    const { code, out, err, directory } = await run([], { signal: interruption.signal });
+    expect(code).toBe(40);
+    expect(err).toBe('twin: interrupted; the report covers what was run\n');
+    expect(out).toContain('the run was interrupted before its end');
+    const report = JSON.parse(readFileSync(join(directory, 'report.json'), 'utf8')) as object;
+    expect(report).toMatchObject({ state: 'interrupted', instants: 1 });
+  });
+
+  it('shows progress where somebody watches, and none with --quiet', async () => {
+    const watched = await run([], { isTTY: true });
+    expect(watched.err).toContain('[##############################] 100 %  2021-04-01 10:01:00 UTC');
+    expect((await run(['--quiet'], { isTTY: true })).err).toBe('');
+  });
+
+  it.each([
+    [['--set', 'clock.step=7s'], 'clock.duration: a duration of 1 min is no multiple of the step of 7 s'],
+    [
+      ['--set', 'devices.1.at=bus:mv'],
+      '--set devices.1.at=bus:mv: devices.1.at: bess "cbes": the grid has no battery at bus:mv',
+    ],
+    [['--set', 'platform.powerCalculation=false'], 'balancer waits for power-calculation, which does not take part'],
+    [['--service', 'historan=process'], 'the scenario has no historan'],
+    [['--databus', 'carrier-pigeon'], 'carrier-pigeon is no broker'],
+  ])('refuses %j with 10 and writes nothing', async (args, sentence) => {
+    const { code, out, err, directory } = await run(args);
+    expect({ code, out }).toEqual({ code: 10, out: '' });
+    expect(err).toContain(sentence);
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it('ends with 30 and says what to do when a broker is missing or a port taken', async () => {
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const taken = await run(['--bal', `embedded:${port}`]);
+    await new Promise((done) => server.close(done));
+    expect(taken.code).toBe(30);
+    expect(taken.err).toContain(`port ${port} is in use: stop what listens there`);
+    const missing = await run(['--databus', `mqtt://127.0.0.1:${port}`]);
+    expect(missing.code).toBe(30);
+    expect(missing.err).toContain(`mqtt://127.0.0.1:${port}`);
+  });
+});
+
+describe('twin report and verify', () => {
+  it.each([['report'], ['verify']])('%s refuses a folder without a run with 10', async (command) => {
+    const { code, err } = await twin([command, join(folder, 'nowhere')]);
+    expect(code).toBe(10);
+    expect(err).toContain('nowhere');
+  });
+});
+
+describe('twin plan', () => {
+  it('shows devices, services in order, traffic and the bridge', async () => {
+    const { code, out } = await twin(['plan', minute]);
+    expect(code).toBe(0);
+    expect(out).toContain('7 instants');
+    expect(out).toMatch(/ 1 +pmu +every 10\s?s +bal\n/);
+    expect(out.indexOf('power-calculation (in-process)')).toBeLessThan(out.indexOf('balancer (in-process)'));
+    expect(out).toMatch(/waits for +tick of bal, progress of power-calculation\n/);
+    expect(out).toMatch(/ pmu +at most 1 an instant +8640 a day\n/);
+    expect(out).toContain('topic # in 1 /bal/ platone/dsotp/');
+  });
+
+  it('prints the bridge for Mosquitto and nothing else', async () => {
+    const { out } = await twin(['plan', minute, '--print-mosquitto-conf', '--bal', 'mqtt://bal.example:1883']);
+    expect(out).toMatch(/^# /);
+    expect(out).toContain('address bal.example:1883\n');
+    expect(out).not.toContain('Devices');
+  });
+
+  it('refuses services that wait for one another within an instant', async () => {
+    const circle = ['platform.historian.upstreams=[balancer, historian]'];
+    const { code, err } = await twin(['plan', minute, '--set', ...circle]);
+    expect(code).toBe(10);
+    expect(err).toContain('services wait for one another within an instant: historian > historian');
+  });
+});
+
+describe('twin validate', () => {
+  it('tells scenarios, grids and profiles apart and checks each', async () => {
+    const grid = 'grids/networks/ieee-33/grid.json';
+    const { code, out } = await twin(['validate', minute, grid, 'scenarios/germany/data/example-day.csv']);
+    expect(code).toBe(0);
+    expect(out.split('\n').map((line) => line.replace(/^.*?: /, ''))).toEqual([
+      'valid scenario "A minute": 2 devices, 7 instants',
+      'valid grid "ieee-33": 33 buses, 37 lines, 0 transformers',
+      'valid profile: 96 intervals',
+      '',
+    ]);
+  });
+
+  it('goes on after a faulty file and names the faults of all', async () => {
+    const csv = join(folder, 'day.csv');
+    writeFileSync(csv, 'timestamp,load_kw,pv_kw\n2021-04-01T00:00:00Z,1,2\n2021-04-01T00:15:00Z,x,y\n');
+    const json = join(folder, 'grid.json');
+    writeFileSync(json, '{ "schema": 1, "name": "g", "representation": "three", "buses": [ { "id": "a" } ] }');
+    const { code, out, err } = await twin(['validate', csv, json, minute]);
+    expect(code).toBe(10);
+    expect(out).toContain('valid scenario');
+    expect(err.split('\n').filter((line) => line.startsWith(`${csv}:3:`))).toHaveLength(2);
+    expect(err).toContain(`${json}:1:`);
+  });
+
+  it('knows other columns, units and zones', async () => {
+    const csv = join(folder, 'local.csv');
+    writeFileSync(csv, 'time;demand\n2021-04-01 00:00;1,5\n2021-04-01 00:15;2,5\n');
+    const columns = ['--time', 'time', '--load', 'demand', '--unit', 'W', '--zone', 'Europe/Berlin'];
+    expect(await twin(['validate', csv, ...columns])).toMatchObject({ code: 0 });
+  });
+});
