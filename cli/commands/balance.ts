@@ -32,7 +32,7 @@ function readJson(file: string): unknown {
 export const command = defineCommand<{ readonly request: string }>({
   positionals: { request: { type: 'string', describe: 'JSON file with the request', demandOption: true } },
   options: {},
-  examples: [{ line: 'balance request.json', does: 'print the battery powers that the rule answers' }],
+  examples: [{ line: 'twin balance request.json', does: 'Battery powers and state of charge by the rule' }],
   run({ request }, { terminal }) {
     terminal.print(balance(request));
     return Promise.resolve(exitCodes.pass.code);
