@@ -19,7 +19,7 @@ export interface NetPowerOptions {
   readonly filter: 'auto' | 'always';
 }
 
-export interface NetPower {
+interface NetPower {
   /** Consumption minus production without the battery, W. */
   readonly netW: number;
   /** Age of the older one of the pair, us. */

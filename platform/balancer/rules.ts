@@ -18,7 +18,7 @@ export interface BatteryModel {
 }
 
 /** What keeps a battery from doing all that was asked for. */
-export type Limit = 'none' | 'power' | 'state-of-charge';
+type Limit = 'none' | 'power' | 'state-of-charge';
 
 export interface BalanceStep {
   /** Power of the battery over the step, W, discharge positive. */
@@ -31,7 +31,7 @@ export interface BalanceStep {
 }
 
 /** Powers that a battery can hold for `durationS` from state of charge `soc`, W at the terminals, both >= 0. */
-export function availablePower(
+function availablePower(
   battery: BatteryModel,
   soc: number,
   durationS: number,

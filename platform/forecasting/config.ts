@@ -87,7 +87,6 @@ export type ModelConfig = z.output<typeof modelSchema>;
 export type SeriesConfig = z.output<typeof seriesSchema>;
 export type ForecastingConfig = z.output<typeof forecastingConfigSchema>;
 export type Customer = z.output<typeof customerSchema>;
-export type PvSystemFacts = z.output<typeof pvSystemSchema>;
 
 function isZone(name: string): boolean {
   try {

@@ -6,12 +6,12 @@ import { writeFileSync } from 'node:fs';
 import { ByteWriter, parquetWrite, type ColumnSource } from 'hyparquet-writer';
 import type { ColumnType, TableColumns } from '../contract/history.ts';
 
-export type CellValue = number | string | boolean;
+type CellValue = number | string | boolean;
 
 type CellOf<Type extends ColumnType> = Type extends 'STRING' ? string : Type extends 'BOOLEAN' ? boolean : number;
 
 /** A row as an object: every column named, NaN for a number that is not there. */
-export type Row<Columns extends TableColumns> = { readonly [Name in keyof Columns]: CellOf<Columns[Name]> };
+type Row<Columns extends TableColumns> = { readonly [Name in keyof Columns]: CellOf<Columns[Name]> };
 
 export interface Table<Columns extends TableColumns = TableColumns> {
   readonly columns: Columns;
