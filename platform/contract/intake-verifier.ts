@@ -17,10 +17,13 @@ export type IntakeVerdict = { readonly ok: true } | { readonly ok: false; readon
 
 export interface IntakeVerifier {
   /**
-   * Judges one message of a bridged source, in order of arrival. A `duplicate` is a message that was accepted before,
+   * Judges one message of a bridged source, in order of arrival; with the bytes that it came in, it does so faster. A `duplicate` is a message that was accepted before,
    * word for word: it is to be ignored, not held against anyone.
    */
-  verify(message: { readonly device: string; readonly certification?: Certification | undefined }): IntakeVerdict;
+  verify(
+    message: { readonly device: string; readonly certification?: Certification | undefined },
+    payload?: Uint8Array,
+  ): IntakeVerdict;
   /**
    * From now on the named positions of the device are refused as `repudiated`; their chain is still followed. To be
    * called as the repudiation arrives: that of instant t arrives after all data of t and before those of t+1.
@@ -56,10 +59,10 @@ export function createIntakeVerifier(): IntakeVerifier {
   const chains = new Map<string, Chain>();
   const repudiated = new Map<string, { readonly from: number; readonly until: number }>();
   return {
-    verify(message) {
+    verify(message, payload) {
       const { device, certification } = message;
       if (certification === undefined) return refused('uncertified');
-      if (!hashMatches(message)) return refused('hash-mismatch');
+      if (!hashMatches(message, payload)) return refused('hash-mismatch');
       const { index, hash, previousHash } = certification;
       const link: Link = { index, hash, previousHash };
       const chain = chains.get(device);

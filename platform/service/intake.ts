@@ -1,4 +1,5 @@
 /** What a service does with a message before its core sees it: decode, check, or refuse under a reason that is counted. */
+import { isUtf8 } from 'node:buffer';
 import type { IntakeVerifier } from '../contract/intake-verifier.ts';
 import type { Measurement } from '../contract/measurement.ts';
 import { schemaOfKind } from '../contract/messages.ts';
@@ -11,33 +12,50 @@ export type Intake =
 
 /** Reads one message. Refusal reasons: not-json, not-a-number, wrong-schema, wrong-device, and those of the verifier. */
 export function readMessage(topic: string, kind: string, payload: Uint8Array, verifier?: IntakeVerifier): Intake {
-  const decoded = decode(payload);
+  const read = parseOnce(kind, payload);
+  if (!read.accepted) return read;
+  const { message } = read;
+  if ('device' in message && message.device !== topic.slice(topic.lastIndexOf('/') + 1)) return refused('wrong-device');
+  if (verifier !== undefined && topic.startsWith(bridgedPrefix)) {
+    const verdict = verifier.verify(message as Measurement, payload);
+    if (!verdict.ok) return refused(verdict.reason);
+  }
+  return read;
+}
+
+/** In memory all readers of a message get the same bytes: what they say is worked out once and must not be changed. */
+const known = new WeakMap<Uint8Array, { readonly kind: string; readonly intake: Intake }>();
+
+function parseOnce(kind: string, payload: Uint8Array): Intake {
+  const before = known.get(payload);
+  if (before?.kind === kind) return before.intake;
+  const intake = parse(kind, payload);
+  known.set(payload, { kind, intake });
+  return intake;
+}
+
+function parse(kind: string, payload: Uint8Array): Intake {
+  const decoded = decodeJson(payload);
   if (decoded === undefined) return refused('not-json');
   const parsed = schemaOfKind(kind).safeParse(decoded);
   if (!parsed.success) {
     const inNumber = parsed.error.issues.every(({ path }) => path.at(-1) === 'data');
     return refused(inNumber ? 'not-a-number' : 'wrong-schema');
   }
-  const message = parsed.data;
-  const taggedUs = parseInstant(message.timestamp);
+  const taggedUs = parseInstant(parsed.data.timestamp);
   if (!Number.isFinite(taggedUs)) return refused('wrong-schema');
-  if ('device' in message && message.device !== topic.slice(topic.lastIndexOf('/') + 1)) return refused('wrong-device');
-  if (verifier !== undefined && topic.startsWith(bridgedPrefix)) {
-    const verdict = verifier.verify(message as Measurement);
-    if (!verdict.ok) return refused(verdict.reason);
-  }
-  return { accepted: true, message, taggedUs };
+  return { accepted: true, message: parsed.data, taggedUs };
 }
 
 function refused(reason: string): Intake {
   return { accepted: false, reason };
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
-function decode(payload: Uint8Array): unknown {
+/** The JSON value in `payload`, or undefined when it is none or no UTF-8. */
+export function decodeJson(payload: Uint8Array): unknown {
+  if (!isUtf8(payload)) return undefined;
   try {
-    return JSON.parse(decoder.decode(payload));
+    return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString());
   } catch {
     return undefined;
   }

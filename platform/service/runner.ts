@@ -9,7 +9,7 @@ import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts
 import { messageKind, topics } from '../contract/topics.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
 import type { Input, Output, ServiceCore, ServiceDefinition } from './definition.ts';
-import { readMessage } from './intake.ts';
+import { decodeJson, readMessage } from './intake.ts';
 import { type Arrival, type Counts, countKinds, countTopics, type Gathered, Roads, streamOf } from './roads.ts';
 
 /** The part of a logger that services need; pino fits. */
@@ -159,7 +159,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   }
 
   #onTick(payload: Uint8Array): void {
-    const tick = tickSchema.safeParse(parseJson(payload));
+    const tick = tickSchema.safeParse(decodeJson(payload));
     if (!tick.success) {
       this.#options.log.warn({ service: this.name }, 'a tick that is none was ignored');
       return;
@@ -186,7 +186,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   }
 
   #onProgress(payload: Uint8Array): void {
-    const progress = progressSchema.safeParse(parseJson(payload));
+    const progress = progressSchema.safeParse(decodeJson(payload));
     if (progress.success && progress.data.sequence > 0) this.#roads.progress(progress.data);
   }
 
@@ -322,12 +322,4 @@ function sum(counts: Counts): number {
 
 function whenAny<Key extends string, Value extends object>(key: Key, value: Value): Partial<Record<Key, Value>> {
   return Object.keys(value).length === 0 ? {} : ({ [key]: value } as Record<Key, Value>);
-}
-
-function parseJson(payload: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString());
-  } catch {
-    return undefined;
-  }
 }

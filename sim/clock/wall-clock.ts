@@ -24,10 +24,9 @@ export async function sleepUs(us: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Calls `onTick` every `us` until the returned function is called. Does not keep the process alive. */
+/** Calls `onTick` every `us` until the returned function is called. */
 export function everyUs(us: number, onTick: () => void): () => void {
   const timer = setInterval(onTick, us / 1000);
-  timer.unref();
   return () => clearInterval(timer);
 }
 

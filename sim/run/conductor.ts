@@ -139,32 +139,22 @@ async function completed(
   sequence: number,
   published: Record<Road, Counts>,
 ): Promise<void> {
-  const { board } = options;
+  const { board, failure } = options;
+  let giveUp: (error: ServiceFailure) => void = () => {};
+  const stuckForGood = new Promise<never>((_resolve, reject) => {
+    giveUp = reject;
+  });
   let stalls = 0;
   const stopWatching = everyUs(STALL_US, () => {
     stalls += 1;
-    if (stalls <= GIVE_UP_STALLS) void sendTicks(options, timeUs, sequence, published, { forced: true });
+    if (stalls > GIVE_UP_STALLS) giveUp(stuck(options, sequence));
+    else sendTicks(options, timeUs, sequence, published, { forced: true }).catch(giveUp);
   });
   try {
-    const finished = (async () => {
-      await board.reached(sequence);
-      await setpointsDelivered(options);
-    })();
-    while (!(await settled(finished, options.failure))) {
-      if (stalls > GIVE_UP_STALLS) throw stuck(options, sequence);
-    }
+    await Promise.race([board.reached(sequence), failure, stuckForGood]);
+    await Promise.race([setpointsDelivered(options), failure, stuckForGood]);
   } finally {
     stopWatching();
-  }
-}
-
-/** True when `work` is done, false after a stall interval. */
-async function settled(work: Promise<void>, failure: Promise<never>): Promise<boolean> {
-  const wait = new AbortController();
-  try {
-    return await Promise.race([work.then(() => true), sleepUs(STALL_US, wait.signal).then(() => false), failure]);
-  } finally {
-    wait.abort();
   }
 }
 
