@@ -32,9 +32,9 @@ export interface BridgeEnd {
 }
 
 /** `no-rule`: delivered although no rule takes it; `invalid-topic`: the prefixes make a topic that is none. */
-export type DropReason = 'no-rule' | 'invalid-topic' | 'queue-full';
+type DropReason = 'no-rule' | 'invalid-topic' | 'queue-full';
 
-export interface DirectionCounts {
+interface DirectionCounts {
   readonly received: number;
   /** Acknowledged by the broker of the other side. */
   readonly forwarded: number;

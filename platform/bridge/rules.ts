@@ -7,7 +7,7 @@ import type { Problem } from '../../grids/problem.ts';
 import { filtersOverlap } from '../databus/rights.ts';
 import { isValidFilter, isValidTopic, topicMatches } from '../databus/topic-filter.ts';
 
-export type Direction = 'in' | 'out' | 'both';
+type Direction = 'in' | 'out' | 'both';
 
 export interface BridgeRule {
   /** Topic filter behind the prefixes; empty: the prefixes themselves are the two topics. */
@@ -104,7 +104,7 @@ export function filterOf(rule: BridgeRule, side: Side): string {
 }
 
 /** True for rules that carry messages away from `side`. */
-export function leaves(rule: BridgeRule, side: Side): boolean {
+function leaves(rule: BridgeRule, side: Side): boolean {
   return rule.direction === 'both' || (rule.direction === 'in') === (side === 'remote');
 }
 

@@ -23,7 +23,7 @@ export interface CertificateCheckOptions {
   readonly unsignedBlocksMax: number;
 }
 
-export type CertificateCounts = Record<
+type CertificateCounts = Record<
   | 'verifiedBlocks'
   | 'failedBlocks'
   | 'verifiedMessages'

@@ -4,7 +4,7 @@
  */
 
 /** A message's place in its source's chain; content already checked against `hash`. */
-export interface Link {
+interface Link {
   readonly hash: string;
   readonly previousHash: string;
   /** False for a message that the receivers refused at this place of the chain: it may still be the genuine one. */
@@ -21,13 +21,13 @@ interface Block {
 }
 
 /** Links of a block that was left behind without being proven. */
-export interface Leftover {
+interface Leftover {
   readonly unproven: number;
   /** True when no part of the block was ever proven although messages of it came. */
   readonly unsigned: boolean;
 }
 
-export interface Contradiction {
+interface Contradiction {
   readonly contradicted?: number;
 }
 

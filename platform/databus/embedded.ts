@@ -22,7 +22,7 @@ export interface EmbeddedBrokerOptions {
 }
 
 /** What a broker turned away, by reason. */
-export interface BrokerRefusals {
+interface BrokerRefusals {
   readonly connections: Readonly<Record<'no-credentials' | 'unknown-user' | 'wrong-password', number>>;
   readonly publishes: number;
   readonly subscriptions: number;

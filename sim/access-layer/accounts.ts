@@ -6,7 +6,7 @@ import { hkdfSync } from 'node:crypto';
 import { balPrefix, topics } from '../../platform/contract/topics.ts';
 import type { Rights, Users } from '../../platform/databus/rights.ts';
 
-export interface Credentials {
+interface Credentials {
   readonly username: string;
   readonly password: string;
 }
@@ -28,7 +28,7 @@ export interface AccountHolder {
 export const bridgeAccount = 'bridge';
 export const harnessAccount = 'harness';
 
-export function accountOf({ kind, id }: AccountHolder): string {
+function accountOf({ kind, id }: AccountHolder): string {
   return `${kind}-${id}`;
 }
 

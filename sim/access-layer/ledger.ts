@@ -7,7 +7,7 @@ import { canonicalJson } from '../../platform/contract/canonical-json.ts';
 import { importPublicKey, signatureMatches, type KeyRegister } from '../../platform/contract/certification.ts';
 
 /** One signed block of one source. */
-export interface SignedBlock {
+interface SignedBlock {
   readonly keyId: string;
   readonly device: string;
   /** Chain positions of the block, both inclusive. */
