@@ -3,13 +3,13 @@ import type { Options, PositionalOptions } from 'yargs';
 import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface CommandContext {
+interface CommandContext {
   readonly terminal: Terminal;
   /** Aborted by Ctrl-C and by a request to terminate. */
   readonly signal: AbortSignal;
 }
 
-export interface Example {
+interface Example {
   readonly line: string;
   readonly does: string;
 }

@@ -12,5 +12,4 @@ export const exitCodes = {
   interrupted: { code: 40, meaning: 'interrupted; the report says how far it came' },
 } as const;
 
-export type ExitName = keyof typeof exitCodes;
-export type ExitCode = (typeof exitCodes)[ExitName]['code'];
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]['code'];

@@ -26,7 +26,10 @@ export async function main(argv: readonly string[], outputs: Outputs, signal: Ab
   }
 }
 
-/** Entry of the launcher: the process's own arguments, streams and signals. */
+/**
+ * Entry of the launcher: the process's own arguments, streams and signals.
+ * @public
+ */
 export async function runFromProcess(): Promise<void> {
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -95,7 +98,7 @@ function unknownCommand(word: string): UsageError {
 }
 
 /** What `twin --help` prints: from the table alone, so that it answers at once. */
-export function overview(): string {
+function overview(): string {
   const width = Math.max(...commands.map(({ usage }) => usage.length));
   return [
     'twin: a digital twin and testbed for the Platone DSO Technical Platform',

@@ -1,7 +1,7 @@
 /** Where a command writes: results to standard output, everything else to standard error, colour only for people. */
 import { styleText } from 'node:util';
 
-export type Style = Parameters<typeof styleText>[0];
+type Style = Parameters<typeof styleText>[0];
 
 export interface Terminal {
   /** A result: goes to standard output with a line end. */

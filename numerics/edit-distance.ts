@@ -4,7 +4,7 @@
  * Damerau-Levenshtein distance (optimal string alignment): insertions, deletions, substitutions and swaps of
  * neighbours that turn `a` into `b`; upper and lower case count as equal. O(|a| |b|).
  */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   const from = a.toLowerCase();
   const to = b.toLowerCase();
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];

@@ -17,7 +17,7 @@ const comparisons = {
   '!=': (observed: number, bound: number) => observed !== bound,
 } as const;
 
-export type Comparison = keyof typeof comparisons;
+type Comparison = keyof typeof comparisons;
 
 /** Units that convert into one another, each with its size in the family's first unit. */
 const families: readonly Readonly<Record<string, number>>[] = [

@@ -14,14 +14,14 @@ const DAY_US = 86_400e6;
 /** A household meter's interval where the scenario names none. */
 const METER_INTERVAL_US = 900e6;
 
-export interface PlannedDevices {
+interface PlannedDevices {
   readonly kind: string;
   readonly count: number;
   readonly everyUs: number;
   readonly route: Road;
 }
 
-export interface PlannedService {
+interface PlannedService {
   readonly name: string;
   readonly mode: string;
   /** Topic filters that it subscribes to. */
@@ -31,7 +31,7 @@ export interface PlannedService {
 }
 
 /** Messages of one kind: the most in one instant, and all of a day. */
-export interface PlannedTraffic {
+interface PlannedTraffic {
   readonly kind: string;
   readonly perInstant: number;
   readonly perDay: number;

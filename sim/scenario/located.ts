@@ -17,7 +17,7 @@ export type Located =
   | { readonly kind: 'list'; readonly place: Place; readonly items: readonly Located[] }
   | { readonly kind: 'value'; readonly place: Place; readonly value: unknown };
 
-export interface Entry {
+interface Entry {
   /** Where the key stands. */
   readonly place: Place;
   readonly node: Located;
