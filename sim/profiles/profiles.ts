@@ -193,7 +193,7 @@ function createLoadCsvSource(options: ProfileOptions, customers: readonly Custom
   const phases = phaseCount(grid);
   const tangent = reactivePerActive(profiles.load?.powerFactor ?? DEFAULT_POWER_FACTOR);
   const wiring = customers.map((customer) => createHouseholdOf(customer, 0, seed).phaseShares);
-  const shares = createShares(customers.map(({ annualEnergyWh }) => annualEnergyWh));
+  const shares = sharesBy(customers.map(({ annualEnergyWh }) => annualEnergyWh));
   const constant = createDocumentSource(grid.loads, grid, '');
   const power = new Float64Array(3);
   return {
@@ -201,7 +201,7 @@ function createLoadCsvSource(options: ProfileOptions, customers: readonly Custom
       constant.fill(timeUs, fromUs, out);
       const totalW = meanOfSeries(series, fromUs, timeUs);
       customers.forEach(({ offset }, i) => {
-        const ownW = shares.of(totalW, i);
+        const ownW = (shares[i] ?? 0) * totalW;
         const [a = 0, b = 0] = wiring[i] ?? [];
         power[0] = a * ownW;
         power[1] = b * ownW;
@@ -214,20 +214,10 @@ function createLoadCsvSource(options: ProfileOptions, customers: readonly Custom
   };
 }
 
-/** Splits a total by weights such that the parts, added up in order, give the total again. */
-function createShares(weights: readonly number[]) {
+/** Shares of a total by weight; they add up to 1. */
+function sharesBy(weights: readonly number[]): readonly number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);
-  let given = 0;
-  return {
-    /** Part `i` of `total`; to be asked in order for every i. */
-    of(total: number, i: number): number {
-      if (i === 0) given = 0;
-      // The last part is what is left, so that no rounding is lost.
-      const part = i === weights.length - 1 ? total - given : (total * (weights[i] ?? 0)) / sum;
-      given += part;
-      return part;
-    },
-  };
+  return weights.map((weight) => weight / sum);
 }
 
 function createGenerationSource(options: ProfileOptions): Source {
@@ -317,13 +307,13 @@ function createSunSource({ grid, profiles, seed }: ProfileOptions, systems: read
 function createPvCsvSource(options: ProfileOptions, systems: readonly System[]): Source {
   const { grid, profiles } = options;
   const series = readCovering(options, 'pv');
-  const shares = createShares(systems.map(({ peakPowerW }) => peakPowerW));
+  const shares = sharesBy(systems.map(({ peakPowerW }) => peakPowerW));
   const constant = createDocumentSource(grid.generators, grid, '');
   return {
     fill(timeUs, fromUs, out) {
       constant.fill(timeUs, fromUs, out);
       const totalW = meanOfSeries(series, fromUs, timeUs);
-      systems.forEach((system, i) => writeSystem(system, shares.of(totalW, i), out));
+      systems.forEach((system, i) => writeSystem(system, (shares[i] ?? 0) * totalW, out));
     },
     files: [series.file],
     assumption: `PV: site total from ${profiles.pv?.csv?.file}, shared by capacity${describeFilled(series)}`,

@@ -44,6 +44,19 @@ describe('the park of devices', () => {
     expect(bytes([meters], 'kitchen', '2')).not.toEqual(kitchen);
   });
 
+  test('two devices of one kind at one place err each in its own way', () => {
+    const values = (entries: readonly Readonly<Record<string, unknown>>[], id: string) =>
+      bytes(entries, id).map((text) => text.replaceAll(id, 'x'));
+    const twins = [pmu, { ...pmu, id: 'twin' }];
+    expect(values(twins, 'twin')).toHaveLength(20);
+    expect(values(twins, 'twin')).not.toEqual(values(twins, 'pmu'));
+    const meterTwins = [
+      { ...meters, id: 'one', at: 'load:kitchen' },
+      { ...meters, id: 'two', at: 'load:kitchen' },
+    ];
+    expect(values(meterTwins, 'one')).not.toEqual(values(meterTwins, 'two'));
+  });
+
   test('devices are sorted by what they can do, batteries by the battery that they drive', () => {
     const { devices, phasorDevices, meters: metering, controllables, batteries } = park([pmu, meters, battery]);
     expect(devices.map(({ id }) => id)).toEqual(['pmu', 'kitchen', 'workshop', 'store']);

@@ -241,6 +241,9 @@ describe('faults', () => {
     });
     expect(together).toEqual(alone);
     expect(run(injector([event], '2'), 100)).not.toEqual(alone);
+    const struck = (device: string) =>
+      run(injector([{ ...event, target: '*' }]), 100, device).map(([out]) => out?.faults !== undefined);
+    expect(struck('pmu-2')).not.toEqual(struck('pmu-1'));
   });
 
   test('values that do not fit are told together', () => {

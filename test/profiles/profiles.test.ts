@@ -184,7 +184,7 @@ describe('profiles', () => {
       (out, timeUs) => {
         // The row of hour h applies to (h, h + 1].
         const hour = Math.ceil((timeUs - START_US) / 3600e6) - 1;
-        expect(activeSum(out.loadPower)).toBeCloseTo((10 + hour) * 1000, 8);
+        expect(activeSum(out.loadPower)).toBeCloseTo((10 + hour) * 1000, 9);
         expect(activeSum(out.generatorPower)).toBeCloseTo(hour * 2000, 8);
         expect(activeSum(out.loadPower.subarray(12, 18))).toBeCloseTo(((10 + hour) * 1000 * 5) / 8, 8);
         expect(activeSum(out.generatorPower.subarray(0, 6))).toBeCloseTo(hour * 1000, 8);
