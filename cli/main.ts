@@ -7,7 +7,7 @@ import { UsageError } from './command.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { describeFailure } from './failure.ts';
-import { projectRoot } from './project-root.ts';
+import { projectRoot } from '../grids/project-root.ts';
 import { createTerminal, type Outputs } from './terminal.ts';
 
 const MAXIMUM_WIDTH = 100;

@@ -11,7 +11,7 @@ import { commands } from './commands.ts';
 import { exitCodes } from './exit-codes.ts';
 import { faultCatalogue } from '../sim/faults/catalogue.ts';
 import { faultNames } from '../sim/scenario/schema.ts';
-import { projectRoot } from './project-root.ts';
+import { projectRoot } from '../grids/project-root.ts';
 
 const tables: Readonly<Record<string, () => string>> = {
   commands: () =>

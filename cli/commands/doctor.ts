@@ -9,7 +9,7 @@ import { mqttDatabus } from '../../platform/databus/mqtt.ts';
 import { wallUs } from '../../sim/clock/wall-clock.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { projectRoot } from '../project-root.ts';
+import { projectRoot } from '../../grids/project-root.ts';
 
 /** `missing` is no failure: it says what cannot be done without. */
 type State = 'ok' | 'missing' | 'failed';
