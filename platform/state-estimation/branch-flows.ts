@@ -48,3 +48,31 @@ export function branchEndFlow(
   }
   return flow;
 }
+
+/** Active power lost in branches and shunts, per unit: what flows in and does not come out. NaN when a voltage is open. */
+export function gridLosses(grid: CompiledGrid, voltage: Float64Array): number {
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  let losses = 0;
+  for (const branch of grid.branches) {
+    for (const end of ['from', 'to'] as const) {
+      // A dead bus has no voltage and takes nothing.
+      if (grid.energised[branch[end]] === 1) losses += sum(branchEndFlow(grid, branch, end, voltage).activePower);
+    }
+  }
+  for (const { bus, y } of grid.shunts) {
+    const { phases } = grid;
+    if (grid.energised[bus] !== 1) continue;
+    for (let row = 0; row < phases; row += 1) {
+      for (let column = 0; column < phases; column += 1) {
+        const [g, b] = [y[2 * (row * phases + column)]!, y[2 * (row * phases + column) + 1]!];
+        const r = 2 * (bus * phases + row);
+        const c = 2 * (bus * phases + column);
+        // Re(conj(v_r) y v_c)
+        const re = g * voltage[c]! - b * voltage[c + 1]!;
+        const im = g * voltage[c + 1]! + b * voltage[c]!;
+        losses += voltage[r]! * re + voltage[r + 1]! * im;
+      }
+    }
+  }
+  return losses;
+}

@@ -59,7 +59,12 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
       let open = unobserved(solver);
       let active = loaded.active;
       let fresh = open.buses.length > 0;
+      const all = solver.equations.busOfBlock.length;
       while (fresh && active > 0) {
+        if (open.buses.length === all) {
+          lastVoltage = undefined;
+          return withoutAnswer(problem, 'not-observable', iteration.iterations, open.buses);
+        }
         // The observable rest on its own; what touches the unobserved part goes, which may open further buses.
         active = solver.withdraw(
           new Set(open.buses.map((bus) => solver.equations.blockOfState[stateAt(solver, bus)]!)),

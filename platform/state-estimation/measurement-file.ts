@@ -1,0 +1,217 @@
+/** The native MEASUREMENTS file: `{ "measurements": [ { id, kind, at, phase?, value, sigma, unit? } ] }`, every fault with its place. */
+import { z } from 'zod';
+import { closest, didYouMean } from '../../numerics/edit-distance.ts';
+import { createSourceMap, formatPath, type JsonPath, parseJson, type SourceMap } from '../../grids/json-source.ts';
+import type { CompiledGrid } from '../../grids/model.ts';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import type { EstimatorMeasurement, MeasuredPlace, ScalarKind, ScalarMeasurement } from './estimator.ts';
+
+const kinds = [
+  'voltageMagnitude',
+  'voltageAngle',
+  'activePower',
+  'reactivePower',
+  'currentMagnitude',
+  'currentAngle',
+] as const satisfies readonly ScalarKind[];
+
+const measurementSchema = z.strictObject({
+  id: z.string().min(1),
+  kind: z.enum(kinds),
+  /** `bus:<id>`, `branch:<id>:from`, `branch:<id>:to`. */
+  at: z.string().min(1),
+  phase: z.enum(['A', 'B', 'C']).optional(),
+  /** SI: V phase to ground, A, W, var, rad; powers of a positive-sequence grid are three-phase sums. */
+  value: z.number(),
+  sigma: z.number().positive(),
+  /** Per unit of the grid's bases: nominal voltage and 1 MVA three-phase in the native form; angles stay in rad. */
+  unit: z.literal('pu').optional(),
+});
+type Written = z.infer<typeof measurementSchema>;
+
+const fileSchema = z.strictObject({ $schema: z.string().optional(), measurements: z.array(z.unknown()) });
+
+/** As other programs write them where a value is missing. */
+const NOT_A_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
+
+/** Reads the text of a MEASUREMENTS file against its grid. Throws InvalidInputError with all faults. */
+export function parseMeasurements(text: string, grid: CompiledGrid, file?: string): EstimatorMeasurement[] {
+  const named = file === undefined ? {} : { file };
+  const fail = (problems: readonly Problem[]): never => {
+    throw new InvalidInputError(problems.map((problem) => ({ ...named, ...problem })));
+  };
+  // Numbers that JSON does not have become text of the same length: refused in their place instead of failing the file.
+  const readable = text.replaceAll(NOT_A_NUMBER, (word) => `"${word.slice(2)}"`);
+  const parsed = parseJson(readable);
+  if ('problems' in parsed) return fail(parsed.problems);
+  const source = createSourceMap(readable);
+  const outer = fileSchema.safeParse(parsed.value);
+  if (!outer.success) return fail(outer.error.issues.flatMap((issue) => schemaProblems(issue, [], source, [])));
+
+  const problems: Problem[] = [];
+  const measurements: ScalarMeasurement[] = [];
+  const places = new Map<string, number>();
+  outer.data.measurements.forEach((value, i) => {
+    const path = ['measurements', i];
+    const read = measurementSchema.safeParse(value);
+    if (!read.success) {
+      const keys = Object.keys(measurementSchema.shape);
+      problems.push(...read.error.issues.flatMap((issue) => schemaProblems(issue, path, source, keys, value)));
+      return;
+    }
+    const report = (key: string, message: string, hint?: string) =>
+      problems.push({
+        path: formatPath([...path, key]),
+        ...source.place([...path, key]),
+        message,
+        ...(hint !== undefined && { hint }),
+      });
+    const first = places.get(read.data.id);
+    if (first !== undefined) report('id', `id "${read.data.id}" is taken by measurements[${first}]`);
+    else places.set(read.data.id, i);
+    const measurement = toMeasurement(read.data, grid, report);
+    if (measurement !== undefined) measurements.push(measurement);
+  });
+  if (problems.length > 0) fail(problems);
+  return pairCurrents(measurements);
+}
+
+type Report = (key: string, message: string, hint?: string) => void;
+
+function toMeasurement(written: Written, grid: CompiledGrid, report: Report): ScalarMeasurement | undefined {
+  const place = resolve(written.at, grid, report);
+  if (place === undefined) return undefined;
+  const { kind } = written;
+  const isPower = kind === 'activePower' || kind === 'reactivePower';
+  if (kind.startsWith('voltage') && place.at !== 'bus') {
+    report('at', `a ${kind} stands at a bus, found "${written.at}"`, 'write bus:<id>');
+    return undefined;
+  }
+  if (kind.startsWith('current') && place.at === 'bus') {
+    report('at', `a ${kind} stands at a branch end, found "${written.at}"`, 'write branch:<id>:from or branch:<id>:to');
+    return undefined;
+  }
+  if (grid.phases === 3 && written.phase === undefined && !isPower) {
+    report('id', `${kind} "${written.id}" of a three-phase grid names no phase`, 'add "phase": "A", "B" or "C"');
+    return undefined;
+  }
+  if (grid.phases === 1 && written.phase !== undefined) {
+    report('phase', `phase ${written.phase} in a positive-sequence grid`, 'leave "phase" out');
+    return undefined;
+  }
+  const phase = grid.phases === 1 ? 0 : written.phase === undefined ? 'sum' : 'ABC'.indexOf(written.phase);
+  const base = baseOf(written, place, grid, phase);
+  return { id: written.id, kind, place, phase, value: written.value / base, sigma: written.sigma / base };
+}
+
+/** What one of the written unit is divided by to be per unit of the estimator's per-phase bases. */
+function baseOf(written: Written, place: MeasuredPlace, grid: CompiledGrid, phase: number | 'sum'): number {
+  const branch = place.at === 'bus' ? undefined : grid.branches[place.branch]!;
+  const bus = place.at === 'bus' ? place.bus : branch![place.at];
+  const perUnit = written.unit === 'pu';
+  switch (written.kind) {
+    case 'voltageMagnitude':
+      return perUnit ? 1 : grid.baseVoltageV[bus]!;
+    case 'currentMagnitude':
+      return perUnit ? 1 : grid.basePowerVA / grid.baseVoltageV[bus]!;
+    case 'voltageAngle':
+    case 'currentAngle':
+      return 1;
+    default: {
+      // A sum of three phases is on three times the phase base; a positive-sequence grid computes with a third of it.
+      if (perUnit) return phase === 'sum' ? 1 / 3 : 1;
+      return grid.phases === 1 ? 3 * grid.basePowerVA : grid.basePowerVA;
+    }
+  }
+}
+
+function resolve(at: string, grid: CompiledGrid, report: Report): MeasuredPlace | undefined {
+  const bus = /^bus:(.+)$/.exec(at)?.[1];
+  if (bus !== undefined) {
+    const index = grid.busIndex.get(bus);
+    if (index !== undefined) return { at: 'bus', bus: index };
+    report('at', `the grid has no bus "${bus}"`, didYouMean(bus, grid.busIndex.keys()));
+    return undefined;
+  }
+  const [, branch, end] = /^branch:(.+):(from|to)$/.exec(at) ?? [];
+  if (branch === undefined) {
+    report('at', `"${at}" is no place`, 'write bus:<id>, branch:<id>:from or branch:<id>:to');
+    return undefined;
+  }
+  const index = grid.branchIndex.get(branch);
+  if (index !== undefined) return { at: end === 'from' ? 'from' : 'to', branch: index };
+  report('at', `the grid has no branch "${branch}"`, didYouMean(branch, grid.branchIndex.keys()));
+  return undefined;
+}
+
+/**
+ * Magnitude and angle of one current become a phasor: its polar errors as a rectangular covariance stay well-behaved
+ * where the current is small. Voltages keep their polar rows, in which nothing is approximated.
+ */
+function pairCurrents(measurements: readonly ScalarMeasurement[]): EstimatorMeasurement[] {
+  const placeOf = ({ place, phase }: ScalarMeasurement) => JSON.stringify([place, phase]);
+  const count = (kind: ScalarKind) => {
+    const byPlace = new Map<string, ScalarMeasurement[]>();
+    for (const measurement of measurements) {
+      if (measurement.kind !== kind) continue;
+      byPlace.set(placeOf(measurement), [...(byPlace.get(placeOf(measurement)) ?? []), measurement]);
+    }
+    return byPlace;
+  };
+  const magnitudes = count('currentMagnitude');
+  const angles = count('currentAngle');
+  return measurements.flatMap((measurement): EstimatorMeasurement[] => {
+    const { kind } = measurement;
+    if (kind !== 'currentMagnitude' && kind !== 'currentAngle') return [measurement];
+    const key = placeOf(measurement);
+    const magnitude = magnitudes.get(key);
+    const angle = angles.get(key);
+    // Several of a kind at one place are redundant meters: who belongs to whom is not said, so they stay as they are.
+    if (magnitude?.length !== 1 || angle?.length !== 1 || measurement.phase === 'sum') return [measurement];
+    if (kind === 'currentAngle') return [];
+    return [
+      {
+        id: measurement.id,
+        angleId: angle[0]!.id,
+        kind: 'currentPhasor',
+        place: measurement.place,
+        phase: measurement.phase,
+        value: measurement.value,
+        sigma: measurement.sigma,
+        angleRad: angle[0]!.value,
+        angleSigmaRad: angle[0]!.sigma,
+      },
+    ];
+  });
+}
+
+function schemaProblems(
+  issue: z.core.$ZodIssue,
+  above: JsonPath,
+  source: SourceMap,
+  keys: readonly string[],
+  value?: unknown,
+): Problem[] {
+  const path = [...above, ...issue.path.filter((part): part is string | number => typeof part !== 'symbol')];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const hint = didYouMean(key, keys.length > 0 ? keys : ['measurements']);
+      return {
+        path: formatPath([...path, key]),
+        ...source.place([...path, key], true),
+        message: `unknown key "${key}"`,
+        ...(hint !== undefined && { hint }),
+      };
+    });
+  }
+  const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
+  const hint = path.at(-1) === 'kind' && typeof kind === 'string' ? closest(kind, kinds) : undefined;
+  return [
+    {
+      path: formatPath(path),
+      ...source.place(path),
+      message: `${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`,
+      ...(hint !== undefined && { hint: `did you mean "${hint}"?` }),
+    },
+  ];
+}

@@ -1,0 +1,171 @@
+/** `twin estimate` reads native measurements, answers in the published form, and names every fault in its place. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { estimate } from '../../cli/commands/estimate.ts';
+import { compileGrid } from '../../grids/compile.ts';
+import { loadGrid } from '../../grids/load.ts';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { createPowerFlow } from '../../sim/physics/power-flow.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'twin-estimate-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, value: unknown): string {
+  const file = join(folder, name);
+  writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value, undefined, 2));
+  return file;
+}
+
+interface Row {
+  id: string;
+  kind: string;
+  at: string;
+  phase?: string;
+  value: number;
+  sigma: number;
+  unit?: string;
+}
+
+/** Exact measurements of a network's power flow: magnitude, P and Q at every bus but those without injection. */
+function measure(name: string, unit?: 'pu'): { rows: Row[]; voltage: Float64Array; lossesW: number } {
+  const grid = compileGrid(loadGrid(name));
+  const flow = createPowerFlow(grid, { tolerancePu: 1e-13 });
+  flow.solve();
+  const rows: Row[] = [];
+  const { phases } = grid;
+  const actual = flow.actualPowers().load;
+  const power = phases === 1 ? 3 : 1;
+  for (const bus of grid.document.buses) {
+    const index = grid.busIndex.get(bus.id)!;
+    for (let p = 0; p < phases; p += 1) {
+      const k = 2 * (index * phases + p);
+      const common = { at: `bus:${bus.id}`, ...(phases === 3 && { phase: 'ABC'[p]! }), ...(unit && { unit }) };
+      const vm = Math.hypot(flow.voltage[k]!, flow.voltage[k + 1]!);
+      const volt = unit === 'pu' ? 1 : grid.baseVoltageV[index]!;
+      rows.push({ id: `v-${bus.id}-${p}`, kind: 'voltageMagnitude', ...common, value: vm * volt, sigma: 0.001 * volt });
+      const at = grid.document.loads.flatMap((load, i) => (load.bus === bus.id ? [i] : []));
+      if (at.length === 0) continue;
+      for (const [q, kind] of ['activePower', 'reactivePower'].entries()) {
+        const watts = -power * at.reduce((sum, i) => sum + actual[2 * (i * phases + p) + q]!, 0);
+        const base = unit === 'pu' ? power * grid.basePowerVA : 1;
+        rows.push({ id: `${kind}-${bus.id}-${p}`, kind, ...common, value: watts / base, sigma: 10_000 / base });
+      }
+    }
+  }
+  return { rows, voltage: flow.voltage, lossesW: flow.totals().lossesW };
+}
+
+function faults(gridName: string, text: unknown): readonly Problem[] {
+  try {
+    estimate(gridName, write('faults.json', text), 'json');
+  } catch (error) {
+    if (error instanceof InvalidInputError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('twin estimate', () => {
+  for (const unit of [undefined, 'pu'] as const) {
+    test(`exact measurements of ieee-33 in ${unit ?? 'SI'} give its power flow`, () => {
+      const { rows, voltage, lossesW } = measure('ieee-33', unit);
+      const { text, converged } = estimate('ieee-33', write('m.json', { measurements: rows }), 'json');
+      const answer = JSON.parse(text);
+      expect(converged).toBe(true);
+      expect(Object.keys(answer)).toEqual([
+        'converged',
+        'iterations',
+        'buses',
+        'branches',
+        'lossesW',
+        'objective',
+        'degreesOfFreedom',
+        'chiSquareLimit',
+        'suspects',
+        'observable',
+        'unobservedBuses',
+      ]);
+      answer.buses.forEach((bus: { vmPu: number }, i: number) => {
+        expect(bus.vmPu).toBeCloseTo(Math.hypot(voltage[2 * i]!, voltage[2 * i + 1]!), 8);
+      });
+      expect(answer.lossesW).toBeCloseTo(lossesW, 1);
+      expect(answer).toMatchObject({ observable: true, unobservedBuses: [], suspects: [] });
+      expect(answer.degreesOfFreedom).toBe(rows.length - 65);
+    });
+  }
+
+  test('a three-phase grid answers with phase arrays; its delta side is fixed by a balanced source', () => {
+    const { rows, voltage } = measure('abbenhausen');
+    // The community battery at the busbar is idle.
+    for (const phase of ['A', 'B', 'C']) {
+      for (const kind of ['activePower', 'reactivePower']) {
+        rows.push({ id: `battery-${kind}-${phase}`, kind, at: 'bus:busbar', phase, value: 0, sigma: 100 });
+      }
+    }
+    const { text, converged } = estimate('abbenhausen', write('m3.json', { measurements: rows }), 'json');
+    expect(converged).toBe(true);
+    const answer = JSON.parse(text);
+    const grid = compileGrid(loadGrid('abbenhausen'));
+    const house = answer.buses.find((bus: { id: string }) => bus.id === 'house-90');
+    const k = 6 * grid.busIndex.get('house-90')!;
+    expect(house.vmPu[1]).toBeCloseTo(Math.hypot(voltage[k + 2]!, voltage[k + 3]!), 7);
+    expect(answer.branches[0].pFromW).toHaveLength(3);
+  });
+
+  test('an unobservable part is named and the exit code says so', () => {
+    const { rows } = measure('ieee-33');
+    const few = rows.filter((row) => ['bus:1', 'bus:2'].includes(row.at));
+    const { text, converged } = estimate('ieee-33', write('few.json', { measurements: few }), 'json');
+    const answer = JSON.parse(text);
+    expect(converged).toBe(false);
+    expect(answer).toMatchObject({ converged: false, observable: false });
+    expect(answer.unobservedBuses).toContain('18');
+    expect(estimate('ieee-33', write('few.json', { measurements: few }), 'table').text).toContain('Unobserved buses');
+  });
+
+  test('a gross error shows in the table', () => {
+    const { rows } = measure('ieee-33');
+    rows.find((row) => row.id === 'v-10-0')!.value *= 1.05;
+    const { text } = estimate('ieee-33', write('bad.json', { measurements: rows }), 'table');
+    expect(text).toContain('bad data suspected');
+    expect(text).toContain('Suspect: v-10-0');
+  });
+
+  test('every fault is named with its line and column', () => {
+    const text = `{
+  "measurements": [
+    { "id": "a", "kind": "voltageMagnitud", "at": "bus:1", "value": 1, "sigma": 0.01, "unit": "pu" },
+    { "id": "b", "kind": "voltageMagnitude", "at": "bus:99", "value": 1, "sigma": 0.01, "unit": "pu" },
+    { "id": "c", "kind": "activePower", "at": "branch:line-99:from", "value": 1, "sigma": 0 },
+    { "id": "d", "kind": "activePower", "at": "bus:2", "phase": "A", "value": 1, "sigma": 1, "unit": "pu" },
+    { "id": "d", "kind": "reactivePower", "at": "bus:2", "value": 1, "sigma": -1, "sigmas": 3 },
+    { "id": "e", "kind": "currentMagnitude", "at": "bus:2", "value": 1, "sigma": 1 },
+    { "id": "e", "kind": "activePower", "at": "nowhere", "value": 1, "sigma": 1 }
+  ]
+}`;
+    const found = faults('ieee-33', text).map(({ line, path }) => `${line} ${path}`);
+    expect(found).toEqual([
+      '3 measurements[0].kind',
+      '4 measurements[1].at',
+      '5 measurements[2].sigma',
+      '6 measurements[3].phase',
+      '7 measurements[4].sigma',
+      '7 measurements[4].sigmas',
+      '8 measurements[5].at',
+      '9 measurements[6].id',
+      '9 measurements[6].at',
+    ]);
+    const [kind] = faults('ieee-33', text);
+    expect(kind).toMatchObject({ column: 26, hint: 'did you mean "voltageMagnitude"?' });
+  });
+
+  test('broken files are faults, not crashes', () => {
+    expect(faults('ieee-33', '{ "measurements": [ { "id": "a", "value": NaN } ] }')[0]).toMatchObject({ line: 1 });
+    expect(faults('ieee-33', '[1, 2')).toHaveLength(1);
+    expect(faults('ieee-33', { measures: [] }).length).toBeGreaterThan(0);
+    expect(() => estimate('ieee-33', join(folder, 'missing.json'), 'json')).toThrow(InvalidInputError);
+    expect(() => estimate('ieee-33', undefined, 'json')).toThrow(/carries no measurements/);
+  });
+});
