@@ -70,8 +70,32 @@ export type ChainLink = Pick<Certification, 'keyId' | 'index' | 'previousHash'>;
 
 /** The hash (hex) that certifies `message` at this place of its chain. Throws CanonicalJsonError for NaN and the like. */
 export function certificationHash(message: Certifiable, link: ChainLink): string {
-  const { index, keyId, previousHash } = link;
-  return hash('sha256', canonicalJson({ ...message, certification: { index, keyId, previousHash } }), 'hex');
+  return hash('sha256', canonicalJson({ ...message, certification: placeOf(link) }), 'hex');
+}
+
+/** A message with its certification, and its canonical JSON for the wire. */
+export interface Sealed<Message> {
+  readonly message: Message & { readonly certification: Certification };
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Certifies `message` at this place of its chain, with a signature where a key is given. Throws CanonicalJsonError for
+ * NaN and the like.
+ */
+export function seal<Message extends Certifiable>(message: Message, link: ChainLink, key?: KeyObject): Sealed<Message> {
+  const place = placeOf(link);
+  const text = canonicalJson({ ...message, certification: place });
+  const digest = hash('sha256', text, 'hex');
+  const signature = key && sign(null, Buffer.from(digest, 'hex'), key).toString('base64');
+  const certification: Certification = { ...place, hash: digest, ...(signature !== undefined && { signature }) };
+  const sealed = { ...message, certification };
+  // Nothing in a measurement sorts before its certification, so the wire differs from the hashed text at its head only.
+  const head = FIRST_MEMBER + canonicalJson(place);
+  const payload = text.startsWith(head)
+    ? FIRST_MEMBER + canonicalJson(certification) + text.slice(head.length)
+    : canonicalJson(sealed);
+  return { message: sealed, payload: Buffer.from(payload) };
 }
 
 /**
@@ -89,31 +113,26 @@ export function hashMatches(message: Certifiable, payload?: Uint8Array): boolean
   }
 }
 
-/** Canonical JSON sorts its keys, so a certified message begins with its certification, and that with its hash. */
-function canonicalBytesMatch({ hash: stated, signature }: Certification, payload: Uint8Array): boolean {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  const withHash = `${OPENING}"hash":"${stated}",`;
-  if (bytes.toString('latin1', 0, withHash.length) !== withHash) return false;
-  const rest = bytes.subarray(withHash.length);
-  if (signature === undefined) return hash('sha256', Buffer.concat([OPENING_BYTES, rest]), 'hex') === stated;
-  const signed = Buffer.from(`,"signature":"${signature}"`);
-  const at = rest.indexOf(signed);
-  if (at < 0) return false;
-  const unsigned = Buffer.concat([OPENING_BYTES, rest.subarray(0, at), rest.subarray(at + signed.length)]);
-  return hash('sha256', unsigned, 'hex') === stated;
+/**
+ * The short way: a payload that begins with its certification in canonical form has to hash, with the certification cut
+ * down to its place, to what the certification says. False says nothing: the payload may be written in another way.
+ */
+function canonicalBytesMatch(certification: Certification, payload: Uint8Array): boolean {
+  const head = Buffer.from(FIRST_MEMBER + canonicalJson(certification));
+  if (payload.length < head.length || head.compare(payload, 0, head.length) !== 0) return false;
+  const place = Buffer.from(FIRST_MEMBER + canonicalJson(placeOf(certification)));
+  return hash('sha256', Buffer.concat([place, payload.subarray(head.length)]), 'hex') === certification.hash;
 }
 
-const OPENING = '{"certification":{';
-const OPENING_BYTES = Buffer.from(OPENING);
+const FIRST_MEMBER = '{"certification":';
+
+function placeOf({ index, keyId, previousHash }: ChainLink): ChainLink {
+  return { index, keyId, previousHash };
+}
 
 /** True for the position whose message carries its block's signature. */
 export function endsBlock(index: number, blockLength: number): boolean {
   return (index + 1) % blockLength === 0;
-}
-
-/** Base64 signature of a block, made over its last hash (hex). */
-export function signHash(hashHex: string, privateKey: KeyObject): string {
-  return sign(null, Buffer.from(hashHex, 'hex'), privateKey).toString('base64');
 }
 
 /** True when `signature` (base64) over `hashHex` was made with the private half of `publicKey`. */

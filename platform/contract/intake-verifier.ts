@@ -17,8 +17,8 @@ export type IntakeVerdict = { readonly ok: true } | { readonly ok: false; readon
 
 export interface IntakeVerifier {
   /**
-   * Judges one message of a bridged source, in order of arrival; with the bytes that it came in, it does so faster. A `duplicate` is a message that was accepted before,
-   * word for word: it is to be ignored, not held against anyone.
+   * Judges one message of a bridged source, in order of arrival; with the bytes that it came in it does so faster. A
+   * `duplicate` is a message that was accepted before, word for word: it is to be ignored, not held against anyone.
    */
   verify(
     message: { readonly device: string; readonly certification?: Certification | undefined },

@@ -3,15 +3,14 @@
  * Keys come from the run's seed, so that a run can be repeated byte for byte; a real node draws and keeps its own.
  */
 import { createPrivateKey, createPublicKey, hash, hkdfSync, type KeyObject } from 'node:crypto';
-import { CanonicalJsonError } from '../../platform/contract/canonical-json.ts';
+import { canonicalJson, CanonicalJsonError } from '../../platform/contract/canonical-json.ts';
 import {
-  certificationHash,
   endsBlock,
   genesisHash,
-  signHash,
-  type Certification,
+  seal,
   type ChainLink,
   type KeyRegister,
+  type Sealed,
 } from '../../platform/contract/certification.ts';
 import type { Measurement } from '../../platform/contract/measurement.ts';
 import type { Ledger } from './ledger.ts';
@@ -40,8 +39,11 @@ export interface LightNode {
   readonly device: string;
   /** What the access layer's register says of this node. */
   readonly registration: KeyRegister[string];
-  /** A copy of the message with its certification; the chain goes on by one. With a forgery, a message that is not genuine. */
-  certify(measurement: Measurement, forgery?: Forgery): Measurement;
+  /**
+   * The message with its certification, and its bytes for the wire; the chain goes on by one. With a forgery, a message
+   * that is not genuine, while the chain goes on as if it were.
+   */
+  seal(measurement: Measurement, forgery?: Forgery): Sealed<Measurement>;
 }
 
 /** A block is what may be believed before a forgery shows: 15 minutes at one message per 10 s, an hour of meter values. */
@@ -70,42 +72,48 @@ export function createLightNode(options: LightNodeOptions): LightNode {
   let previousHash = genesisHash;
   let blockForged = false;
 
-  const seal = (message: Measurement, link: Pick<Certification, 'index' | 'previousHash'>, key: KeyObject) => {
-    const content = hashOnWire(message, { ...link, keyId });
-    const certification: Certification = { keyId, ...link, hash: content };
-    if (endsBlock(link.index, blockLength)) certification.signature = signHash(content, key);
-    return { ...message, certification };
+  const sealAt = (measurement: Measurement, place: Place, key: KeyObject): Sealed<Measurement> => {
+    const signingKey = endsBlock(place.index, blockLength) ? key : undefined;
+    return sealOnWire(measurement, { ...place, keyId }, signingKey);
+  };
+
+  /** What is sent in place of the genuine message. */
+  const forge = (measurement: Measurement, genuine: Sealed<Measurement>, forgery: Forgery): Sealed<Measurement> => {
+    if (forgery === 'signature') return genuine;
+    if (forgery === 'hash') {
+      const message = tampered(genuine.message);
+      return { message, payload: Buffer.from(canonicalJson(message)) };
+    }
+    const strange = { index, previousHash: hash('sha256', previousHash, 'hex') };
+    return sealAt(measurement, strange, strangerKey(seed, path));
   };
 
   return {
     keyId,
     device,
     registration: { device, publicKey, blockLength },
-    certify(measurement, forgery) {
+    seal(measurement, forgery) {
       blockForged ||= forgery === 'signature';
-      const genuine = seal(measurement, { index, previousHash }, blockForged ? strangerKey(seed, path) : privateKey);
-      const { certification } = genuine;
-      const forged =
-        forgery === 'hash'
-          ? tampered(genuine)
-          : forgery === 'chain'
-            ? seal(measurement, { index, previousHash: hash('sha256', previousHash, 'hex') }, strangerKey(seed, path))
-            : genuine;
-      if (certification.signature !== undefined) {
-        const { hash: blockHash, signature } = certification;
+      const key = blockForged ? strangerKey(seed, path) : privateKey;
+      const genuine = sealAt(measurement, { index, previousHash }, key);
+      const sent = forgery === undefined ? genuine : forge(measurement, genuine, forgery);
+      const { hash: newest, signature } = genuine.message.certification;
+      if (signature !== undefined) {
         // A block signed with a stranger's key is refused by the ledger, as any node of the chain would.
         if (!blockForged) {
           const fromIndex = index + 1 - blockLength;
-          ledger?.append({ keyId, device, fromIndex, untilIndex: index, hash: blockHash, signature });
+          ledger?.append({ keyId, device, fromIndex, untilIndex: index, hash: newest, signature });
         }
         blockForged = false;
       }
       index += 1;
-      previousHash = certification.hash;
-      return forged;
+      previousHash = newest;
+      return sent;
     },
   };
 }
+
+type Place = Pick<ChainLink, 'index' | 'previousHash'>;
 
 /** The register of all nodes, for the certificate check's configuration. */
 export function keyRegister(nodes: Iterable<LightNode>): KeyRegister {
@@ -113,12 +121,12 @@ export function keyRegister(nodes: Iterable<LightNode>): KeyRegister {
 }
 
 /** A faulty device may send NaN; the node certifies what then goes over the wire (JSON writes null), and goes on. */
-function hashOnWire(message: Measurement, link: ChainLink): string {
+function sealOnWire(measurement: Measurement, link: ChainLink, key: KeyObject | undefined): Sealed<Measurement> {
   try {
-    return certificationHash(message, link);
+    return seal(measurement, link, key);
   } catch (error) {
     if (!(error instanceof CanonicalJsonError)) throw error;
-    return certificationHash(JSON.parse(JSON.stringify(message)) as Measurement, link);
+    return seal(JSON.parse(JSON.stringify(measurement)) as Measurement, link, key);
   }
 }
 

@@ -2,8 +2,6 @@
  * The devices' end of the wire: light nodes certify and publish over a connection of their own, direct devices publish
  * straight to the databus, and setpoints arrive at the backends of the devices that obey them.
  */
-import { canonicalJson, CanonicalJsonError } from '../../platform/contract/canonical-json.ts';
-import type { Measurement } from '../../platform/contract/measurement.ts';
 import { type Setpoint, setpointSchema } from '../../platform/contract/setpoint.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
@@ -171,7 +169,7 @@ export class DeviceSide {
     const outlet = this.#outlets.get(message.device);
     if (outlet === undefined) throw new Error(`device ${message.device} is not connected`);
     const { measurement, faults = [] } = message;
-    const certified = outlet.lightNode?.certify(measurement, forgeryOf(faults)) ?? measurement;
+    const sealed = outlet.lightNode?.seal(measurement, forgeryOf(faults));
     return {
       outlet,
       sent: {
@@ -183,7 +181,7 @@ export class DeviceSide {
         publishedUs: timeUs,
         taggedUs: parseInstant(measurement.timestamp),
         faults,
-        payload: encode(certified),
+        payload: sealed?.payload ?? Buffer.from(JSON.stringify(measurement)),
       },
     };
   }
@@ -194,15 +192,5 @@ export class DeviceSide {
     this.#setpointsSeen += 1;
     if (parsed.success) this.#arrived.push({ topic, setpoint: parsed.data });
     this.#onSetpoint();
-  }
-}
-
-/** Canonical JSON, so that receivers can check the hash on the bytes; what a faulty device measures may be no JSON number. */
-function encode(message: Measurement): Uint8Array {
-  try {
-    return Buffer.from(canonicalJson(message));
-  } catch (error) {
-    if (!(error instanceof CanonicalJsonError)) throw error;
-    return Buffer.from(JSON.stringify(message));
   }
 }

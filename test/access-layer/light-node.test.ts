@@ -26,7 +26,7 @@ describe('light node', () => {
 
   it('adds a certification that meets the contract and leaves the rest as it was', () => {
     const original = measurement(0);
-    const { certification, ...rest } = lightNode().certify(original);
+    const { certification, ...rest } = lightNode().seal(original).message;
     expect(rest).toEqual(original);
     expect(measurementSchema.parse({ ...rest, certification }).certification).toEqual(certification);
   });
@@ -44,8 +44,8 @@ describe('light node', () => {
 
   it('certifies what a faulty device sends as it goes over the wire, where NaN is null', () => {
     const node = lightNode();
-    expect(() => node.certify(measurement(0, 'meter-1', Number.NaN))).not.toThrow();
-    expect(node.certify(measurement(1)).certification?.index).toBe(1);
+    expect(() => node.seal(measurement(0, 'meter-1', Number.NaN)).message).not.toThrow();
+    expect(node.seal(measurement(1)).message.certification?.index).toBe(1);
   });
 
   it('has blocks of an hour of meter values and of 15 minutes of 10 s values', () => {
@@ -72,7 +72,7 @@ describe('ledger', () => {
     const ledger = createLedger();
     const nodes = [lightNode({ ledger }), lightNode({ device: 'meter-2', ledger })];
     for (let sequence = 0; sequence < 8; sequence++) {
-      for (const node of nodes) node.certify(measurement(sequence, node.device));
+      for (const node of nodes) node.seal(measurement(sequence, node.device));
     }
     return { entries: ledger.entries, register: keyRegister(nodes) };
   }
@@ -92,7 +92,7 @@ describe('ledger', () => {
     const ledger = createLedger();
     const node = lightNode({ ledger });
     for (let sequence = 0; sequence < 8; sequence++) {
-      node.certify(measurement(sequence), sequence === 1 ? 'signature' : undefined);
+      node.seal(measurement(sequence), sequence === 1 ? 'signature' : undefined);
     }
     expect(ledger.entries.map(({ fromIndex }) => fromIndex)).toEqual([4]);
   });

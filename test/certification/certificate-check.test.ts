@@ -27,7 +27,7 @@ function run(messages: readonly Certified[], register: KeyRegister, unsignedBloc
 /** What the node sends when some of its messages are forged. */
 function forging(node: LightNode, count: number, forgeries: Readonly<Record<number, Forgery>>): Certified[] {
   return Array.from({ length: count }, (_, index) =>
-    overTheWire(node.certify(measurement(index, node.device), forgeries[index])),
+    overTheWire(node.seal(measurement(index, node.device), forgeries[index]).message),
   );
 }
 

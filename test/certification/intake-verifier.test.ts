@@ -75,6 +75,32 @@ describe('hash-mismatch', () => {
     expect(verdicts([message!])).toEqual(['hash-mismatch']);
   });
 
+  it('is found on the bytes as well as on the message, in whatever form it was written', () => {
+    const node = lightNode({ blockLength: 1 });
+    const { message, payload } = node.seal(measurement(0));
+    expect(JSON.parse(Buffer.from(payload).toString())).toEqual(message);
+    expect(hashMatches(message, payload)).toBe(true);
+    // Another form of the same value: the long way.
+    expect(hashMatches(message, Buffer.from(JSON.stringify(message, null, 2)))).toBe(true);
+    expect(hashMatches(message, Buffer.from('{}'))).toBe(true);
+    // Nothing but the message counts when the bytes do not prove it.
+    const tampered = Buffer.from(Buffer.from(payload).toString().replace('230', '231'));
+    const read = JSON.parse(tampered.toString()) as Certified;
+    expect(read.readings[0]?.data).toBe(231);
+    expect(hashMatches(read, tampered)).toBe(false);
+    const elsewhere = { ...message, certification: { ...message.certification, index: 1 } };
+    expect(hashMatches(elsewhere, payload)).toBe(false);
+  });
+
+  it('holds on the bytes for members that the schema does not know', () => {
+    const extended = { ...measurement(0), vendor: { firmware: '1.2' } };
+    const { message, payload } = lightNode().seal(extended);
+    const { vendor, ...read } = message as typeof extended & Certified;
+    expect(vendor).toEqual({ firmware: '1.2' });
+    expect(hashMatches(read)).toBe(false);
+    expect(hashMatches(read, payload)).toBe(true);
+  });
+
   it('does not depend on the order of members', () => {
     const [message] = certified(1);
     const reversed = Object.fromEntries(Object.entries(message!).reverse()) as unknown as Certified;
@@ -86,7 +112,7 @@ describe('chain-broken', () => {
   it('refuses a message that does not follow the one before; the source goes on behind it', () => {
     const node = lightNode();
     const messages = [undefined, 'chain', undefined, undefined].map((forgery, sequence) =>
-      overTheWire(node.certify(measurement(sequence), forgery as 'chain' | undefined)),
+      overTheWire(node.seal(measurement(sequence), forgery as 'chain' | undefined).message),
     );
     expect(verdicts(messages)).toEqual(['ok', 'chain-broken', 'ok', 'ok']);
   });

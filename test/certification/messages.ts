@@ -30,7 +30,9 @@ export type Certified = Measurement & { certification: Certification };
 
 /** The first `count` messages of a node, as they look after a trip over the wire. */
 export function certified(count: number, node = lightNode()): Certified[] {
-  return Array.from({ length: count }, (_, sequence) => overTheWire(node.certify(measurement(sequence, node.device))));
+  return Array.from({ length: count }, (_, sequence) =>
+    overTheWire(node.seal(measurement(sequence, node.device)).message),
+  );
 }
 
 export function overTheWire(message: Measurement): Certified {

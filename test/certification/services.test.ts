@@ -51,7 +51,7 @@ async function refusals(instants: number, forgeries: Readonly<Record<number, For
   for (let sequence = 1; sequence <= instants; sequence++) {
     const message = measurement(sequence - 1);
     const timeUs = Date.parse(message.timestamp) * 1000;
-    const certified = node.certify(message, forgeries[sequence - 1]);
+    const certified = node.seal(message, forgeries[sequence - 1]).message;
     const topic = topics.bridgedMeasurement('germany', 'smart-meter', 'meter-1');
     await world.publish(topic, Buffer.from(JSON.stringify(certified)));
     const tick = {

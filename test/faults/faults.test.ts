@@ -204,7 +204,7 @@ describe('faults', () => {
     for (const fault of ['wrong-schema', 'not-a-number'] as const) {
       const out = under({ fault });
       const node = createLightNode({ seed: '1', site: 's', kind: 'pmu', device: 'pmu-1' });
-      const wire: unknown = JSON.parse(JSON.stringify(node.certify(out.measurement)));
+      const wire: unknown = JSON.parse(JSON.stringify(node.seal(out.measurement).message));
       expect([fault, measurementSchema.safeParse(wire).success]).toEqual([fault, false]);
     }
     expect(measurementSchema.safeParse(message(2).measurement).success).toBe(true);
