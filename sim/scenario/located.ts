@@ -2,7 +2,17 @@
  * A YAML document as a tree that remembers where each node was written, so that a fault found after `extends:` and
  * `--set` were applied still points to the file, line and column that somebody can mend.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import type { Problem } from '../../grids/problem.ts';
 
 export interface Place {
@@ -27,6 +37,7 @@ export type Path = readonly (string | number)[];
 
 /** More nodes than any scenario has; a bomb of nested aliases stops here. */
 const NODES_MAX = 200_000;
+const DEPTH_MAX = 100;
 
 export interface LocatedDocument {
   readonly root: Located | undefined;
@@ -37,54 +48,62 @@ export interface LocatedDocument {
 export function readLocated(file: string, text: string): LocatedDocument {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const placeAtOffset = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line, column: col };
+  };
   const problems = document.errors.map((error): Problem => {
-    const { line, col } = lines.linePos(error.pos[0]);
-    return { file, path: '', line, column: col, message: `is no valid YAML: ${oneLine(error.message)}` };
+    const message = `is no valid YAML: ${oneLine(error.message)}`;
+    return { ...placeAtOffset(error.pos[0]), path: '', message };
   });
   if (problems.length > 0) return { root: undefined, problems };
   if (document.contents === null) {
     return { root: undefined, problems: [{ file, path: '', line: 1, column: 1, message: 'is empty' }] };
   }
-  let nodes = 0;
-  const placeOf = (node: Node): Place => {
-    const { line, col } = lines.linePos(node.range?.[0] ?? 0);
-    return { file, line, column: col };
-  };
-  const convert = (node: Node, depth: number): Located => {
-    nodes += 1;
-    if (nodes > NODES_MAX || depth > 100) throw new RangeError('too many nodes');
-    const place = placeOf(node);
-    if (isAlias(node)) {
-      const target = node.resolve(document);
-      return target === undefined ? { kind: 'value', place, value: null } : convert(target, depth + 1);
-    }
-    if (isMap(node)) {
-      const entries = new Map<string, Entry>();
-      for (const { key, value } of node.items) {
-        const keyNode = key as Node;
-        const name = isScalar(keyNode) ? String(keyNode.value) : String(keyNode);
-        const keyPlace = placeOf(keyNode);
-        const child: Located =
-          value === null
-            ? { kind: 'value', place: keyPlace, value: null }
-            : isScalar(value) && value.value === null
-              ? { kind: 'value', place: keyPlace, value: null }
-              : convert(value as Node, depth + 1);
-        entries.set(name, { place: keyPlace, node: child });
-      }
-      return { kind: 'map', place, entries };
-    }
-    if (isSeq(node)) {
-      return { kind: 'list', place, items: node.items.map((item) => convert(item as Node, depth + 1)) };
-    }
-    return { kind: 'value', place, value: isScalar(node) ? node.value : null };
-  };
   try {
-    return { root: convert(document.contents, 0), problems: [] };
+    const root = convert(document.contents, { document, placeAtOffset, nodes: 0 }, 0);
+    return { root, problems: [] };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { root: undefined, problems: [{ file, path: '', message: 'nests or repeats too many nodes' }] };
   }
+}
+
+interface Conversion {
+  readonly document: Document;
+  readonly placeAtOffset: (offset: number) => Place;
+  /** Converted so far, aliases counted as often as they are used. */
+  nodes: number;
+}
+
+/** Throws RangeError when the tree outgrows what a scenario can be. */
+function convert(node: Node, conversion: Conversion, depth: number): Located {
+  conversion.nodes += 1;
+  if (conversion.nodes > NODES_MAX || depth > DEPTH_MAX) throw new RangeError('too many nodes');
+  const place = conversion.placeAtOffset(node.range?.[0] ?? 0);
+  if (isAlias(node)) {
+    const target = node.resolve(conversion.document);
+    return target === undefined ? { kind: 'value', place, value: null } : convert(target, conversion, depth + 1);
+  }
+  if (isMap(node)) return { kind: 'map', place, entries: convertEntries(node, conversion, depth) };
+  if (isSeq(node)) {
+    return { kind: 'list', place, items: node.items.map((item) => convert(item as Node, conversion, depth + 1)) };
+  }
+  return { kind: 'value', place, value: isScalar(node) ? node.value : null };
+}
+
+function convertEntries(map: YAMLMap, conversion: Conversion, depth: number): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const pair of map.items) {
+    const key = pair.key as Node;
+    const value = pair.value as Node | null;
+    const place = conversion.placeAtOffset(key.range?.[0] ?? 0);
+    // `bridge:` with nothing behind it stands where its key stands.
+    const empty = value === null || (isScalar(value) && value.value === null);
+    const node: Located = empty ? { kind: 'value', place, value: null } : convert(value, conversion, depth + 1);
+    entries.set(isScalar(key) ? String(key.value) : String(key), { place, node });
+  }
+  return entries;
 }
 
 /** `over` on top of `base`: maps merge key by key, lists and values replace. */
