@@ -6,6 +6,9 @@ import { createNetPowerTracker } from './net-power.ts';
 import { balanceStep, stateOfChargeAfter, type BatteryModel } from './rules.ts';
 import { activePower, batteryPower, stateOfCharge } from './telemetry.ts';
 
+/** Steps below this share of the rated power are not looked at when the tags are checked. */
+const NOTICEABLE_SHARE = 0.02;
+
 interface BatteryState {
   readonly taggedUs: number;
   readonly powerW: number;
@@ -22,9 +25,10 @@ export function createNearRealTime(config: NearRealTimeConfig): Controller {
     staleAfterUs: config.staleAfterPeriods * config.everyUs,
     alpha: config.alpha,
     filter: config.filter,
+    noticeableW: NOTICEABLE_SHARE * config.battery.ratedPowerW,
   });
   let state: BatteryState | undefined;
-  const counts = { filteredSetpoints: 0, agedSetpoints: 0, limitedSetpoints: 0 };
+  const counts = { filteredSetpoints: 0, agedSetpoints: 0, limitedSetpoints: 0, tagsDisproved: 0 };
 
   return {
     observe(instant) {
@@ -48,6 +52,7 @@ export function createNearRealTime(config: NearRealTimeConfig): Controller {
       const [model, soc] = withState(battery, state, timeUs);
       const step = balanceStep(model, soc, seen.netW, config.targetW, config.everyUs / 1e6);
       if (seen.filtered) counts.filteredSetpoints += 1;
+      if (seen.tagsDisproved) counts.tagsDisproved = 1;
       if (seen.ageUs > 0) counts.agedSetpoints += 1;
       if (step.limitedBy !== 'none') counts.limitedSetpoints += 1;
       return step.batteryW;

@@ -5,6 +5,7 @@
  * on what the battery did: the loop is open, the rule a feedforward, stable for every delay and age. From the exchange
  * alone, or from two instants, the battery's own steps come back as if they were load, and the loop swings or diverges.
  */
+import { createSkewCheck } from './skew-check.ts';
 
 export interface NetPowerOptions {
   /** Values older than this are not used, us. */
@@ -15,8 +16,10 @@ export interface NetPowerOptions {
    * alpha = 0.29 at s = 2 (small-gain theorem).
    */
   readonly alpha: number;
-  /** `auto` filters what is not simultaneous; `always` also what claims to be, where tags cannot be trusted. */
+  /** `auto` filters what is not simultaneous, or turns out not to be; `always` also what claims to be. */
   readonly filter: 'auto' | 'always';
+  /** Steps of the net power below this say nothing about the tags, W. */
+  readonly noticeableW: number;
 }
 
 interface NetPower {
@@ -26,6 +29,8 @@ interface NetPower {
   readonly ageUs: number;
   readonly simultaneous: boolean;
   readonly filtered: boolean;
+  /** The tags have been found to lie: from then on every pair is filtered. */
+  readonly tagsDisproved: boolean;
 }
 
 export interface NetPowerTracker {
@@ -40,6 +45,8 @@ export interface NetPowerTracker {
 export function createNetPowerTracker(options: NetPowerOptions): NetPowerTracker {
   const exchange = createHistory(options.staleAfterUs);
   const battery = createHistory(options.staleAfterUs);
+  const skewCheck = createSkewCheck(options.noticeableW);
+  let tagsDisproved = false;
   let last: { readonly key: string; readonly netW: number } | undefined;
 
   return {
@@ -51,16 +58,20 @@ export function createNetPowerTracker(options: NetPowerOptions): NetPowerTracker
       const pair = newestPair(exchange.until(timeUs), battery.until(timeUs));
       if (pair === undefined) return undefined;
       const simultaneous = pair.exchange.taggedUs === pair.battery.taggedUs;
-      const filtered = options.filter === 'always' || !simultaneous;
       const measuredW = pair.exchange.powerW + pair.battery.powerW;
       const key = `${pair.exchange.taggedUs} ${pair.battery.taggedUs}`;
+      const isNews = last?.key !== key;
+      if (isNews && simultaneous) {
+        tagsDisproved = skewCheck.add(pair.battery.taggedUs, pair.exchange.powerW, pair.battery.powerW);
+      }
+      const filtered = options.filter === 'always' || !simultaneous || tagsDisproved;
       // A pair that was used already brings no news: the filter must not take it in twice.
-      if (last?.key !== key) {
+      if (isNews) {
         const before = filtered ? (last?.netW ?? measuredW) : measuredW;
         last = { key, netW: before + options.alpha * (measuredW - before) };
       }
       const ageUs = timeUs - Math.min(pair.exchange.taggedUs, pair.battery.taggedUs);
-      return { netW: last.netW, ageUs, simultaneous, filtered };
+      return { netW: last?.netW ?? measuredW, ageUs, simultaneous, filtered, tagsDisproved };
     },
   };
 }
