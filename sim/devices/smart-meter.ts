@@ -27,7 +27,8 @@ export type MeterDevice = Extract<ExpandedDevice, { kind: 'smart-meter' }>;
 const PHASES: readonly ReadingPhase[] = ['A', 'B', 'C'];
 const HOUR_US = 3600e6;
 const DEFAULT_INTERVAL_US = 900e6;
-const DEFAULT_REGISTER_RESOLUTION_WH = 1;
+/** As German meters show on their local interface. */
+const DEFAULT_REGISTER_RESOLUTION_WH = 0.1;
 const POWER_RESOLUTION_W = 1;
 const VOLTAGE_RESOLUTION_V = 0.1;
 const VOLTAGE_LIMIT = 0.005;
@@ -224,8 +225,12 @@ interface Registers {
 function createRegisters(resolutionWh: number): Registers {
   let imported = 0;
   let exported = 0;
-  const shown = (energyWh: number) =>
-    resolutionWh === 0 ? energyWh : Math.floor(energyWh / resolutionWh) * resolutionWh;
+  // Below 1 Wh divided by whole numbers, so that 0.3 Wh stays 0.3.
+  const perWh = Math.round(1 / resolutionWh);
+  const shown = (energyWh: number) => {
+    if (resolutionWh === 0) return energyWh;
+    return resolutionWh < 1 ? Math.floor(energyWh * perWh) / perWh : Math.floor(energyWh / resolutionWh) * resolutionWh;
+  };
   return {
     count(energyWh) {
       if (energyWh > 0) imported += energyWh;
