@@ -38,8 +38,11 @@ type CertificateCounts = Record<
 >;
 
 export interface CertificateChecker {
-  /** Judges one message of the instant `timeUs`; answers with what has to be published about its source. */
-  check(message: Measurement, timeUs: number): readonly Repudiation[];
+  /**
+   * Judges one message of the instant `timeUs`; answers with what has to be published about its source. With the bytes
+   * that it came in it does so faster.
+   */
+  check(message: Measurement, timeUs: number, payload?: Uint8Array): readonly Repudiation[];
   counts(): Readonly<CertificateCounts>;
 }
 
@@ -96,9 +99,9 @@ export function createCertificateChecker({ register, unsignedBlocksMax }: Certif
   };
 
   return {
-    check(measurement, timeUs) {
+    check(measurement, timeUs, payload) {
       const { device, certification } = measurement;
-      const verdict = verifier.verify(measurement);
+      const verdict = verifier.verify(measurement, payload);
       if (!verdict.ok) countRefusal(counts, verdict.reason);
       // Of two messages that claim one place the receivers took the first: the second may be the one that is signed.
       const believed = verdict.ok;

@@ -31,9 +31,9 @@ export const certificateCheck = defineService({
     const checker = createCertificateChecker({ register: keys, unsignedBlocksMax });
     return {
       step({ timeUs, inputs }) {
-        return inputs.flatMap(({ message }): readonly Output[] =>
+        return inputs.flatMap(({ message, payload }): readonly Output[] =>
           checker
-            .check(message as Measurement, timeUs)
+            .check(message as Measurement, timeUs, payload)
             .map((repudiation) => ({ topic: topics.repudiation(site, repudiation.device), message: repudiation })),
         );
       },

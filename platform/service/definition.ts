@@ -11,6 +11,8 @@ export interface Input<Message = unknown> {
   readonly kind: string;
   /** Parsed and validated against the schema of its kind. */
   readonly message: Message;
+  /** The bytes that it came in. */
+  readonly payload?: Uint8Array;
   /** The instant that the message describes (its timestamp), us. */
   readonly taggedUs: number;
   /** True when that instant was already completed before the message arrived; counted, and the core decides. */

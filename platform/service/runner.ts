@@ -252,7 +252,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       const isLate = intake.taggedUs <= this.#watermarkUs && streamOf(topic) !== undefined;
       if (isLate) late[kind] = (late[kind] ?? 0) + 1;
       if (kind === 'repudiation') this.#verifier?.repudiate(intake.message as Repudiation);
-      inputs.push({ topic, kind, message: intake.message, taggedUs: intake.taggedUs, late: isLate, order });
+      inputs.push({ topic, kind, payload, message: intake.message, taggedUs: intake.taggedUs, late: isLate, order });
     }
     inputs.sort(byTopicAndSequence);
     return { inputs, refused, late, duplicates };
