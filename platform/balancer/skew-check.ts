@@ -14,9 +14,9 @@ export interface SkewCheck {
 
 const MAX_SKEW = 2;
 /**
- * Differences that are compared, and how much rougher j = 0 has to be. With honest tags the ratio reached 2.9
- * (10 simulated days, fair and broken clouds, each with delays of 1 to 3 periods; with a window of 8 it was 6.4); a diverging loop passes 5 within some
- * 10 periods of a step.
+ * Differences that are compared, and how much rougher j = 0 has to be. With honest tags the ratio reached 2.9 (10
+ * simulated days, fair and broken clouds, each with delays of 1 to 3 periods; with a window of 8 it was 6.4); a diverging
+ * loop passes 5 within some 10 periods of a step.
  */
 const WINDOW = 16;
 const DISPROVED_RATIO = 5;
