@@ -17,6 +17,9 @@ export interface PseudoPower {
 
 interface Customer {
   readonly component: string;
+  /** Where the forecast knows the site's sum only, and this customer's share of it. */
+  readonly siteComponent: string;
+  siteShare: number;
   /** -1 for loads (consumption), +1 for generators. */
   readonly sign: number;
   readonly shares: readonly number[];
@@ -34,6 +37,8 @@ interface Series {
 }
 
 const HOURS_PER_YEAR = 8760;
+/** How far single plants stray from the site's mean utilisation, relative: planes and shadows. */
+const SITE_GENERATION_SPREAD = 0.2;
 const PHASES = ['A', 'B', 'C'] as const;
 
 /** Keeps the newest forecast of every component and answers with injections per bus. */
@@ -46,9 +51,12 @@ export class PseudoPowers {
   constructor(grid: CompiledGrid, assumptions: Assumptions) {
     this.assumptions = assumptions;
     const customers = new Map<number, Customer[]>();
+    const siteTotal = new Map<string, number>();
     const add = (busId: string, customer: Customer) => {
       const bus = grid.busIndex.get(busId);
       if (bus === undefined) return;
+      const { siteComponent, siteShare } = customer;
+      siteTotal.set(siteComponent, (siteTotal.get(siteComponent) ?? 0) + siteShare);
       customers.set(bus, [...(customers.get(bus) ?? []), customer]);
     };
     for (const load of grid.document.loads) if (load.inService) add(load.bus, loadCustomer(load, grid, assumptions));
@@ -60,6 +68,9 @@ export class PseudoPowers {
       add(battery.bus, batteryCustomer(battery, grid));
       const bus = grid.busIndex.get(battery.bus);
       if (bus !== undefined) this.vague.add(bus);
+    }
+    for (const customer of [...customers.values()].flat()) {
+      customer.siteShare /= siteTotal.get(customer.siteComponent) || 1;
     }
     this.customers = customers;
   }
@@ -87,6 +98,15 @@ export class PseudoPowers {
     }
   }
 
+  private forecastOf(customer: Customer, fromUs: number, toUs: number): Mean | undefined {
+    const own = this.series.get(customer.component);
+    const mean = own === undefined ? undefined : meanOver(own, fromUs, toUs);
+    if (mean !== undefined) return mean;
+    const site = this.series.get(customer.siteComponent);
+    const siteMean = site === undefined ? undefined : meanOver(site, fromUs, toUs);
+    return siteMean === undefined ? undefined : shareOfSite(siteMean, customer);
+  }
+
   /** Mean injection at a bus-phase over (fromUs, toUs]. */
   at(bus: number, phase: number, fromUs: number, toUs: number): PseudoPower {
     const { phaseSplit, reactiveShareSigma, pseudoSigmaW } = this.assumptions;
@@ -98,8 +118,7 @@ export class PseudoPowers {
     for (const customer of this.customers.get(bus) ?? []) {
       const share = customer.shares[phase] ?? 0;
       if (share === 0) continue;
-      const series = this.series.get(customer.component);
-      const mean = series === undefined ? undefined : meanOver(series, fromUs, toUs);
+      const mean = this.forecastOf(customer, fromUs, toUs);
       forecast ||= mean !== undefined;
       const power = mean?.activeW ?? customer.fallbackW;
       const sigma = mean?.sigmaW ?? customer.fallbackSigmaW;
@@ -122,12 +141,34 @@ export class PseudoPowers {
   }
 }
 
+/** Interval mean of a forecast. */
+interface Mean {
+  readonly activeW: number;
+  readonly sigmaW: number;
+  readonly reactiveVar: number | undefined;
+}
+
+/** A customer's share of the site's sum; one household scatters about its share as it does about its own mean. */
+function shareOfSite(site: Mean, customer: Customer): Mean {
+  const { siteShare, fallbackSigmaW } = customer;
+  return {
+    activeW: siteShare * site.activeW,
+    sigmaW: Math.hypot(
+      siteShare * site.sigmaW,
+      customer.sign < 0 ? fallbackSigmaW : SITE_GENERATION_SPREAD * siteShare * site.activeW,
+    ),
+    reactiveVar: site.reactiveVar === undefined ? undefined : siteShare * site.reactiveVar,
+  };
+}
+
 function loadCustomer(load: GridLoad, grid: CompiledGrid, assumptions: Assumptions): Customer {
   const documented = sumOf(load.activePowerW);
   const mean = load.annualEnergyWh === undefined ? documented : load.annualEnergyWh / HOURS_PER_YEAR;
   const reactive = sumOf(load.reactivePowerVar);
   return {
     component: `load:${load.id}`,
+    siteComponent: 'site:load',
+    siteShare: Math.abs(mean),
     sign: -1,
     shares: sharesOf(load.connection, load.activePowerW, grid.phases),
     fallbackW: mean,
@@ -140,6 +181,8 @@ function generatorCustomer(generator: GridGenerator, grid: CompiledGrid, assumpt
   const rated = generator.ratedPowerW ?? Math.abs(sumOf(generator.activePowerW));
   return {
     component: `generator:${generator.id}`,
+    siteComponent: 'site:generation',
+    siteShare: rated,
     sign: 1,
     shares: sharesOf(generator.connection, generator.activePowerW, grid.phases),
     fallbackW: assumptions.generationMean * rated,
@@ -152,6 +195,8 @@ function generatorCustomer(generator: GridGenerator, grid: CompiledGrid, assumpt
 function batteryCustomer(battery: GridBattery, grid: CompiledGrid): Customer {
   return {
     component: `battery:${battery.id}`,
+    siteComponent: '',
+    siteShare: 0,
     sign: 1,
     shares: sharesOf(battery.connection, 0, grid.phases),
     fallbackW: 0,
@@ -178,11 +223,7 @@ function sharesOf(connection: GridLoad['connection'], power: PhasePower, phases:
 }
 
 /** Mean over the steps that (fromUs, toUs] touches, weighted by overlap; undefined outside the forecast. */
-function meanOver(
-  series: Series,
-  fromUs: number,
-  toUs: number,
-): { activeW: number; sigmaW: number; reactiveVar: number | undefined } | undefined {
+function meanOver(series: Series, fromUs: number, toUs: number): Mean | undefined {
   const { startUs, stepUs } = series;
   const instant = toUs <= fromUs;
   const first = Math.floor((fromUs - startUs) / stepUs);

@@ -1,7 +1,12 @@
 /** Reference estimation cases of others, turned into problems of ours. */
 import { compileGrid } from '../../grids/compile.ts';
 import { gridDocumentSchema, type GridDocumentInput } from '../../grids/schema.ts';
-import type { EstimationProblem, ScalarKind, ScalarMeasurement } from '../../platform/state-estimation/estimator.ts';
+import type {
+  EstimationProblem,
+  EstimatorMeasurement,
+  ScalarKind,
+  ScalarMeasurement,
+} from '../../platform/state-estimation/estimator.ts';
 import { referenceJson } from '../reference.ts';
 
 export interface TextbookCase {
@@ -173,5 +178,71 @@ export function pandapowerProblem(name: string): SolvedProblem {
     problem: { grid, measurements, zeroInjections: [], referenceBus, statistics: 'always' },
     truth: byBus(of.true_state),
     estimate: byBus(of.estimate.bus),
+  };
+}
+
+interface PyvoltCase {
+  readonly base_MVA: number;
+  readonly nodes: readonly { uuid: string; baseVoltage_V: number }[];
+  readonly branches: readonly { start: string; end: string; r_pu: number; x_pu: number }[];
+  readonly Ybus_pu_re: readonly (readonly number[])[];
+  readonly Ybus_pu_im: readonly (readonly number[])[];
+  readonly expected_dpsim_csv_V: Readonly<Record<string, readonly [number, number]>>;
+}
+
+/** CIGRE MV of the SOGNO estimator: |V| at N0 and the injections that its own Y-bus and voltages give at all others. */
+export function pyvoltProblem(withPhasors: boolean): SolvedProblem {
+  const of = referenceJson('state-estimation/pyvolt-cigre-mv/cigre_mv_notap.json') as PyvoltCase;
+  const nominalVoltageV = 20_000;
+  const zBase = nominalVoltageV ** 2 / (of.base_MVA * 1e6);
+  const grid = compileGrid(
+    gridDocumentSchema.parse({
+      schema: 1,
+      name: 'pyvolt CIGRE MV',
+      representation: 'positive-sequence',
+      buses: of.nodes.map(({ uuid }) => ({ id: uuid, nominalVoltageV })),
+      lines: of.branches.map(({ start, end, r_pu, x_pu }, i) => ({
+        id: `line-${i}`,
+        from: start,
+        to: end,
+        lengthM: 1000,
+        r1OhmPerKm: r_pu * zBase,
+        x1OhmPerKm: x_pu * zBase,
+      })),
+      externalGrids: [{ id: 'grid', bus: 'N0' }],
+    } satisfies GridDocumentInput),
+  );
+  const voltage = of.nodes.map(({ uuid, baseVoltage_V }) =>
+    of.expected_dpsim_csv_V[uuid]!.map((v) => v / baseVoltage_V),
+  ) as [number, number][];
+  const measurements: EstimatorMeasurement[] = [];
+  of.nodes.forEach((_, bus) => {
+    const [vr, vi] = voltage[bus]!;
+    let [ir, ii] = [0, 0];
+    voltage.forEach(([re, im], k) => {
+      const [g, b] = [of.Ybus_pu_re[bus]![k]!, of.Ybus_pu_im[bus]![k]!];
+      ir += g * re - b * im;
+      ii += g * im + b * re;
+    });
+    const common = { place: { at: 'bus', bus } as const, phase: 0 };
+    const magnitude = Math.hypot(vr, vi);
+    if (bus === 0) measurements.push({ ...common, id: 'v0', kind: 'voltageMagnitude', value: magnitude, sigma: 0.003 });
+    if (withPhasors) {
+      const angle = { angleRad: Math.atan2(vi, vr), angleSigmaRad: 0.002 };
+      measurements.push({ ...common, ...angle, id: `u${bus}`, kind: 'voltagePhasor', value: magnitude, sigma: 0.002 });
+    }
+    if (bus === 0) return;
+    const scale = of.base_MVA / ((3 * grid.basePowerVA) / 1e6);
+    const [p, q] = [(vr * ir + vi * ii) * scale, (vi * ir - vr * ii) * scale];
+    measurements.push(
+      { ...common, id: `p${bus}`, kind: 'activePower', value: p, sigma: 0.02 },
+      { ...common, id: `q${bus}`, kind: 'reactivePower', value: q, sigma: 0.02 },
+    );
+  });
+  const truth = voltage.map(([re, im]) => ({ vmPu: Math.hypot(re, im), vaDeg: (Math.atan2(im, re) * 180) / Math.PI }));
+  return {
+    problem: { grid, measurements, zeroInjections: [], referenceBus: 0, statistics: 'always' },
+    truth,
+    estimate: truth,
   };
 }

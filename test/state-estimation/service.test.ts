@@ -138,6 +138,32 @@ describe('state estimation of Abbenhausen', () => {
     expect(voltageError(village, estimate)).toBeLessThan(0.05);
   });
 
+  test('a forecast of the site as a whole is shared out to its customers', () => {
+    const village = createVillage();
+    village.live(0);
+    const perCustomer = perfectForecast(village);
+    const total = (prefix: string) =>
+      perCustomer.series
+        .filter(({ component }) => component.startsWith(prefix))
+        .reduce((sum, { activePowerW }) => sum + activePowerW[0]!, 0);
+    const site = (component: string, power: number) => ({
+      component,
+      activePowerW: [power, power],
+      activePowerSigmaW: [0.1 * power, 0.1 * power],
+    });
+    const forecast: Forecast = {
+      ...perCustomer,
+      series: [site('site:load', total('load:')), site('site:generation', total('generator:'))],
+    };
+    const timeUs = startUs + quarterUs;
+    const inputs = [input('forecast', forecast, startUs), input('pmu', village.message(pmu!, timeUs), timeUs)];
+    const estimate = step(createService(), timeUs, inputs)!;
+    expect(estimate.inventory.find(({ source }) => source === 'assumption')?.kind).toBe('sourceBalance');
+    expect(voltageError(village, estimate)).toBeLessThan(0.03);
+    const ignorant = step(createService(), timeUs, inputs.slice(1))!;
+    expect(voltageError(village, estimate)).toBeLessThan(voltageError(village, ignorant));
+  });
+
   test('a grid with nothing known of it is answered, not thrown', () => {
     const grid = loadGrid('abbenhausen');
     const service = createService({ grid: { ...grid, loads: [], generators: [], batteries: [] }, meters: [] });

@@ -5,7 +5,7 @@ import { WlsSolver } from '../../platform/state-estimation/wls-solver.ts';
 import { evaluate, loadMeasurements } from '../../platform/state-estimation/wls-equations.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { hasReference } from '../reference.ts';
-import { pandapowerProblem, textbookCases, textbookProblem } from './reference-cases.ts';
+import { pandapowerProblem, pyvoltProblem, textbookCases, textbookProblem } from './reference-cases.ts';
 
 /** Largest distance between the estimate and expected phasors, per unit. */
 function worst(result: EstimateResult, expected: readonly { vmPu: number; vaDeg: number }[]): number {
@@ -86,4 +86,16 @@ describe.skipIf(!hasReference)('pandapower cases (skipped without the reference 
       expect(result.objective).toBeLessThan(objectiveAt(problem, estimate) + 1e-6);
     });
   }
+});
+
+describe.skipIf(!hasReference)('CIGRE MV of the SOGNO estimator (skipped without the reference folder)', () => {
+  test.each([
+    ['injections and one magnitude', false],
+    ['injections and phasors at all nodes', true],
+  ])('noise-free %s return the published voltages', (_, withPhasors) => {
+    const { problem, truth } = pyvoltProblem(withPhasors);
+    const result = createWeightedLeastSquares().estimate(problem);
+    expect(result.status).toBe('converged');
+    expect(worst(result, truth)).toBeLessThan(1e-8);
+  });
 });
