@@ -12,7 +12,7 @@ export interface DeviceComparison {
 }
 
 /** One row per PMU frame and phase with truth beside it; NaN where the frame lacked that phasor. */
-export interface VectorErrors {
+interface VectorErrors {
   readonly timeUs: Float64Array;
   readonly device: readonly string[];
   readonly deviceIndex: Int32Array;

@@ -170,15 +170,26 @@ function matchRows(estimates: Table, spans: Spans, grid: TruthGrid, referenceBus
     grid.bus.names.indexOf(referenceBus ?? '') * phases + Math.max(0, grid.phase.names.indexOf('A'));
 
   const kept: number[] = [];
+  const columns: number[] = [];
   const truths = new SampleBuffer();
   const angles = new SampleBuffer();
   let unmatched = 0;
+  let span: Span | undefined;
+  let angleZero = 0;
+  let lastTime = Number.NaN;
+  let lastNumber = -1;
   for (let row = 0; row < estimates.rows; row += 1) {
     // Null in the message: the estimator did not observe this bus-phase.
     if (Number.isNaN(voltage[row])) continue;
     const number = estimator.index[row] ?? 0;
     const time = timeUs[row] ?? 0;
-    const span = spans.find(number, time);
+    // The rows of one estimate stand together.
+    if (time !== lastTime || number !== lastNumber) {
+      span = spans.find(number, time);
+      angleZero = reference(number, time);
+      lastTime = time;
+      lastNumber = number;
+    }
     const column = columnOf(row);
     const matrix = span?.instantaneous === true ? grid.voltageEnd : grid.voltageMean;
     const truth = span === undefined || column < 0 ? Number.NaN : spanMean(grid, matrix, span, column);
@@ -188,22 +199,23 @@ function matchRows(estimates: Table, spans: Spans, grid: TruthGrid, referenceBus
       continue;
     }
     kept.push(row);
+    columns.push(column);
     truths.push(truth);
     if (column === referenceColumn) continue;
     const trueAngle = spanMean(grid, span.instantaneous ? grid.angleEnd : grid.angleMean, span, column);
-    const error = (angle[row] ?? Number.NaN) - reference(number, time) - trueAngle;
+    const error = (angle[row] ?? Number.NaN) - angleZero - trueAngle;
     if (Number.isFinite(error)) angles.push(1000 * Math.atan2(Math.sin(error), Math.cos(error)));
   }
-  const pick = (values: Float64Array) => Float64Array.from(kept, (row) => values[row] ?? Number.NaN);
+  const pick = (values: Float64Array) => gather(values, kept);
   const trueV = truths.values();
   const estimateV = pick(voltage);
   return {
     rows: kept.length,
     timeUs: pick(timeUs),
-    bus: { names: bus.names, index: Int32Array.from(kept, (row) => bus.index[row] ?? 0) },
-    phase: { names: phase.names, index: Int32Array.from(kept, (row) => phase.index[row] ?? 0) },
-    estimator: Int32Array.from(kept, (row) => estimator.index[row] ?? 0),
-    column: Int32Array.from(kept, columnOf),
+    bus: { names: bus.names, index: gatherIndex(bus.index, kept) },
+    phase: { names: phase.names, index: gatherIndex(phase.index, kept) },
+    estimator: gatherIndex(estimator.index, kept),
+    column: Int32Array.from(columns),
     trueV,
     estimateV,
     sigmaV: pick(sigma),
@@ -211,6 +223,18 @@ function matchRows(estimates: Table, spans: Spans, grid: TruthGrid, referenceBus
     angleErrorMrad: angles.values(),
     unmatched,
   };
+}
+
+function gather(values: Float64Array, rows: readonly number[]): Float64Array {
+  const picked = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i += 1) picked[i] = values[rows[i] ?? -1] ?? Number.NaN;
+  return picked;
+}
+
+function gatherIndex(values: Int32Array, rows: readonly number[]): Int32Array {
+  const picked = new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i += 1) picked[i] = values[rows[i] ?? -1] ?? 0;
+  return picked;
 }
 
 /** Angle that an estimate gives to phase A of the reference bus; 0 where it does not report it (it is then the zero). */

@@ -26,19 +26,18 @@ export function formatQuantity(value: number, unit: string, digits = 4): string 
   return unit === '1' || unit === '' ? number : `${number}\u00A0${unit}`;
 }
 
-/** Microseconds in the unit that suits them: `840 us`, `12.3 ms`, `1.2 s`, `15 min`, `24 h`. */
+/** Microseconds in the unit that suits them, three digits: `840 µs`, `12.3 ms`, `67 s`, `15 min`, `24 h`. */
 export function formatDuration(us: number): string {
   if (us === 0) return '0\u00A0s';
   const scales = [
-    [1, 'µs'],
-    [1e3, 'ms'],
-    [1e6, 's'],
-    [60e6, 'min'],
-    [3600e6, 'h'],
+    [0, 1, 'µs'],
+    [1e3, 1e3, 'ms'],
+    [1e6, 1e6, 's'],
+    [120e6, 60e6, 'min'],
+    [7200e6, 3600e6, 'h'],
   ] as const;
-  const size = Math.abs(us);
-  const [scale, unit] = scales.findLast(([least]) => size >= least) ?? scales[0];
-  return `${formatNumber(us / scale)}\u00A0${unit}`;
+  const [, scale, unit] = scales.findLast(([least]) => Math.abs(us) >= least) ?? scales[0];
+  return `${formatNumber(us / scale, 3)}\u00A0${unit}`;
 }
 
 /** Offset of a zoned ISO 8601 text, us: `2021-04-01T00:00:00+02:00` gives two hours. */

@@ -73,7 +73,7 @@ function earliest(timeUs: Float64Array): number {
 }
 
 /** Voltage unbalance per three-phase bus and interval, for the report. */
-export interface Unbalance {
+interface Unbalance {
   readonly timeUs: Float64Array;
   readonly bus: TextColumn;
   /** |V_negative| / |V_positive|, %. */

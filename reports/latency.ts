@@ -3,7 +3,7 @@ import { quantile, SampleBuffer } from '../numerics/statistics.ts';
 import { latencyHops, type LatencyHop } from './metrics-catalogue.ts';
 import type { Table } from './record-reader.ts';
 
-export interface LatencySummary {
+interface LatencySummary {
   readonly unit: 'us';
   readonly count: number;
   readonly p50: number;
@@ -45,6 +45,8 @@ export function computeLatencies(messages: Table): Latencies {
     if (!platformKinds.has(name)) {
       add('device>bal', sent[row] ?? Number.NaN, bal[row] ?? Number.NaN);
       add('bal>dsotp', bal[row] ?? Number.NaN, arrived);
+      // What went straight to the databus never saw the access layer.
+      if (Number.isNaN(bal[row])) add('device>dsotp', sent[row] ?? Number.NaN, arrived);
     } else if (name === 'power') {
       const measured = last.databusByDevice.get(`${device.names[device.index[row] ?? 0]}@${instant}`);
       add('dsotp>powerCalculation', measured ?? Number.NaN, arrived);

@@ -6,14 +6,14 @@
  * `messages.<counter>`, `latency.<hop>.<statistic>`.
  */
 
-export const statisticNames = ['count', 'mean', 'rmse', 'bias', 'min', 'p50', 'p95', 'p99', 'max'] as const;
+const statisticNames = ['count', 'mean', 'rmse', 'bias', 'min', 'p50', 'p95', 'p99', 'max'] as const;
 export type StatisticName = (typeof statisticNames)[number];
 
 /**
  * How samples become statistics. `error`: signed samples, whose mean and bias differ (mean, percentiles and max of the
  * magnitude, min of the magnitude too). `value`: samples as they are. `share`: 0 or 100, only the mean is meaningful.
  */
-export type SampleKind = 'error' | 'value' | 'share';
+type SampleKind = 'error' | 'value' | 'share';
 
 export interface MetricDefinition {
   readonly name: string;
@@ -55,11 +55,16 @@ const ours = 'project definition';
 const synchrophasor = 'IEC/IEEE 60255-118-1:2018';
 
 export const metricCatalogue: readonly MetricDefinition[] = [
-  error('pmu.tve', '%', '|X_reported - X_true| / |X_true| of every voltage and current phasor', synchrophasor),
+  error(
+    'pmu.tve',
+    '%',
+    '|X_reported - X| / |X| of every voltage and current phasor against the terminals of the PMU',
+    synchrophasor,
+  ),
   error('pmu.tve.voltage', '%', 'as pmu.tve, voltage phasors only', synchrophasor),
   error('pmu.tve.current', '%', 'as pmu.tve, current phasors only', synchrophasor),
   error('pmu.frequency.error', 'mHz', 'f_reported - f_true', synchrophasor),
-  error('power.active.error', 'W', 'P_calculated - Re(V_true I_true*), per phase and total', ours),
+  error('power.active.error', 'W', 'P_calculated - Re(V I*) at the terminals of the PMU, per phase and total', ours),
   error(
     'power.active.error.rated',
     '%',
@@ -293,12 +298,12 @@ export const messageCounters = [
   'reordered',
   'late',
 ] as const;
-export type MessageCounter = (typeof messageCounters)[number];
 
 /** Latency of real-time and paced runs, us. The first and last point of each hop are in its name. */
 export const latencyHops = [
   'device>bal',
   'bal>dsotp',
+  'device>dsotp',
   'dsotp>powerCalculation',
   'powerCalculation>stateEstimation',
   'device>estimate',

@@ -58,7 +58,7 @@ const textColumns = {
   messages: ['kind', 'device', 'faults'],
 } as const satisfies Record<TableName, readonly string[]>;
 
-export type TableName = keyof typeof numberColumns;
+type TableName = keyof typeof numberColumns;
 
 export interface RunRecord {
   readonly directory: string;
@@ -102,7 +102,7 @@ function isMissing(error: unknown): boolean {
 }
 
 /** Reads the named columns of a Parquet file; a file that is not there is a table without rows. */
-export async function readTable(file: string, numbers: readonly string[], texts: readonly string[]): Promise<Table> {
+async function readTable(file: string, numbers: readonly string[], texts: readonly string[]): Promise<Table> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);

@@ -27,15 +27,15 @@ import { batteriesOf, connectionRatingVA, gridOf, referenceBus } from './site-fa
 import { judge, type Verdict } from './verdict.ts';
 
 /** Statistics of one metric, those that its kind of sample allows. */
-export type MetricSummary = { readonly unit: string } & Readonly<Partial<Record<StatisticName, number>>>;
+type MetricSummary = { readonly unit: string } & Readonly<Partial<Record<StatisticName, number>>>;
 
-export interface KpiResult {
+interface KpiResult {
   readonly value: number;
   readonly unit: string;
 }
 
 /** Message audit added up over all hops. */
-export interface MessageTotals {
+interface MessageTotals {
   readonly published: number;
   readonly delivered: number;
   readonly refused: number;
@@ -61,7 +61,7 @@ export interface Score {
   readonly details: ScoreDetails;
 }
 
-export interface ScoreDetails {
+interface ScoreDetails {
   readonly grid: GridDocument;
   readonly site: SiteSeries & { readonly batteryW: Float64Array; readonly frequencyHz: Float64Array };
   readonly batteries: readonly BatterySeries[];

@@ -2,9 +2,9 @@
  * Charts as plain SVG, each drawn twice: for a wide and for a narrow page, so that its text keeps its size. Colours are
  * CSS variables, so one drawing serves light and dark pages and print.
  */
-import { formatClock, formatNumber } from '../format.ts';
+import { formatClock, formatDuration, formatNumber } from '../format.ts';
 import { escapeHtml, renderText } from './markup.ts';
-import { clockScale, roundScale, thin, type Scale } from './scale.ts';
+import { clockScale, decadeScale, roundScale, thin, type Scale } from './scale.ts';
 
 export interface Line {
   readonly label: string;
@@ -19,7 +19,7 @@ export interface Line {
   readonly dots?: boolean;
 }
 
-export interface Band {
+interface Band {
   readonly label: string;
   readonly colour: string;
   readonly x: ArrayLike<number>;
@@ -27,14 +27,16 @@ export interface Band {
   readonly high: ArrayLike<number>;
 }
 
-export interface Mark {
+interface Mark {
   readonly value: number;
   readonly label: string;
 }
 
-export type XAxis =
+type XAxis =
   | { readonly kind: 'clock'; readonly offsetUs: number }
-  | { readonly kind: 'number'; readonly label: string };
+  | { readonly kind: 'number'; readonly label: string }
+  /** Durations in us on a logarithmic axis. */
+  | { readonly kind: 'duration' };
 
 export interface Chart {
   readonly title: string;
@@ -114,19 +116,29 @@ function layAxes(chart: Chart, frame: Frame): Axes {
   ]);
   const innerWidth = frame.width - frame.left - frame.right;
   const innerHeight = frame.height - frame.top - frame.bottom;
-  const x =
-    chart.x.kind === 'clock'
-      ? clockScale(xLow, xHigh, Math.max(2, Math.floor(innerWidth / clockLabelWidth(xHigh - xLow))), chart.x.offsetUs)
-      : { ...roundScale(xLow, xHigh, Math.max(3, Math.floor(innerWidth / 90))), low: xLow, high: xHigh };
+  const x = layX(chart.x, xLow, xHigh, innerWidth);
   const y = roundScale(yLow, yHigh, Math.max(3, Math.floor(innerHeight / 44)));
   const place = (value: number, { low, high }: Scale) => (high > low ? (value - low) / (high - low) : 0.5);
+  const along =
+    chart.x.kind === 'duration'
+      ? (value: number) => Math.log10(value / x.low) / Math.log10(x.high / x.low)
+      : (value: number) => place(value, x);
   return {
     frame,
-    x: { ...x, ticks: x.ticks.filter((tick) => tick >= xLow && tick <= xHigh) },
+    x,
     y,
-    px: (value) => (frame.left + place(value, x) * innerWidth).toFixed(1),
+    px: (value) => (frame.left + along(value) * innerWidth).toFixed(1),
     py: (value) => (frame.top + (1 - place(value, y)) * innerHeight).toFixed(1),
   };
+}
+
+function layX(axis: XAxis, low: number, high: number, width: number): Scale {
+  if (axis.kind === 'duration') return decadeScale(low, high);
+  if (axis.kind === 'clock') {
+    return clockScale(low, high, Math.max(2, Math.floor(width / clockLabelWidth(high - low))), axis.offsetUs);
+  }
+  const { ticks } = roundScale(low, high, Math.max(3, Math.floor(width / 90)));
+  return { low, high, ticks: ticks.filter((tick) => tick >= low && tick <= high) };
 }
 
 /** Room for `14:05`, or for `14:05:10` where ticks fall on seconds. */
@@ -155,7 +167,7 @@ function drawGrid(chart: Chart, { frame, x, y, px, py }: Axes): string {
     return `<path class="${kind}" d="M${frame.left} ${py(tick)}H${right}"/><text class="tick end" x="${frame.left - 7}" y="${py(tick)}" dy=".35em">${formatNumber(tick)}</text>`;
   });
   const vertical = x.ticks.map((tick) => {
-    const text = chart.x.kind === 'clock' ? formatClock(tick, chart.x.offsetUs) : formatNumber(tick);
+    const text = tickText(chart.x, tick);
     const place = Number(px(tick));
     // The last label is drawn inwards, so that it is not cut off at the edge of the picture.
     const anchor = place > right - 10 ? ' end' : '';
@@ -164,6 +176,11 @@ function drawGrid(chart: Chart, { frame, x, y, px, py }: Axes): string {
   const xLabel =
     chart.x.kind === 'number' ? `<text class="unit end" x="${right}" y="12">→ ${escapeHtml(chart.x.label)}</text>` : '';
   return `${horizontal.join('')}${vertical.join('')}<text class="unit" x="2" y="12">${escapeHtml(chart.yLabel)}</text>${xLabel}`;
+}
+
+function tickText(axis: XAxis, tick: number): string {
+  if (axis.kind === 'clock') return formatClock(tick, axis.offsetUs);
+  return axis.kind === 'duration' ? formatDuration(tick) : formatNumber(tick);
 }
 
 function drawLine(

@@ -2,6 +2,7 @@
  * The one-line diagram: buses at their places in the grid document (or in a tree layout where it gives none), coloured
  * by voltage, with the transformer, batteries and PMUs marked.
  */
+import { quantile } from '../../numerics/statistics.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { formatNumber } from '../format.ts';
 import { referenceBus } from '../site-facts.ts';
@@ -15,6 +16,8 @@ export interface DiagramValues {
   /** Buses with a PMU, a battery. */
   readonly pmus: ReadonlySet<string>;
   readonly batteries: ReadonlySet<string>;
+  /** The bus farthest from nominal, ringed. */
+  readonly extreme: string | undefined;
 }
 
 interface Place {
@@ -26,8 +29,9 @@ interface Place {
 export function renderDiagram(grid: GridDocument, values: DiagramValues, title: string, caption: string): string {
   const limit = colourLimit(values.voltagePercent);
   const places = layOut(grid);
-  const wide = draw(grid, values, fit(places, 1110, 470), limit);
-  const narrow = draw(grid, values, fit(upright(places), 350, 620), limit);
+  const ends = links(grid);
+  const wide = draw(grid, values, roomiest(places, ends, 1110, 620), limit);
+  const narrow = draw(grid, values, roomiest(places, ends, 350, 700), limit);
   const label = escapeHtml(`${title}. ${caption}`);
   return `<figure class="chart"><h3>${escapeHtml(title)}</h3>${renderLegend(values, limit)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${renderText(caption)}</figcaption></figure>`;
 }
@@ -118,15 +122,17 @@ function extentOf(places: ReadonlyMap<string, Place>) {
   return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
 }
 
-/** Turned by a right angle when it is wider than tall: feeders then run down the page. */
-function upright(places: ReadonlyMap<string, Place>): ReadonlyMap<string, Place> {
-  const { left, right, top, bottom } = extentOf(places);
-  if (right - left <= bottom - top) return places;
-  return new Map([...places].map(([id, { x, y }]) => [id, { x: y, y: x }]));
+/** As given or turned by a right angle, whichever leaves more room between neighbours. */
+function roomiest(places: ReadonlyMap<string, Place>, ends: readonly Link[], width: number, height: number): Fitted {
+  const turned = new Map([...places].map(([id, { x, y }]) => [id, { x: y, y: x }]));
+  const [given, other] = [fit(places, ends, width, height), fit(turned, ends, width, height)];
+  return other.spacing > given.spacing * 1.2 ? other : given;
 }
 
 interface Fitted {
   readonly width: number;
+  /** Length that all but the shortest tenth of the connections exceed. */
+  readonly spacing: number;
   readonly height: number;
   readonly places: ReadonlyMap<string, Place>;
 }
@@ -134,7 +140,7 @@ interface Fitted {
 const MARGIN = 34;
 
 /** Stretches each axis by itself to fill `width` x at most `height`: a one-line diagram has no scale of length. */
-function fit(places: ReadonlyMap<string, Place>, width: number, height: number): Fitted {
+function fit(places: ReadonlyMap<string, Place>, ends: readonly Link[], width: number, height: number): Fitted {
   const { left, right, top, bottom } = extentOf(places);
   const rows = new Set([...places.values()].map(({ y }) => y)).size;
   const used = Math.min(height, Math.max(150, MARGIN * 2 + (rows - 1) * 42));
@@ -143,18 +149,29 @@ function fit(places: ReadonlyMap<string, Place>, width: number, height: number):
   const fitted = [...places].map(
     ([id, { x, y }]) => [id, { x: along(x, left, right, width), y: along(y, top, bottom, used) }] as const,
   );
-  return { width, height: used, places: new Map(fitted) };
+  const placed = new Map(fitted);
+  const lengths = ends.flatMap(({ from, to }) => {
+    const [a, b] = [placed.get(from), placed.get(to)];
+    return a === undefined || b === undefined ? [] : [Math.hypot(a.x - b.x, a.y - b.y)];
+  });
+  const spacing = lengths.length === 0 ? width : quantile(Float64Array.from(lengths).sort(), 0.1);
+  return { width, height: used, spacing, places: placed };
 }
 
-function draw(grid: GridDocument, values: DiagramValues, { width, height, places }: Fitted, limit: number): string {
-  const radius = Math.max(3, Math.min(8, 90 / Math.sqrt(places.size)));
+function draw(
+  grid: GridDocument,
+  values: DiagramValues,
+  { width, height, places, spacing }: Fitted,
+  limit: number,
+): string {
+  const radius = Math.max(2.5, Math.min(8, 0.3 * spacing));
   const edges = links(grid).map((link) => drawLink(link, places, radius));
   const buses = grid.buses.map(({ id, name }) => {
     const place = places.get(id);
     return place === undefined ? '' : drawBus(id, name ?? id, place, radius, values, limit);
   });
-  const labels = labelledBuses(grid, values).map(({ id, text }) => drawLabel(text, places.get(id), radius, width));
-  return `<svg viewBox="0 0 ${width} ${Math.ceil(height)}" aria-hidden="true" focusable="false">${edges.join('')}${buses.join('')}${labels.join('')}</svg>`;
+  const label = drawLabel('grid', places.get(referenceBus(grid) ?? ''), radius, width);
+  return `<svg viewBox="0 0 ${width} ${Math.ceil(height)}" aria-hidden="true" focusable="false">${edges.join('')}${buses.join('')}${label}</svg>`;
 }
 
 function drawLink({ id, from, to, kind, closed }: Link, places: ReadonlyMap<string, Place>, radius: number): string {
@@ -177,7 +194,7 @@ function drawBus(
   name: string,
   { x, y }: Place,
   radius: number,
-  { voltagePercent, range, pmus, batteries }: DiagramValues,
+  { voltagePercent, range, pmus, batteries, extreme }: DiagramValues,
   limit: number,
 ): string {
   const now = voltagePercent.get(id);
@@ -194,28 +211,13 @@ function drawBus(
         ]
       : []),
   ];
-  return `${marks.join('')}<circle class="bus" cx="${round(x)}" cy="${round(y)}" r="${round(radius)}" style="fill:${colourOf(now, limit)}"><title>${escapeHtml(`${name}: ${figures}`)}</title></circle>`;
+  return `${marks.join('')}<circle class="bus${id === extreme ? ' extreme' : ''}" cx="${round(x)}" cy="${round(y)}" r="${round(radius)}" style="fill:${colourOf(now, limit)}"><title>${escapeHtml(`${name}: ${figures}`)}</title></circle>`;
 }
 
 /** A square that hangs below its bus. */
 function drawBattery({ x, y }: Place, radius: number): string {
   const size = radius + 5;
   return `<path class="link" d="M${round(x)} ${round(y)}v${round(radius + 14)}"/><rect class="symbol" x="${round(x - size / 2)}" y="${round(y + radius + 14)}" width="${round(size)}" height="${round(size)}"/>`;
-}
-
-/** Few labels, so that none covers another: the grid connection and the buses with the lowest and highest voltage. */
-function labelledBuses(
-  grid: GridDocument,
-  { voltagePercent }: DiagramValues,
-): readonly { readonly id: string; readonly text: string }[] {
-  const ordered = [...voltagePercent].toSorted(([, a], [, b]) => a - b);
-  const found = new Map<string, string>();
-  const reference = referenceBus(grid);
-  for (const extreme of [ordered[0], ordered.at(-1)]) {
-    if (extreme !== undefined) found.set(extreme[0], `${extreme[0]} ${extreme[1].toFixed(1)} %`);
-  }
-  if (reference !== undefined) found.set(reference, 'grid');
-  return [...found].map(([id, text]) => ({ id, text }));
 }
 
 function drawLabel(text: string, place: Place | undefined, radius: number, width: number): string {

@@ -8,7 +8,7 @@ import type { RunRecord, Table } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { referenceBus } from '../site-facts.ts';
 import { renderChart } from './chart.ts';
-import { escapeHtml, renderAbsence, renderPair, renderSection, renderTable } from './markup.ts';
+import { renderAbsence, renderPair, renderSection, renderTable } from './markup.ts';
 
 export function renderEstimates(score: Score, offsetUs: number): string {
   const { estimates, grid } = score.details;
@@ -264,67 +264,69 @@ interface InventoryEntry {
 
 /** Which measurements the estimator used: how many, how old, how exact. */
 export function renderInventory(record: RunRecord): string {
-  const runs = record.tables['estimate-runs'];
-  const groups = groupInventory(runs);
-  const columns = [
-    { head: 'Kind' },
-    { head: 'Sources', numeric: true },
-    { head: 'Values per estimate', numeric: true },
-    { head: 'Oldest', numeric: true },
-    { head: 'Sigma, % of value or base', numeric: true },
-  ];
-  const rows = groups.map(({ kind, sources, counts, ageUsMax, sigmas }) => [
+  const rows = groupInventory(record.tables['estimate-runs']).map(({ source, kind, counts, ageUsMax, sigmas }) => [
+    source,
     kind,
-    formatNumber(sources.size),
-    formatNumber(median(Float64Array.from(counts.values()))),
+    formatNumber(median(Float64Array.from(counts))),
     formatDuration(ageUsMax),
-    formatNumber(100 * median(Float64Array.from(sigmas))),
+    formatNumber(100 * median(Float64Array.from(sigmas)), 3),
   ]);
-  const names = groups
-    .filter(({ sources }) => sources.size > 1)
-    .map(
-      ({ kind, sources }) =>
-        `<details><summary>Sources of kind ${escapeHtml(kind)} (${sources.size})</summary><p class="names">${[...sources].map(escapeHtml).join(', ')}</p></details>`,
-    );
+  const table = renderTable(
+    'Measurements used by the state estimator',
+    [
+      { head: 'Source' },
+      { head: 'Quantity' },
+      { head: 'Values per estimate', numeric: true },
+      { head: 'Oldest', numeric: true },
+      { head: 'Median sigma, % of base', numeric: true },
+    ],
+    rows.slice(0, INVENTORY_SHOWN),
+  );
+  const more = rows.length > INVENTORY_SHOWN ? `<p>And ${rows.length - INVENTORY_SHOWN} further sources.</p>` : '';
   return renderSection({
     id: 'inventory',
     title: 'Measurement inventory',
-    lead: 'What went into the estimates: measured values, and pseudo-measurements from forecasts where nothing is measured.',
-    body:
-      rows.length === 0
-        ? renderAbsence('No estimate lists what went into it.')
-        : `${renderTable('Measurements used by the state estimator', columns, rows)}${names.join('')}`,
+    lead: 'What went into the estimates: measured values, and pseudo-measurements from forecasts where nothing is measured. Sigma is relative to the base that the estimator computes on.',
+    body: rows.length === 0 ? renderAbsence('No estimate lists what went into it.') : `${table}${more}`,
   });
 }
 
+const INVENTORY_SHOWN = 30;
+
 interface InventoryGroup {
+  readonly source: string;
   readonly kind: string;
-  readonly sources: Set<string>;
-  /** Values per estimate, by estimate. */
-  readonly counts: Map<number, number>;
+  /** Values in each estimate that used any. */
+  readonly counts: number[];
   readonly sigmas: number[];
   ageUsMax: number;
 }
 
+/** By source and quantity, those with the most values first. */
 function groupInventory(runs: Table): readonly InventoryGroup[] {
   const groups = new Map<string, InventoryGroup>();
   const inventory = runs.text('inventory');
   const parsed = inventory.names.map((text) => JSON.parse(text === '' ? '[]' : text) as InventoryEntry[]);
-  for (let run = 0; run < runs.rows; run += 1) {
-    for (const { source, kind, count, ageUsMax, sigmaRelativeMedian } of parsed[inventory.index[run] ?? 0] ?? []) {
-      const group: InventoryGroup = groups.get(kind) ?? {
-        kind,
-        sources: new Set(),
-        counts: new Map(),
-        sigmas: [],
-        ageUsMax: 0,
-      };
-      groups.set(kind, group);
-      group.sources.add(source);
-      group.counts.set(run, (group.counts.get(run) ?? 0) + count);
+  for (const run of inventory.index) {
+    for (const { source, kind, count, ageUsMax, sigmaRelativeMedian } of parsed[run] ?? []) {
+      const key = JSON.stringify([source, kind]);
+      const group: InventoryGroup = groups.get(key) ?? { source, kind, counts: [], sigmas: [], ageUsMax: 0 };
+      groups.set(key, group);
+      group.counts.push(count);
       group.sigmas.push(sigmaRelativeMedian);
       group.ageUsMax = Math.max(group.ageUsMax, ageUsMax);
     }
   }
-  return [...groups.values()].toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
+  const most = ({ counts }: InventoryGroup) => counts.reduce((high, one) => Math.max(high, one), 0);
+  return [...groups.values()].toSorted(
+    (a, b) => most(b) - most(a) || (`${a.source} ${a.kind}` < `${b.source} ${b.kind}` ? -1 : 1),
+  );
+}
+
+interface InventoryEntry {
+  readonly source: string;
+  readonly kind: string;
+  readonly count: number;
+  readonly ageUsMax: number;
+  readonly sigmaRelativeMedian: number;
 }

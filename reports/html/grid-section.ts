@@ -96,6 +96,9 @@ function renderVoltageDiagram(record: RunRecord, score: Score, voltages: Voltage
     if (kind.index[row] === pmu) measured.add(component.index[row] ?? 0);
   const pmus = [...measured].flatMap((number) => busOf(component.names[number] ?? '') ?? []);
   const at = formatClock(voltages.worstUs, offsetUs);
+  const deviation = ([, percent]: readonly [string, number]) => Math.abs(percent - 100);
+  const extreme = [...voltages.worst].toSorted((a, b) => deviation(b) - deviation(a))[0];
+  const where = extreme === undefined ? '' : ` Ringed: ${extreme[0]} with ${extreme[1].toFixed(1)} %.`;
   return renderDiagram(
     grid,
     {
@@ -103,9 +106,10 @@ function renderVoltageDiagram(record: RunRecord, score: Score, voltages: Voltage
       range: voltages.range,
       pmus: new Set(pmus),
       batteries: new Set(grid.batteries.map(({ bus }) => bus)),
+      extreme: extreme?.[0],
     },
     'One-line diagram',
-    `Each bus in the colour of its voltage at ${at}, the moment farthest from nominal (the phase with the largest deviation). Switched-off connections are dashed; not to scale.`,
+    `Each bus in the colour of its voltage at ${at}, the moment farthest from nominal (the phase with the largest deviation).${where} Switched-off connections are dashed; not to scale.`,
   );
 }
 

@@ -16,7 +16,7 @@ export function html(markup: string): Html {
   return { html: markup };
 }
 
-export function render(cell: Cell): string {
+function render(cell: Cell): string {
   return typeof cell === 'string' ? escapeHtml(cell) : cell.html;
 }
 
@@ -26,9 +26,11 @@ export interface Column {
   readonly numeric?: boolean;
 }
 
-/** Running text, escaped, in which a number and its per cent sign stay on one line. */
+/** Running text, escaped: a number and its per cent sign stay on one line, text in back quotes is code. */
 export function renderText(text: string): string {
-  return escapeHtml(text).replaceAll(/(\d) %/g, '$1&nbsp;%');
+  return escapeHtml(text)
+    .replaceAll(/(\d) %/g, '$1&nbsp;%')
+    .replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 /** A captioned table in a box that scrolls by itself (and can be scrolled with the keyboard) when it is too wide. */

@@ -68,15 +68,16 @@ export function renderLatency({ manifest }: RunRecord, { latency, details }: Sco
         : renderPair(
             renderChart({
               title: 'Distribution of latency',
-              caption: 'Share of messages that took at most so long.',
-              x: { kind: 'number', label: 'ms' },
+              caption: 'Share of messages that took at most so long; logarithmic.',
+              x: { kind: 'duration' },
               yLabel: '% of messages',
               include: [0, 100],
               half: true,
               lines: Object.entries(details.latencies.samples).map(([hop, ascending], i) => ({
                 label: hop,
                 colour: hopColours[i % hopColours.length] ?? '--ink',
-                x: ascending.map((us) => us / 1000),
+                // A logarithmic axis has no place for a zero: two arrivals within one microsecond.
+                x: ascending.map((us) => Math.max(us, 1)),
                 y: ascending.map((_, rank) => (100 * (rank + 1)) / ascending.length),
               })),
             }),

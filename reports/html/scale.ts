@@ -33,6 +33,14 @@ export function clockScale(lowUs: number, highUs: number, count: number, offsetU
   return { low: lowUs, high: highUs, ticks };
 }
 
+/** Whole decades that hold both ends; a tick at each power of ten. Positive numbers only. */
+export function decadeScale(low: number, high: number): Scale {
+  const first = Math.floor(Math.log10(low));
+  const last = Math.max(first + 1, Math.ceil(Math.log10(high)));
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+  return { low: 10 ** first, high: 10 ** last, ticks };
+}
+
 export type Point = readonly [x: number, y: number];
 
 /**

@@ -78,9 +78,9 @@ svg .line { fill: none; stroke-width: 1.7; stroke-linejoin: round; } svg .line.d
 svg .dots { fill: none; stroke-width: 5; stroke-linecap: round; }
 svg .area { opacity: .13; } svg .band { opacity: .25; }
 svg .mark { stroke: var(--fail); stroke-dasharray: 2 3; fill: none; font-weight: 400; } svg .mark-label { fill: var(--fail); }
-svg .link { stroke: var(--soft); stroke-width: 1.6; fill: none; } svg .link.open { stroke-dasharray: 3 4; opacity: .6; }
+svg .link { stroke: var(--soft); stroke-width: 1.4; fill: none; } svg .link.open { stroke-dasharray: 3 4; opacity: .6; }
 svg .winding { fill: none; stroke: var(--ink); stroke-width: 1.5; } svg .winding.ground { fill: var(--ground); }
-svg .bus { stroke: var(--ground); stroke-width: 1.2; } svg .symbol { fill: var(--ground); stroke: var(--ink); stroke-width: 1.5; }
+svg .bus { stroke: var(--ground); stroke-width: 1.2; } svg .bus.extreme { stroke: var(--ink); stroke-width: 2; } svg .symbol { fill: var(--ground); stroke: var(--ink); stroke-width: 1.5; }
 .scroll { margin: 0 0 22px; overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 14.5px; line-height: 1.42; }
 caption { padding: 0 0 6px; text-align: left; font-size: 15px; font-weight: 620; }
@@ -96,6 +96,7 @@ details { margin: 0 0 14px; } summary { cursor: pointer; padding: 4px 0; color: 
 .names { color: var(--soft); overflow-wrap: anywhere; font-size: 14px; }
 .plain { margin: 0 0 18px; padding-left: 20px; max-width: 80ch; } .plain li { margin: 0 0 5px; }
 #indicators td:nth-child(3) { min-width: 230px; } #indicators th { min-width: 190px; }
+#messages tbody th, #messages td:nth-child(2), #latency tbody th { white-space: nowrap; } #messages th, #messages td { padding-right: 14px; }
 footer { padding-block: 34px 44px; color: var(--soft); font-size: 13.5px; }
 @media (max-width: 760px) {
   main, .top, nav > ul, footer { padding-inline: 18px; }

@@ -35,7 +35,7 @@ export interface FixtureOptions {
   readonly positions?: boolean;
 }
 
-export const fixtureStartUs = 1_617_228_000_000_000; // 2021-04-01T00:00:00+02:00
+const fixtureStartUs = 1_617_228_000_000_000; // 2021-04-01T00:00:00+02:00
 const QUARTER_HOUR_US = 900e6;
 const phases = ['A', 'B', 'C'] as const;
 const houseCount = (options: FixtureOptions) => options.houses ?? 6;
@@ -75,11 +75,11 @@ function encodeTable(columns: TableColumns, rows: readonly Row[]): Uint8Array {
 }
 
 /** Load and PV of the whole site at a time of day, W. */
-export function siteLoad(day: number): number {
+function siteLoad(day: number): number {
   return 18_000 + 14_000 * Math.exp(-(((day - 0.79) / 0.08) ** 2)) + 9000 * Math.exp(-(((day - 0.5) / 0.12) ** 2));
 }
 
-export function siteGeneration(day: number): number {
+function siteGeneration(day: number): number {
   const bell = Math.max(0, Math.sin((Math.PI * (day - 0.27)) / 0.54)) ** 1.4;
   const clouds = 1 - 0.35 * Math.max(0, Math.sin(day * 97)) * Math.max(0, Math.sin(day * 31));
   return day < 0.27 || day > 0.81 ? 0 : 185_000 * bell * clouds;
