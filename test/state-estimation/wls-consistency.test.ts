@@ -35,18 +35,31 @@ describe('consistency over matched Gaussian errors', () => {
     let alarms = 0;
     const inside = { magnitude: 0, angle: 0 };
     let checked = 0;
+    // Phase B of the last bus: its magnitude and angle are both mixtures of real and imaginary part.
+    const far = 3 * (feeder.grid.busCount - 1) + 1;
+    const errors = { magnitude: 0, angle: 0 };
+    const stated = { magnitude: 0, angle: 0 };
     for (let draw = 0; draw < DRAWS; draw += 1) {
       const result = estimator.estimate(disturb(exact, normal));
       expect(result.status).toBe('converged');
       objective += result.objective;
       degrees = result.degreesOfFreedom;
       if (result.objective > result.chiSquareLimit) alarms += 1;
+      const errorAt = (at: number) => {
+        const [re, im] = [result.voltage[2 * at]!, result.voltage[2 * at + 1]!];
+        const [tr, ti] = [feeder.truth[2 * at]!, feeder.truth[2 * at + 1]!];
+        return {
+          magnitude: Math.hypot(re, im) - Math.hypot(tr, ti),
+          angle: Math.atan2(im * tr - re * ti, re * tr + im * ti),
+        };
+      };
+      errors.magnitude += errorAt(far).magnitude ** 2;
+      errors.angle += errorAt(far).angle ** 2;
+      stated.magnitude += result.voltageMagnitudeSigma![far]! ** 2;
+      stated.angle += result.voltageAngleSigma![far]! ** 2;
       // One bus-phase a draw keeps the checks independent.
       const k = 3 + (draw % (3 * (feeder.grid.busCount - 1)));
-      const [re, im] = [result.voltage[2 * k]!, result.voltage[2 * k + 1]!];
-      const [tr, ti] = [feeder.truth[2 * k]!, feeder.truth[2 * k + 1]!];
-      const magnitude = Math.hypot(re, im) - Math.hypot(tr, ti);
-      const angle = Math.atan2(im * tr - re * ti, re * tr + im * ti);
+      const { magnitude, angle } = errorAt(k);
       if (Math.abs(magnitude) <= 2 * result.voltageMagnitudeSigma![k]!) inside.magnitude += 1;
       if (Math.abs(angle) <= 2 * result.voltageAngleSigma![k]!) inside.angle += 1;
       checked += 1;
@@ -57,6 +70,11 @@ describe('consistency over matched Gaussian errors', () => {
     const band = (share: number) => 3.3 * Math.sqrt((share * (1 - share)) / DRAWS);
     expect(alarms / DRAWS).toBeLessThan(0.05 + band(0.05));
     expect(alarms / DRAWS).toBeGreaterThan(0.05 - band(0.05) - 0.03);
+    // The mean square of DRAWS normal errors over their variance is chi-square distributed over DRAWS.
+    for (const ratio of [errors.magnitude / stated.magnitude, errors.angle / stated.angle]) {
+      expect(ratio).toBeLessThan(chiSquareQuantile(0.9995, DRAWS) / DRAWS);
+      expect(ratio).toBeGreaterThan(chiSquareQuantile(0.0005, DRAWS) / DRAWS);
+    }
     for (const count of [inside.magnitude, inside.angle]) {
       expect(Math.abs(count / checked - 0.9545)).toBeLessThan(band(0.9545) + 0.005);
     }
