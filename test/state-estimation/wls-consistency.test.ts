@@ -14,7 +14,8 @@ function disturb(problem: EstimationProblem, normal: () => number): EstimationPr
   return {
     ...problem,
     measurements: problem.measurements.map((m) => {
-      if (m.kind === 'sourceBalance') return m;
+      // True without an error here, and stated so.
+      if (m.kind === 'sourceBalance') return { ...m, sigma: 1e-7 };
       const value = m.value + m.sigma * normal();
       if (m.kind !== 'voltagePhasor' && m.kind !== 'currentPhasor') return { ...m, value };
       return { ...m, value, angleRad: m.angleRad + m.angleSigmaRad * normal() };
