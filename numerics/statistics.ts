@@ -21,7 +21,9 @@ export interface Summary {
 export function sum(values: Float64Array): number {
   let total = 0;
   let correction = 0;
-  for (const value of values) {
+  // Indexed: iterating a typed array by its iterator costs several times as much.
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i] as number;
     const next = total + value;
     // The smaller of the two operands is the one that lost its low bits.
     correction += Math.abs(total) >= Math.abs(value) ? total - next + value : value - next + total;

@@ -102,7 +102,7 @@ function isMissing(error: unknown): boolean {
 }
 
 /** Reads the named columns of a Parquet file; a file that is not there is a table without rows. */
-async function readTable(file: string, numbers: readonly string[], texts: readonly string[]): Promise<Table> {
+export async function readTable(file: string, numbers: readonly string[], texts: readonly string[]): Promise<Table> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);

@@ -51,7 +51,7 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
       : batteries.map((battery) => renderBattery(battery, offsetUs)).join('');
   return renderSection({
     id: 'day',
-    title: 'The day',
+    title: 'The site over time',
     lead: 'True values of the emulated site: what the loads took, what the generators gave, and what the platform made of it.',
     body: `<div class="pair">${body}</div>${store}`,
   });

@@ -64,6 +64,11 @@ export function renderAbsence(sentence: string): string {
   return `<p class="absent">${renderText(sentence)}</p>`;
 }
 
+/** `device>bal`, which may break behind its arrow. */
+export function renderHop(hop: string): Html {
+  return { html: escapeHtml(hop).replaceAll('&gt;', '&gt;<wbr>') };
+}
+
 /** A list of names and values, such as the facts of the run. */
 export function renderFacts(facts: readonly (readonly [name: string, value: Cell])[]): string {
   const rows = facts.map(([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${render(value)}</dd></div>`);

@@ -4,7 +4,7 @@ import type { AuditHop } from '../record.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderChart } from './chart.ts';
-import { renderAbsence, renderPair, renderSection, renderTable } from './markup.ts';
+import { renderAbsence, renderHop, renderPair, renderSection, renderTable } from './markup.ts';
 
 const counts = [
   ['published', 'Published'],
@@ -20,7 +20,11 @@ const counts = [
 ] as const satisfies readonly (readonly [keyof AuditHop, string])[];
 
 export function renderMessages({ audit }: RunRecord): string {
-  const rows = audit.hops.map((hop) => [hop.hop, hop.kind, ...counts.map(([name]) => formatNumber(hop[name]))]);
+  const rows = audit.hops.map((hop) => [
+    renderHop(hop.hop),
+    hop.kind,
+    ...counts.map(([name]) => formatNumber(hop[name])),
+  ]);
   const table = renderTable(
     'Message audit per hop and kind',
     [{ head: 'Hop' }, { head: 'Kind' }, ...counts.map(([, head]) => ({ head, numeric: true }))],
@@ -50,7 +54,7 @@ const hopColours = ['--load', '--after', '--pv', '--battery', '--before', '--hig
 
 export function renderLatency({ manifest }: RunRecord, { latency, details }: Score): string {
   const rows = Object.entries(latency).map(([hop, { count, p50, p95, p99, max }]) => [
-    hop,
+    renderHop(hop),
     formatNumber(count),
     ...[p50, p95, p99, max].map(formatDuration),
   ]);

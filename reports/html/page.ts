@@ -15,7 +15,7 @@ import { style } from './style.ts';
 /** Ids of the sections with their names in the contents, in the order of the page. */
 export const pageSections = [
   ['expectations', 'Expectations'],
-  ['day', 'The day'],
+  ['day', 'Site'],
   ['grid', 'Grid'],
   ['estimate', 'Estimate'],
   ['inventory', 'Inventory'],

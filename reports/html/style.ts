@@ -96,7 +96,7 @@ details { margin: 0 0 14px; } summary { cursor: pointer; padding: 4px 0; color: 
 .names { color: var(--soft); overflow-wrap: anywhere; font-size: 14px; }
 .plain { margin: 0 0 18px; padding-left: 20px; max-width: 80ch; } .plain li { margin: 0 0 5px; }
 #indicators td:nth-child(3) { min-width: 230px; } #indicators th { min-width: 190px; }
-#messages tbody th, #messages td:nth-child(2), #latency tbody th { white-space: nowrap; } #messages th, #messages td { padding-right: 14px; }
+#messages td:nth-child(2) { white-space: nowrap; } #messages th, #messages td, .pair th, .pair td { padding-right: 14px; }
 footer { padding-block: 34px 44px; color: var(--soft); font-size: 13.5px; }
 @media (max-width: 760px) {
   main, .top, nav > ul, footer { padding-inline: 18px; }

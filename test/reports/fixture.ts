@@ -227,7 +227,9 @@ function simulate(options: FixtureOptions) {
       }
       push('frequency', 'total', 50 + 0.01 * Math.sin(k / 7) + 0.001);
       const wall = k * 20_000 + p * 50;
-      message('pmu', device, k, timeUs, [wall, wall + 400, wall + 1100 + (k % 50), Number.NaN]);
+      // Only the first goes through the access layer, the others straight to the platform.
+      const bal = p === 0 ? wall + 400 : Number.NaN;
+      message('pmu', device, k, timeUs, [wall, bal, wall + 1100 + (k % 50), Number.NaN]);
       message('power', device, k, timeUs, [wall + 1500, Number.NaN, wall + 2100 + (k % 30), Number.NaN]);
       message('setpoint', 'cbes', k, timeUs, [wall + 3000, Number.NaN, wall + 3500, wall + 5000 + 10 * (k % 90)]);
     }

@@ -239,6 +239,7 @@ describe('failing closed', () => {
   it('finds every quantity of the catalogue that has samples', async () => {
     const { expectations } = await scoreOf({
       class: 'realtime',
+      pmus: 2,
       expect: listQuantities().map(({ name, unit }) => `${name} >= -1e12 ${unit === '1' ? '' : unit}`),
     });
     const missing = expectations.filter(({ observed }) => observed === null).map(({ text }) => text.split(' ')[0]);
