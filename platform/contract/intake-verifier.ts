@@ -13,7 +13,7 @@ import { hashMatches, type Certification, type Repudiation } from './certificati
 
 export type IntakeRefusal = 'uncertified' | 'hash-mismatch' | 'chain-broken' | 'duplicate' | 'repudiated';
 
-export type IntakeVerdict = { readonly ok: true } | { readonly ok: false; readonly reason: IntakeRefusal };
+type IntakeVerdict = { readonly ok: true } | { readonly ok: false; readonly reason: IntakeRefusal };
 
 export interface IntakeVerifier {
   /**
