@@ -21,5 +21,5 @@ export function isServiceName(name: string): name is ServiceName {
 
 /** The definition of a service; its configuration type is erased, its schema still checks. */
 export async function loadService(name: ServiceName): Promise<ServiceDefinition> {
-  return (await loaders[name]()) as ServiceDefinition;
+  return loaders[name]();
 }

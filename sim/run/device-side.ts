@@ -2,10 +2,12 @@
  * The devices' end of the wire: light nodes certify and publish over a connection of their own, direct devices publish
  * straight to the databus, and setpoints arrive at the backends of the devices that obey them.
  */
+import type { Measurement } from '../../platform/contract/measurement.ts';
 import { type Setpoint, setpointSchema } from '../../platform/contract/setpoint.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import { type Databus, type DatabusConnection, DatabusError } from '../../platform/databus/databus.ts';
+import { decodeJson } from '../../platform/service/intake.ts';
 import { forgeryOf, type LightNode } from '../access-layer/light-node.ts';
 import type { ControllableDevice, Device, DeviceMessage } from '../devices/device.ts';
 import type { Ledger, SentMessage } from './ledger.ts';
@@ -41,6 +43,7 @@ export class DeviceSide {
   /** Messages on a virtual delay, by the instant at which they are due. */
   #delayed: DeviceMessage[] = [];
   #arrived: { readonly topic: string; readonly setpoint: Setpoint }[] = [];
+  readonly #sealed = new WeakMap<Measurement, SentMessage>();
   #setpointsSeen = 0;
   #onSetpoint: () => void = () => {};
 
@@ -164,33 +167,40 @@ export class DeviceSide {
     await outlet.connection.publish(sent.topic, sent.payload);
   }
 
-  /** Certified and encoded, as it goes over the wire. */
+  /** Certified and encoded, as it goes over the wire; a message that is sent again is the same bytes again. */
   #seal(message: DeviceMessage, timeUs: number): { readonly outlet: Outlet; readonly sent: SentMessage } {
     const outlet = this.#outlets.get(message.device);
     if (outlet === undefined) throw new Error(`device ${message.device} is not connected`);
-    const { measurement, faults = [] } = message;
-    const sealed = outlet.lightNode?.seal(measurement, forgeryOf(faults));
-    return {
-      outlet,
-      sent: {
-        topic: outlet.topic,
-        kind: message.kind,
-        device: message.device,
-        sequence: measurement.sequence,
-        measuredUs: message.measuredUs,
-        publishedUs: timeUs,
-        taggedUs: parseInstant(measurement.timestamp),
-        faults,
-        payload: sealed?.payload ?? Buffer.from(JSON.stringify(measurement)),
-      },
-    };
+    let sent = this.#sealed.get(message.measurement);
+    if (sent === undefined) {
+      sent = certifyAndEncode(message, outlet, timeUs);
+      this.#sealed.set(message.measurement, sent);
+    }
+    return { outlet, sent };
   }
 
+  /** Whatever arrives on a setpoint topic counts as arrived; what is no setpoint is not obeyed. */
   #receive(topic: string, payload: Uint8Array): void {
-    const parsed = setpointSchema.safeParse(JSON.parse(Buffer.from(payload).toString()));
+    const parsed = setpointSchema.safeParse(decodeJson(payload));
     this.#options.ledger.seenAtDevice(topic, payload);
     this.#setpointsSeen += 1;
     if (parsed.success) this.#arrived.push({ topic, setpoint: parsed.data });
     this.#onSetpoint();
   }
+}
+
+function certifyAndEncode(message: DeviceMessage, outlet: Outlet, timeUs: number): SentMessage {
+  const { kind, device, measurement, measuredUs, faults = [] } = message;
+  const sealed = outlet.lightNode?.seal(measurement, forgeryOf(faults));
+  return {
+    topic: outlet.topic,
+    kind,
+    device,
+    sequence: measurement.sequence,
+    measuredUs,
+    publishedUs: timeUs,
+    taggedUs: parseInstant(measurement.timestamp),
+    faults,
+    payload: sealed?.payload ?? Buffer.from(JSON.stringify(measurement)),
+  };
 }

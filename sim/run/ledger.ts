@@ -56,13 +56,11 @@ export class Ledger {
     this.#wallUs = wallUs;
   }
 
-  /** A device hands a message to its client; the same message again is a duplicate. */
+  /** A device hands a message to its client. The same bytes again are no new message; the broker counts the duplicate. */
   sent(route: 'bal' | 'direct', message: SentMessage): void {
-    const counts = this.#counts(HOP_OF_DEVICE[route], message.kind);
-    if (this.#find(message.topic, message.payload) === undefined) {
-      this.#enter(message);
-      counts.published += 1;
-    } else counts.duplicated += 1;
+    if (this.#find(message.topic, message.payload) !== undefined) return;
+    this.#enter(message);
+    this.#counts(HOP_OF_DEVICE[route], message.kind).published += 1;
   }
 
   /** A fault swallowed a message on its way from the device. */

@@ -53,6 +53,7 @@ const harnessKnows: Readonly<Record<ServiceName, (facts: ServiceFacts) => Config
   'power-calculation': ({ loaded }) => ({
     site: loaded.scenario.site,
     routes: routesOf(loaded.devices.filter(({ kind }) => kind === 'pmu')),
+    balanced: loaded.platformGrid.representation === 'positive-sequence',
   }),
   forecasting: forecastingConfig,
   'state-estimation': ({ loaded, roads }) => ({
