@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chiSquareQuantile } from '../../numerics/chi-square.ts';
 import { randomStream } from '../../numerics/random.ts';
-import type { EstimationProblem } from '../../platform/state-estimation/estimator.ts';
+import type { EstimationProblem, EstimatorMeasurement } from '../../platform/state-estimation/estimator.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { feeders, measure } from './random-feeder.ts';
 
@@ -29,7 +29,10 @@ describe('consistency over matched Gaussian errors', () => {
     const { normal } = randomStream('consistency-1', ['test']);
     const estimator = createWeightedLeastSquares();
     // The truth fulfils the source's balance exactly, so those four rows add no error of their own.
-    const exact = measure(feeder, { phasorTurn: 0 });
+    const whole = measure(feeder, { phasorTurn: 0 });
+    // The angle of a current that is lost in its noise counts as less certain than it is; leave those out.
+    const lost = (m: EstimatorMeasurement) => m.kind === 'currentPhasor' && m.value < 10 * m.sigma;
+    const exact = { ...whole, measurements: whole.measurements.filter((m) => !lost(m)) };
     const balanceRows = 4;
     let objective = 0;
     let degrees = 0;
