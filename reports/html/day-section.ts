@@ -9,9 +9,15 @@ import { renderAbsence, renderPair, renderSection, renderTable, type Cell } from
 
 const kilo = (values: Float64Array) => values.map((value) => value / 1000);
 
+/** Powers stand for the interval that ends at their instant, so they are drawn in its middle, like forecasts. */
+function midpoints(timeUs: Float64Array): Float64Array {
+  return timeUs.map((time, k) => (k === 0 ? time : (time + (timeUs[k - 1] ?? time)) / 2));
+}
+
 export function renderDay(record: RunRecord, score: Score, offsetUs: number): string {
   const { site, batteries } = score.details;
   const clock = { kind: 'clock', offsetUs } as const;
+  const middle = midpoints(site.timeUs);
   const body =
     site.timeUs.length < 2
       ? renderAbsence('The record holds no site series.')
@@ -25,8 +31,8 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
             include: [0],
             half: true,
             lines: [
-              { label: 'load', colour: '--load', x: site.timeUs, y: kilo(site.loadW), filled: true },
-              { label: 'generation', colour: '--pv', x: site.timeUs, y: kilo(site.generationW), filled: true },
+              { label: 'load', colour: '--load', x: middle, y: kilo(site.loadW), filled: true },
+              { label: 'generation', colour: '--pv', x: middle, y: kilo(site.generationW), filled: true },
               ...forecastLine(record, 'site:load', 'load forecast', '--load'),
               ...forecastLine(record, 'site:generation', 'generation forecast', '--pv'),
             ],
@@ -40,8 +46,8 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
             include: [0],
             half: true,
             lines: [
-              { label: 'battery idle', colour: '--before', x: site.timeUs, y: kilo(site.exchangeIdleW) },
-              { label: 'as run', colour: '--after', x: site.timeUs, y: kilo(site.exchangeW) },
+              { label: 'battery idle', colour: '--before', x: middle, y: kilo(site.exchangeIdleW) },
+              { label: 'as run', colour: '--after', x: middle, y: kilo(site.exchangeW) },
             ],
           }),
         ].join('');
@@ -57,7 +63,6 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
   });
 }
 
-/** Drawn in the middle of each step, for which its mean stands. */
 function forecastLine({ tables }: RunRecord, component: string, label: string, colour: string): readonly Line[] {
   const end = tables['truth-site'].number('timeUs').at(-1) ?? 0;
   const steps = lastForecasts(tables.forecasts, component).filter(({ endUs }) => endUs <= end);
@@ -79,8 +84,8 @@ function renderBattery(battery: BatterySeries, offsetUs: number): string {
       include: [0],
       half: true,
       lines: [
-        { label: 'power', colour: '--battery', x: timeUs, y: kilo(activePowerW) },
-        { label: 'setpoint', colour: '--ink', x: timeUs, y: kilo(setpointW), dashed: true },
+        { label: 'power', colour: '--battery', x: midpoints(timeUs), y: kilo(activePowerW) },
+        { label: 'setpoint', colour: '--ink', x: midpoints(timeUs), y: kilo(setpointW), dashed: true },
       ],
     }),
     renderChart({

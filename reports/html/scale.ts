@@ -8,12 +8,15 @@ export interface Scale {
 
 /** A range that holds `low` and `high`, ends on round values and has about `count` ticks (1, 2, 2.5, 5 times 10^n). */
 export function roundScale(low: number, high: number, count: number): Scale {
-  const span = high > low ? high - low : Math.max(1e-9, Math.abs(high) * 0.1);
-  const raw = span / count;
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (size < 1e-300) return roundScale(0, 1, count);
+  // A range that the digits of its ends cannot resolve is a single value: give it room around.
+  if (high - low <= 1e-9 * size) return roundScale(low - size / 20, high + size / 20, count);
+  const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * 0.999) ?? 10);
   const first = Math.floor(low / step + 1e-9);
-  const last = Math.max(first + 1, Math.ceil((high > low ? high : low + span) / step - 1e-9));
+  const last = Math.ceil(high / step - 1e-9);
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
   return { low: ticks[0] ?? low, high: ticks.at(-1) ?? high, ticks };
 }

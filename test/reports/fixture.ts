@@ -35,7 +35,7 @@ export interface FixtureOptions {
   readonly positions?: boolean;
 }
 
-const fixtureStartUs = 1_617_228_000_000_000; // 2021-04-01T00:00:00+02:00
+export const fixtureStartUs = 1_617_228_000_000_000; // 2021-04-01T00:00:00+02:00
 const QUARTER_HOUR_US = 900e6;
 const phases = ['A', 'B', 'C'] as const;
 const houseCount = (options: FixtureOptions) => options.houses ?? 6;
