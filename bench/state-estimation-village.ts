@@ -32,7 +32,7 @@ export interface Village {
   message(meter: Meter, timeUs: number, options?: MessageOptions): Measurement;
 }
 
-export interface MessageOptions {
+interface MessageOptions {
   readonly systemAngleRad?: number;
   readonly intervalStartUs?: number;
   /** Relative error of every magnitude and power, by reading. */

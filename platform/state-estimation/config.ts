@@ -5,7 +5,7 @@ import { gridDocumentSchema } from '../../grids/schema.ts';
 const positive = z.number().positive();
 
 /** One measuring device of the site and what is known of its accuracy. */
-export const meterSchema = z.strictObject({
+const meterSchema = z.strictObject({
   /** Device id, as in its messages. */
   device: z.string().min(1),
   kind: z.enum(['pmu', 'smart-meter']),
@@ -20,7 +20,7 @@ export const meterSchema = z.strictObject({
 export type Meter = z.infer<typeof meterSchema>;
 
 /** Knowledge that no device measures. Sigmas are standard deviations. */
-export const assumptionsSchema = z.strictObject({
+const assumptionsSchema = z.strictObject({
   /** Unbalance of the voltages behind an external grid, per unit of nominal, each of zero and negative sequence. */
   sourceUnbalancePu: positive.default(0.003),
   /** The source bus is near nominal voltage; used only while no voltage at all is measured. */

@@ -7,13 +7,13 @@ import type { Meter } from './config.ts';
 import type { MeasuredPlace } from './estimator.ts';
 
 /** Where a device stands, in indices of the compiled grid. */
-export interface DevicePlace {
+interface DevicePlace {
   readonly place: MeasuredPlace;
   readonly bus: number;
 }
 
 /** Resolves `bus:<id>`, `load:<id>`, `branch:<id>:from|to`; undefined for places that the grid does not have. */
-export function resolvePlace(grid: CompiledGrid, at: string): DevicePlace | undefined {
+function resolvePlace(grid: CompiledGrid, at: string): DevicePlace | undefined {
   const [what, id = '', end] = at.split(':');
   if (what === 'branch' && (end === 'from' || end === 'to')) {
     const branch = grid.branches[grid.branchIndex.get(id) ?? -1];

@@ -8,7 +8,7 @@
  *   dh/dRe v_k = alpha Re a_k + beta Im a_k,   dh/dIm v_k = -alpha Im a_k + beta Re a_k   (plus gamma, delta at v).
  */
 import type { CompiledGrid, ComplexBlock } from '../../grids/model.ts';
-import type { EstimationProblem, EstimatorMeasurement, MeasuredPlace } from './estimator.ts';
+import type { EstimationProblem, EstimatorMeasurement, MeasuredPlace, PhasorMeasurement } from './estimator.ts';
 
 const ROW = {
   voltageMagnitude: 0,
@@ -399,7 +399,7 @@ export function loadMeasurements(equations: Equations, measurements: readonly Es
 }
 
 /** m s_a; a magnitude lost in its own noise has no angle, there the error is taken as circular. */
-function tangentialSigma(phasor: { value: number; sigma: number; angleSigmaRad: number }): number {
+function tangentialSigma(phasor: PhasorMeasurement): number {
   const along = Math.abs(phasor.value) * phasor.angleSigmaRad;
   return Math.abs(phasor.value) < 3 * phasor.sigma ? Math.max(along, phasor.sigma) : along;
 }
