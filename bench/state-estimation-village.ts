@@ -89,7 +89,9 @@ function messageOf(
     readings.push({ component: meter.at, measurand, phase: PHASES[phase]!, data: data * (1 + error) });
   };
   const turn = options.systemAngleRad ?? 0;
-  const busId = meter.kind === 'pmu' ? 'busbar' : meter.at.slice('bus:'.length);
+  const [what, id, end] = meter.at.split(':') as [string, string, 'from' | 'to'];
+  const branch = what === 'branch' ? grid.branches[grid.branchIndex.get(id)!]! : undefined;
+  const busId = branch === undefined ? id : grid.busIds[branch[end]]![0]!;
   const bus = grid.busIndex.get(busId)!;
   const base = grid.baseVoltageV[bus]!;
   const currents = flow.branchCurrents();
@@ -99,8 +101,9 @@ function messageOf(
     add('voltmagnitude', phase, Math.hypot(vr, vi) * base);
     if (meter.kind === 'pmu') {
       add('voltangle', phase, Math.atan2(vi, vr) + turn);
-      const at = 6 * grid.branchIndex.get('transformer')! + 2 * phase;
-      const [ir, ii] = [currents.to[at]!, currents.to[at + 1]!];
+      if (branch === undefined) continue;
+      const at = 6 * branch.index + 2 * phase;
+      const [ir, ii] = [currents[end][at]!, currents[end][at + 1]!];
       add('currmagnitude', phase, (Math.hypot(ir, ii) * grid.basePowerVA) / base);
       add('currangle', phase, Math.atan2(ii, ir) + turn);
       continue;

@@ -7,7 +7,7 @@ import type { Measurement } from '../../platform/contract/measurement.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import type { Input, ServiceCore } from '../../platform/service/definition.ts';
-import { stateEstimationConfigSchema } from '../../platform/state-estimation/config.ts';
+import { type Meter, stateEstimationConfigSchema } from '../../platform/state-estimation/config.ts';
 import { stateEstimation } from '../../platform/state-estimation/service.ts';
 import { createVillage, meters, quarterUs, startUs, type Village } from '../../bench/state-estimation-village.ts';
 
@@ -106,6 +106,51 @@ describe('state estimation of Abbenhausen', () => {
     const powers = estimate!.inventory.find((row) => row.source === 'smart-meter' && row.kind === 'activePower')!;
     expect(powers).toMatchObject({ count: 270, ageUsMax: 0 });
     expect(estimate!.inventory.find((row) => row.kind === 'currentPhasor')).toMatchObject({ source: 'pmu', count: 3 });
+  });
+
+  test('a second PMU shares the time base of the first; without a common time only its magnitudes count', () => {
+    const village = createVillage();
+    village.live(2);
+    const second: Meter = { device: 'pmu-feeder', kind: 'pmu', at: 'branch:feeder-1-1:from' };
+    const estimateWith = (skewRad: number, synchronised: boolean) => {
+      const service = createService({ everyUs: 10_000_000, meters: [...meters, second] });
+      const skewed = {
+        ...village.message(second, startUs, { systemAngleRad: 1 + skewRad }),
+        quality: { valid: true, synchronised },
+      };
+      const inputs = meters.map((meter) =>
+        input(meter.kind, village.message(meter, startUs, { systemAngleRad: 1 }), startUs),
+      );
+      return step(service, startUs, [...inputs, input('pmu', skewed, startUs)])!;
+    };
+    expect(voltageError(village, estimateWith(0, true))).toBeLessThan(1e-8);
+    expect(voltageError(village, estimateWith(0.05, true))).toBeGreaterThan(1e-4);
+    expect(voltageError(village, estimateWith(0.05, false))).toBeLessThan(1e-8);
+  });
+
+  test('between two meter messages the old values count less with every minute', () => {
+    const village = createVillage();
+    village.live(2);
+    const service = createService({ everyUs: 300_000_000 });
+    const sigmas: number[] = [];
+    for (let k = 1; k <= 3; k += 1) {
+      const timeUs = startUs + quarterUs + (k - 1) * 300_000_000;
+      const inputs = [input('pmu', village.message(pmu!, timeUs), timeUs)];
+      if (k === 1) {
+        for (const meter of houses) {
+          inputs.push(input('smart-meter', village.message(meter, timeUs, { intervalStartUs: startUs }), timeUs));
+        }
+      }
+      const estimate = step(service, timeUs, inputs)!;
+      const row = estimate.inventory.find(
+        ({ source, kind }) => source === 'smart-meter' && kind === 'voltageMagnitude',
+      )!;
+      expect(row.ageUsMax).toBe((k - 1) * 300_000_000);
+      sigmas.push(row.sigmaRelativeMedian);
+      expect(voltageError(village, estimate)).toBeLessThan(5e-3);
+    }
+    expect(sigmas.toSorted((a, b) => a - b)).toEqual(sigmas);
+    expect(new Set(sigmas).size).toBe(3);
   });
 
   test('meters that drop out are replaced by the forecast, with a wider uncertainty', () => {
