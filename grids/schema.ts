@@ -64,7 +64,8 @@ export const transformerSchema = z.strictObject({
   vkPercent: positive,
   vkrPercent: nonNegative,
   ironLossW: nonNegative.default(0),
-  noLoadCurrentPercent: nonNegative.default(0),
+  /** Negative for a capacitive no-load current, which some sources make of line charging in a transformer. */
+  noLoadCurrentPercent: z.number().default(0),
   vectorGroup: z.string().regex(vectorGroupPattern, 'is no IEC 60076 vector group such as Dyn5'),
   /** Where the magnetising branch stands: `t` in the middle of the series impedance, `pi` half at each end. */
   model: z.enum(['t', 'pi']).default('t'),

@@ -142,7 +142,7 @@ export function transformerSequences(transformer: GridTransformer): Sequences<Tw
 
   // Iron losses and no-load current: y = (P_fe - j sqrt((i0 S)^2 - P_fe^2)) / U^2.
   const noLoad = (transformer.noLoadCurrentPercent / 100) * ratedPowerVA;
-  const magnetising = Math.sqrt(Math.max(0, noLoad ** 2 - transformer.ironLossW ** 2));
+  const magnetising = Math.sign(noLoad) * Math.sqrt(Math.max(0, noLoad ** 2 - transformer.ironLossW ** 2));
   const ym = scale(complex(transformer.ironLossW, -magnetising), 1 / (low * low));
   const half = scale(z, 0.5);
   const inner =
