@@ -264,7 +264,8 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       this.#recent.set(topic, [payload]);
       return false;
     }
-    if (recent.some((earlier) => Buffer.compare(earlier, payload) === 0)) return true;
+    if (recent.some((earlier) => earlier.length === payload.length && Buffer.compare(earlier, payload) === 0))
+      return true;
     recent.push(payload);
     if (recent.length > RECENT_PAYLOADS) recent.shift();
     return false;

@@ -48,7 +48,8 @@ export class Ledger {
   #overruns = 0;
   #overrunUsMax = 0;
   readonly #lastSequence = new Map<string, number>();
-  readonly #digests = new WeakMap<Uint8Array, string>();
+  /** In memory one array of bytes goes all the way: its entry is found without hashing it again. */
+  readonly #byBytes = new WeakMap<Uint8Array, Entry>();
   readonly #wallUs: () => number;
 
   /** `wallUs`: wall clock since the run began; where latencies mean nothing, a function that answers NaN. */
@@ -228,24 +229,18 @@ export class Ledger {
 
   #enter(message: SentMessage): Entry {
     const { payload, ...rest } = message;
-    const digest = this.#digest(payload);
+    const digest = digestOf(payload);
     const unseen = { balWallUs: Number.NaN, databusWallUs: Number.NaN, deviceWallUs: Number.NaN, seen: 0 };
     const entry = { ...rest, digest, bytes: payload.byteLength, sentWallUs: this.#wallUs(), ...unseen };
     this.#entries.set(`${message.topic} ${digest}`, entry);
+    this.#byBytes.set(payload, entry);
     return entry;
   }
 
   #find(topic: string, payload: Uint8Array): Entry | undefined {
-    return this.#entries.get(`${topic} ${this.#digest(payload)}`);
-  }
-
-  #digest(payload: Uint8Array): string {
-    let digest = this.#digests.get(payload);
-    if (digest === undefined) {
-      digest = hash('sha256', payload).slice(0, 16);
-      this.#digests.set(payload, digest);
-    }
-    return digest;
+    const entry = this.#byBytes.get(payload);
+    if (entry?.topic === topic) return entry;
+    return this.#entries.get(`${topic} ${digestOf(payload)}`);
   }
 
   #counts(hop: string, kind: string): HopCounts {
@@ -269,6 +264,10 @@ export interface MessageHead {
   readonly device: string;
   readonly sequence: number;
   readonly taggedUs: number;
+}
+
+function digestOf(payload: Uint8Array): string {
+  return hash('sha256', payload).slice(0, 16);
 }
 
 function total(counts: Readonly<Record<string, number>>): number {

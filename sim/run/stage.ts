@@ -5,10 +5,10 @@
 import type { Logger } from 'pino';
 import { startBridge } from '../../platform/bridge/bridge.ts';
 import { bridgeRules } from '../../platform/bridge/config.ts';
-import { parseInstant } from '../../platform/contract/time.ts';
 import type { Progress, Tick } from '../../platform/contract/timing.ts';
-import { bridgedPrefix, topics } from '../../platform/contract/topics.ts';
+import { bridgedPrefix, messageKind, topics } from '../../platform/contract/topics.ts';
 import type { DatabusConnection } from '../../platform/databus/databus.ts';
+import { readMessage } from '../../platform/service/intake.ts';
 import { type AccessLayerAccounts, bridgeAccount, harnessAccount } from '../access-layer/accounts.ts';
 import { wallUs } from '../clock/wall-clock.ts';
 import { type Broker, openBroker } from './brokers.ts';
@@ -102,7 +102,7 @@ async function build(
     observe: (topic, payload) => {
       trafficWallUs = wallUs();
       if (topic.startsWith('dsotp/time/progress/')) board.receive(payload);
-      else ledger.seenAtDatabus(topic, payload, () => headOf(payload));
+      else ledger.seenAtDatabus(topic, payload, () => headOf(topic, payload));
     },
     onError: fail,
   });
@@ -176,17 +176,12 @@ async function connectSenders(
 }
 
 /** By what a service's message is entered in the ledger; a message that cannot be read has no device. */
-function headOf(payload: Uint8Array): MessageHead {
-  try {
-    const message = JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown>;
-    const device = [message['device'], message['estimator'], message['issuer']].find(
-      (name) => typeof name === 'string',
-    );
-    const sequence = typeof message['sequence'] === 'number' ? message['sequence'] : -1;
-    return { device: device ?? '', sequence, taggedUs: parseInstant(String(message['timestamp'])) };
-  } catch {
-    return { device: '', sequence: -1, taggedUs: Number.NaN };
-  }
+function headOf(topic: string, payload: Uint8Array): MessageHead {
+  const read = readMessage(topic, messageKind(topic) ?? '', payload);
+  if (!read.accepted) return { device: '', sequence: -1, taggedUs: Number.NaN };
+  const message = read.message as { device?: string; sequence?: number };
+  const { device = topic.slice(topic.lastIndexOf('/') + 1), sequence = -1 } = message;
+  return { device, sequence, taggedUs: read.taggedUs };
 }
 
 /** The bridge's rules when a scenario names none: measurements in, setpoints and the progress of those who send them out. */
