@@ -150,7 +150,7 @@ function summary(flow: PowerFlow, answer: Answer): string[] {
     `Converged in ${answer.iterations} iterations.`,
     `Losses ${fixed(lossesW / 1000, 3)} kW, import ${fixed(exchangeW / 1000, 3)} kW and ${fixed(exchangeVar / 1000, 3)} kvar.`,
     `Lowest voltage ${low.vm.toFixed(5)} pu at bus ${low.id}, highest ${high.vm.toFixed(5)} pu at bus ${high.id}.`,
-    ...(dead > 0 ? [`${dead} buses are without voltage.`] : []),
+    ...(dead > 0 ? [`${dead} ${dead === 1 ? 'bus is' : 'buses are'} without voltage.`] : []),
   ];
 }
 

@@ -158,8 +158,8 @@ function generators(data: PandapowerCase): NonNullable<GridDocumentInput['genera
   const gens = rows(tables, 'gen').map((item) => ({
     id: `gen-${id(item, 'index')}`,
     bus: id(item, 'bus'),
-    activePowerW: number(solved.get(item['index']!)!, 'p_W'),
-    reactivePowerVar: number(solved.get(item['index']!)!, 'q_var'),
+    activePowerW: number(solved.get(item['index'])!, 'p_W'),
+    reactivePowerVar: number(solved.get(item['index'])!, 'q_var'),
     inService: item['in_service'] === true,
   }));
   const asymmetric = rows(tables, 'asymmetric_sgen').map((item) => ({
@@ -175,7 +175,7 @@ function generators(data: PandapowerCase): NonNullable<GridDocumentInput['genera
 function shunts(tables: Tables): NonNullable<GridDocumentInput['shunts']> {
   const nominal = new Map(rows(tables, 'bus').map((bus) => [bus['index'], number(bus, 'vn_V')]));
   return rows(tables, 'shunt').map((shunt) => {
-    const factor = numberOr(shunt, 'step', 1) * (nominal.get(shunt['bus']!)! / number(shunt, 'vn_V')) ** 2;
+    const factor = numberOr(shunt, 'step', 1) * (nominal.get(shunt['bus'])! / number(shunt, 'vn_V')) ** 2;
     return {
       id: `shunt-${id(shunt, 'index')}`,
       bus: id(shunt, 'bus'),

@@ -1,5 +1,5 @@
 /** Ordering and block factorisation against dense arithmetic, and the promise of no fill on trees. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBlockLu } from '../../numerics/block-lu.ts';
 import { eliminateInOrder, minimumDegreeOrdering, patternFromPairs } from '../../numerics/ordering.ts';

@@ -1,5 +1,5 @@
 /** What every power flow must satisfy, whoever solved it: Kirchhoff, power balance, symmetry, and honest failure. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileGrid } from '../../grids/compile.ts';
 import { checkGrid, loadGrid } from '../../grids/load.ts';
@@ -178,13 +178,15 @@ describe('any solution', () => {
         const stride = 2 * grid.phases;
         const balance = currentBalance(flow);
         const source = grid.sources[0]!.bus;
+        let worst = 0;
         let exchange: [number, number] = [0, 0];
         for (let at = 0; at < balance.length; at += 2) {
           if (Math.floor(at / stride) === source) {
             const [p, q] = power(voltage, at, balance, at);
             exchange = [exchange[0] + p, exchange[1] + q];
-          } else expect(Math.hypot(balance[at]!, balance[at + 1]!)).toBeLessThan(1e-9);
+          } else worst = Math.max(worst, Math.hypot(balance[at]!, balance[at + 1]!));
         }
+        expect(worst).toBeLessThan(1e-9);
         const base = (grid.basePowerVA * 3) / grid.phases;
         const totals = flow.totals();
         expect(totals.exchangeW).toBeCloseTo(exchange[0] * base, 3);
@@ -341,7 +343,7 @@ describe('islands', () => {
       loads: [...twoBuses().loads!, { id: 'dark', bus: 'd', activePowerW: 1000 }],
     });
     const flow = solved(grid);
-    expect([...flow.voltage.slice(4)].every(Number.isNaN)).toBe(true);
+    expect(flow.voltage.slice(4).every(Number.isNaN)).toBe(true);
     expect(Number.isFinite(flow.voltage[2])).toBe(true);
     const { from, to } = flow.branchCurrents();
     expect([...from, ...to].every(Number.isFinite)).toBe(true);
