@@ -61,6 +61,7 @@ export class EstimationCore {
   private readonly frames = new Map<string, PmuFrame[]>();
   private readonly newest = new Map<string, MeterValues>();
   private estimates = 0;
+  private framesMost = 1;
 
   constructor(config: StateEstimationConfig, estimator: Estimator = createWeightedLeastSquares()) {
     this.config = config;
@@ -256,26 +257,26 @@ export class EstimationCore {
     const byClass = phasorSigmas(meter, isVoltage ? 'voltage' : 'current', mean.magnitude[channel]!);
     const stated = mean.magnitudeSigma[channel]!;
     const statedAngle = mean.angleSigmaRad[channel]!;
-    const share = this.coveredShare(mean, window);
+    const count = mean.counts[channel]!;
+    const share = this.coveredShare(count, window);
     return {
       sigma: Math.hypot(
         stated > 0 ? stated : byClass.magnitude,
-        samplingSigma(mean.magnitudeVariance[channel]!, mean.count, share),
+        samplingSigma(mean.magnitudeVariance[channel]!, count, share),
       ),
       angleSigmaRad: Math.hypot(
         statedAngle > 0 ? statedAngle : byClass.angleRad,
-        samplingSigma(mean.angleVariance[channel]!, mean.count, share),
+        samplingSigma(mean.angleVariance[channel]!, count, share),
       ),
     };
   }
 
-  /** Frames against the most that any unit delivered in an interval of this length so far. */
-  private coveredShare(mean: MeanPhasors, window: Window): number {
+  /** Frames against the most that any channel delivered in an interval of this length so far. */
+  private coveredShare(count: number, window: Window): number {
     if (window.fromUs === window.toUs) return 1;
-    this.framesMost = Math.max(this.framesMost, mean.count);
-    return mean.count / this.framesMost;
+    this.framesMost = Math.max(this.framesMost, count);
+    return count / this.framesMost;
   }
-  private framesMost = 1;
 
   private liveValues(meter: Meter, window: Window): MeterValues | undefined {
     const values = this.newest.get(meter.device);

@@ -45,6 +45,8 @@ export function readFrame(message: Measurement, timeUs: number, phases: number):
 
 /** Mean phasors of an interval: in the unit of the frames. */
 export interface MeanPhasors {
+  /** Frames that a channel has values in, and of the best channel. */
+  readonly counts: Float64Array;
   readonly count: number;
   readonly newestUs: number;
   readonly magnitude: Float64Array;
@@ -67,17 +69,18 @@ export function averageFrames(
 ): MeanPhasors | undefined {
   const channels = frames[0]?.magnitude.length ?? 0;
   const zero = () => new Float64Array(channels);
-  const sum = { m: zero(), mm: zero(), re: zero(), im: zero(), sm: zero(), sa: zero() };
-  let count = 0;
+  const sum = { n: zero(), m: zero(), mm: zero(), re: zero(), im: zero(), sm: zero(), sa: zero() };
   let newestUs = -Infinity;
   for (const frame of frames) {
     const reference = referenceAngle(frame.timeUs);
     if (reference === undefined) continue;
-    count += 1;
     newestUs = Math.max(newestUs, frame.timeUs);
     for (let c = 0; c < channels; c += 1) {
       const m = frame.magnitude[c]!;
       const turned = frame.angleRad[c]! - reference;
+      // A single reading may be missing from a frame: the channel then averages over the others.
+      if (Number.isNaN(m + turned)) continue;
+      sum.n[c]! += 1;
       sum.m[c]! += m;
       sum.mm[c]! += m * m;
       sum.re[c]! += m * Math.cos(turned);
@@ -86,19 +89,20 @@ export function averageFrames(
       sum.sa[c]! += frame.angleSigmaRad[c]! ** 2;
     }
   }
+  const count = Math.max(0, ...sum.n);
   if (count === 0) return undefined;
-  const mean = sum.m.map((m, c) => (c < channels / 2 ? m / count : Math.hypot(sum.re[c]!, sum.im[c]!) / count));
-  const magnitudeVariance = sum.mm.map((mm, c) => sampleVariance(mm, sum.m[c]!, count));
+  const length = sum.re.map((re, c) => Math.sqrt(re * re + sum.im[c]! ** 2));
   return {
+    counts: sum.n,
     count,
     newestUs,
-    magnitude: mean,
-    angleRad: sum.im.map((im, c) => Math.atan2(im, sum.re[c]!)),
-    magnitudeSigma: sum.sm.map((s) => Math.sqrt(s / count)),
-    angleSigmaRad: sum.sa.map((s) => Math.sqrt(s / count)),
-    magnitudeVariance,
+    magnitude: sum.m.map((m, c) => (c < channels / 2 ? m : length[c]!) / sum.n[c]!),
+    angleRad: sum.im.map((im, c) => (sum.n[c] === 0 ? Number.NaN : Math.atan2(im, sum.re[c]!))),
+    magnitudeSigma: sum.sm.map((s, c) => Math.sqrt(s / sum.n[c]!)),
+    angleSigmaRad: sum.sa.map((s, c) => Math.sqrt(s / sum.n[c]!)),
+    magnitudeVariance: sum.mm.map((mm, c) => sampleVariance(mm, sum.m[c]!, sum.n[c]!)),
     // Circular variance: 1 - |mean of unit phasors|, about half the variance of small angles.
-    angleVariance: sum.m.map((m, c) => Math.max(0, 2 * (1 - Math.hypot(sum.re[c]!, sum.im[c]!) / Math.max(m, 1e-300)))),
+    angleVariance: sum.m.map((m, c) => Math.max(0, 2 * (1 - length[c]! / Math.max(m, 1e-300)))),
   };
 }
 

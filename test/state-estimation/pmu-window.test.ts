@@ -50,6 +50,16 @@ describe('frames of a PMU', () => {
     expect(averageFrames(drifting(3), () => undefined)).toBeUndefined();
   });
 
+  test('a reading that is missing from a frame costs its channel that frame only', () => {
+    const frames = drifting(10);
+    frames[3]!.magnitude[1] = Number.NaN;
+    const angles = new Map(frames.map((frame) => [frame.timeUs, frame.angleRad[0]!]));
+    const mean = averageFrames(frames, (timeUs) => angles.get(timeUs))!;
+    expect([...mean.counts]).toEqual([10, 9]);
+    expect(mean.magnitude[1]).toBeCloseTo(100, 9);
+    expect(mean.angleRad[1]).toBeCloseTo(-0.3, 9);
+  });
+
   test('a channel wired the other way turns the current round; invalid frames and frames without voltage are none', () => {
     const turned = readFrame(message(0, 0.2, { positiveDirection: -1 }), 0, 1)!;
     expect(turned.angleRad[1]).toBeCloseTo(0.2 + Math.PI, 12);
