@@ -337,6 +337,8 @@ function recordQuarter(
   ]);
   world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs, 'site:load', site.loadW * 1.1, 500]);
   world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs + QUARTER_HOUR_US, 'site:load', site.loadW * 1.1, 900]);
+  // Issued when its step had begun: a nowcast, which must not be scored as a forecast.
+  world.forecasts.push([timeUs, timeUs, 'site:load', 0, 500]);
   world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs, 'site:generation', site.generationW * 0.9, 500]);
   world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs + QUARTER_HOUR_US, 'site:generation', site.generationW, 900]);
 }

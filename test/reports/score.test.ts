@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kpiCatalogue, listQuantities, metricCatalogue, quantityUnit } from '../../reports/metrics-catalogue.ts';
 import { unbalanceFactor } from '../../reports/grid-metrics.ts';
-import { readRecord } from '../../reports/record-reader.ts';
+import { computeLatencies } from '../../reports/latency.ts';
+import { readRecord, type RunRecord, type Table } from '../../reports/record-reader.ts';
 import { score, type Score } from '../../reports/score.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
-import { fixtureBattery, writeFixture, type FixtureOptions } from './fixture.ts';
+import { fixtureBattery, fixtureStartUs, writeFixture, type FixtureOptions } from './fixture.ts';
 
 let root = '';
 let count = 0;
@@ -16,10 +17,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-async function scoreOf(options: FixtureOptions): Promise<Score> {
+async function fixture(options: FixtureOptions): Promise<RunRecord> {
   const directory = join(root, String((count += 1)));
   await writeFixture(directory, options);
-  return score(await readRecord(directory));
+  return readRecord(directory);
+}
+
+async function scoreOf(options: FixtureOptions): Promise<Score> {
+  return score(await fixture(options));
 }
 
 describe('known answers', () => {
@@ -110,44 +115,84 @@ describe('known answers', () => {
 
 describe('coverage', () => {
   it('counts the intervals before the first estimate', async () => {
-    const record = await recordWith({}, (runs) => runs.slice(24));
+    const record = await fixture({});
+    const late = (table: Table) =>
+      keepRows(table, (row) => (table.number('timeUs')[row] ?? 0) > fixtureStartUs + 24 * 900e6);
+    const { estimates, 'estimate-runs': runs } = record.tables;
+    const tables = { ...record.tables, 'estimate-runs': late(runs), estimates: late(estimates) };
     // A quarter of the day without an estimate
-    expect(score(record).metrics['estimate.coverage']?.mean).toBeCloseTo(75, 9);
+    expect(score({ ...record, tables }).metrics['estimate.coverage']?.mean).toBeCloseTo(75, 9);
+  });
+});
+
+describe('missing messages', () => {
+  /** All rows but those of one house at 03:00. */
+  function withoutOne(table: Table): Table {
+    const { names, index } = table.text('device');
+    const time = table.number('timeUs');
+    const house = names.indexOf('smart-meter/house-1');
+    return keepRows(table, (row) => index[row] !== house || time[row] !== fixtureStartUs + 12 * 900e6);
+  }
+
+  it('let the registers of a meter span the gap', async () => {
+    const record = await fixture({});
+    const tables = { ...record.tables, measurements: withoutOne(record.tables.measurements) };
+    const error = score({ ...record, tables }).metrics['meter.energy.error'];
+    expect(error?.count).toBe(6 * 95 - 1);
+    expect(error?.max).toBeCloseTo(1, 9);
   });
 
-  /** The fixture with only some estimates kept: rows of earlier runs are dropped from both tables. */
-  async function recordWith(options: FixtureOptions, keep: (timesUs: readonly number[]) => readonly number[]) {
-    const directory = join(root, String((count += 1)));
-    await writeFixture(directory, options);
-    const record = await readRecord(directory);
-    const runs = record.tables['estimate-runs'];
-    const kept = new Set(keep([...runs.number('timeUs')]));
-    return {
-      ...record,
-      tables: {
-        ...record.tables,
-        'estimate-runs': filterTable(runs, kept),
-        estimates: filterTable(record.tables.estimates, kept),
-      },
-    };
-  }
-
-  function filterTable(
-    table: Awaited<ReturnType<typeof readRecord>>['tables']['estimates'],
-    timesUs: ReadonlySet<number>,
-  ) {
-    const time = table.number('timeUs');
-    const rows = Array.from({ length: table.rows }, (_, row) => row).filter((row) => timesUs.has(time[row] ?? 0));
-    return {
-      rows: rows.length,
-      number: (column: string) => Float64Array.from(rows, (row) => table.number(column)[row] ?? Number.NaN),
-      text: (column: string) => ({
-        names: table.text(column).names,
-        index: Int32Array.from(rows, (row) => table.text(column).index[row] ?? 0),
-      }),
-    };
-  }
+  it('give no sample where truth is missing', async () => {
+    const record = await fixture({});
+    const tables = { ...record.tables, 'truth-energy': withoutOne(record.tables['truth-energy']) };
+    const error = score({ ...record, tables }).metrics['meter.energy.error'];
+    expect(error?.count).toBe(6 * 95 - 1);
+    expect(error?.max).toBeCloseTo(1, 9);
+  });
 });
+
+describe('latency', () => {
+  it('runs from the last measurement of the instant, in whatever order the ledger has them', () => {
+    const rows = [
+      ['pmu', 7, 500, 600, 700],
+      ['pmu', 7, 100, 200, 300],
+      ['setpoint', 7, 0, Number.NaN, 1700],
+    ] as const;
+    const column = (at: 1 | 2 | 3 | 4) => Float64Array.from(rows, (row) => row[at]);
+    const numbers: Readonly<Record<string, Float64Array>> = {
+      taggedUs: column(1),
+      sentWallUs: column(2),
+      balWallUs: column(3),
+      databusWallUs: column(4),
+      deviceWallUs: Float64Array.of(Number.NaN, Number.NaN, 2000),
+    };
+    const { summaries } = computeLatencies({
+      rows: rows.length,
+      number: (name) => numbers[name] ?? new Float64Array(0),
+      text: (name) =>
+        name === 'kind'
+          ? { names: ['pmu', 'setpoint'], index: Int32Array.of(0, 0, 1) }
+          : { names: ['one'], index: new Int32Array(rows.length) },
+    });
+    expect(summaries['device>setpoint']).toMatchObject({ count: 1, max: 1200 });
+    expect(summaries['setpoint>device']).toMatchObject({ count: 1, max: 300 });
+    expect(summaries['device>bal']).toMatchObject({ count: 2, max: 100 });
+    expect(summaries['device>dsotp']).toBeUndefined();
+  });
+});
+
+/** The rows of a table that `keep` accepts. */
+function keepRows(table: Table, keep: (row: number) => boolean): Table {
+  const rows = Array.from({ length: table.rows }, (_, row) => row).filter(keep);
+  return {
+    rows: rows.length,
+    number: (column) => Float64Array.from(rows, (row) => table.number(column)[row] ?? Number.NaN),
+    text: (column) => ({
+      names: table.text(column).names,
+      index: Int32Array.from(rows, (row) => table.text(column).index[row] ?? 0),
+    }),
+  };
+}
 
 describe('unbalance', () => {
   const third = (2 * Math.PI) / 3;
