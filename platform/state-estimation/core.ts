@@ -61,7 +61,7 @@ export class EstimationCore {
   private readonly frames = new Map<string, PmuFrame[]>();
   private readonly newest = new Map<string, MeterValues>();
   private estimates = 0;
-  private framesMost = 1;
+  private readonly framesMost = new Map<string, number>();
 
   constructor(config: StateEstimationConfig, estimator: Estimator = createWeightedLeastSquares()) {
     this.config = config;
@@ -258,7 +258,7 @@ export class EstimationCore {
     const stated = mean.magnitudeSigma[channel]!;
     const statedAngle = mean.angleSigmaRad[channel]!;
     const count = mean.counts[channel]!;
-    const share = this.coveredShare(count, window);
+    const share = this.coveredShare(meter.device, count, window);
     return {
       sigma: Math.hypot(
         stated > 0 ? stated : byClass.magnitude,
@@ -271,11 +271,12 @@ export class EstimationCore {
     };
   }
 
-  /** Frames against the most that any channel delivered in an interval of this length so far. */
-  private coveredShare(count: number, window: Window): number {
+  /** Frames against the most that this unit delivered in an interval so far. */
+  private coveredShare(device: string, count: number, window: Window): number {
     if (window.fromUs === window.toUs) return 1;
-    this.framesMost = Math.max(this.framesMost, count);
-    return count / this.framesMost;
+    const most = Math.max(this.framesMost.get(device) ?? 1, count);
+    this.framesMost.set(device, most);
+    return count / most;
   }
 
   private liveValues(meter: Meter, window: Window): MeterValues | undefined {
