@@ -24,7 +24,7 @@ export function parsePath(text: string): JsonPath {
   return parts;
 }
 
-export interface Place {
+interface Place {
   readonly line: number;
   readonly column: number;
 }

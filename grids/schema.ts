@@ -5,7 +5,7 @@ const id = z.string().min(1);
 const positive = z.number().positive();
 const nonNegative = z.number().nonnegative();
 
-export const phaseSchema = z.enum(['A', 'B', 'C']);
+const phaseSchema = z.enum(['A', 'B', 'C']);
 
 /** A power per phase or, in a positive-sequence grid or for a balanced element, the three-phase sum. */
 const perPhase = z.strictObject({ A: z.number(), B: z.number(), C: z.number() }).partial();
@@ -14,7 +14,7 @@ const power = z.union([z.number(), perPhase]);
 /** How an element is connected: wye to ground, delta, or a single phase to neutral. */
 const connection = z.enum(['wye', 'delta', 'A', 'B', 'C']);
 
-export const busSchema = z.strictObject({
+const busSchema = z.strictObject({
   id,
   /** Nominal line-to-line voltage, V. */
   nominalVoltageV: positive,
@@ -24,7 +24,7 @@ export const busSchema = z.strictObject({
   position: z.strictObject({ x: z.number(), y: z.number() }).optional(),
 });
 
-export const lineSchema = z.strictObject({
+const lineSchema = z.strictObject({
   id,
   from: id,
   to: id,
@@ -50,7 +50,7 @@ export const lineSchema = z.strictObject({
 /** IEC 60076 vector group with its clock number, for example `Dyn5`; upper case is the high-voltage winding. */
 export const vectorGroupPattern = /^(D|Y|YN|Z|ZN)(d|y|yn|z|zn)(\d{1,2})$/;
 
-export const transformerSchema = z.strictObject({
+const transformerSchema = z.strictObject({
   id,
   /** High-voltage side. */
   from: id,
@@ -99,10 +99,10 @@ export const transformerSchema = z.strictObject({
 });
 
 /** Bus-to-bus switch: closed fuses the two buses, open separates them. */
-export const switchSchema = z.strictObject({ id, from: id, to: id, closed: z.boolean() });
+const switchSchema = z.strictObject({ id, from: id, to: id, closed: z.boolean() });
 
 /** Consumption positive; inductive positive. ZIP shares at nominal voltage add up to 1 (default: constant power). */
-export const loadSchema = z.strictObject({
+const loadSchema = z.strictObject({
   id,
   bus: id,
   connection: connection.default('wye'),
@@ -117,7 +117,7 @@ export const loadSchema = z.strictObject({
 });
 
 /** Production positive; injected reactive power positive. */
-export const generatorSchema = z.strictObject({
+const generatorSchema = z.strictObject({
   id,
   bus: id,
   kind: z.enum(['pv', 'wind', 'other']).default('other'),
@@ -133,7 +133,7 @@ export const generatorSchema = z.strictObject({
 });
 
 /** Discharge positive. The state of charge and the control belong to the device, not to the grid. */
-export const batterySchema = z.strictObject({
+const batterySchema = z.strictObject({
   id,
   bus: id,
   connection: connection.default('wye'),
@@ -142,7 +142,7 @@ export const batterySchema = z.strictObject({
   inService: z.boolean().default(true),
 });
 
-export const shuntSchema = z.strictObject({
+const shuntSchema = z.strictObject({
   id,
   bus: id,
   /** Three-phase consumption at nominal voltage: active positive, inductive positive, capacitor negative. */
@@ -151,7 +151,7 @@ export const shuntSchema = z.strictObject({
   inService: z.boolean().default(true),
 });
 
-export const externalGridSchema = z.strictObject({
+const externalGridSchema = z.strictObject({
   id,
   bus: id,
   voltagePu: positive.default(1),
@@ -190,7 +190,6 @@ export const gridDocumentSchema = z.strictObject({
 export type GridDocument = z.infer<typeof gridDocumentSchema>;
 /** A grid document as somebody writes it. */
 export type GridDocumentInput = z.input<typeof gridDocumentSchema>;
-export type GridBus = z.infer<typeof busSchema>;
 export type GridLine = z.infer<typeof lineSchema>;
 export type GridTransformer = z.infer<typeof transformerSchema>;
 export type GridLoad = z.infer<typeof loadSchema>;

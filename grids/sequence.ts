@@ -29,7 +29,7 @@ export interface Sequences<T> {
   readonly negative: T;
 }
 
-export const NO_TWO_PORT: TwoPort = { ff: ZERO, ft: ZERO, tf: ZERO, tt: ZERO };
+const NO_TWO_PORT: TwoPort = { ff: ZERO, ft: ZERO, tf: ZERO, tt: ZERO };
 
 /** cos and sin of 0, -120 and +120 degrees with the exact -1/2, so that circulant blocks stay symmetric. */
 const TURN: readonly Complex[] = [complex(1), complex(-0.5, -Math.sqrt(3) / 2), complex(-0.5, Math.sqrt(3) / 2)];

@@ -6,7 +6,6 @@ export interface Complex {
 }
 
 export const ZERO: Complex = { re: 0, im: 0 };
-export const ONE: Complex = { re: 1, im: 0 };
 
 export function complex(re: number, im = 0): Complex {
   return { re, im };

@@ -10,7 +10,7 @@ export interface ElementPowers {
 }
 
 /** Live elements: all of them, or those at buses whose voltage is solved for (no stiff source holds it). */
-export interface ElementGroup {
+interface ElementGroup {
   /** Buses with an element of any kind, ascending. */
   readonly buses: Int32Array;
   /** Elements whose power depends on the voltage or that stand between phases. */

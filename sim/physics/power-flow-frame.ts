@@ -35,7 +35,7 @@ export function chooseFrame(grid: CompiledGrid): Frame {
 }
 
 /** Whether entry (r, c) depends on r - c modulo 3 only. */
-export function isCirculant(block: Float64Array): boolean {
+function isCirculant(block: Float64Array): boolean {
   let norm = 0;
   for (const value of block) norm = Math.max(norm, Math.abs(value));
   for (let r = 0; r < 3; r++) {

@@ -6,7 +6,6 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { createElementModel, type ElementModel, type ElementPowers } from './power-flow-elements.ts';
 import { createNetworkEquations, type NetworkEquations, type PowerFlowTotals } from './power-flow-network.ts';
 
-export type { ElementPowers } from './power-flow-elements.ts';
 export type { PowerFlowTotals } from './power-flow-network.ts';
 
 export interface PowerFlowOptions {

@@ -16,6 +16,9 @@ function compile(input: GridDocumentInput): CompiledGrid {
 
 type Load = NonNullable<GridDocumentInput['loads']>[number];
 
+/** A failure is shrunk for half a minute at most, so that it is reported before the test times out. */
+const runs = (numRuns: number) => ({ numRuns, interruptAfterTimeLimit: 30_000 });
+
 /** A low-voltage grid behind a transformer: a random tree, some loops, loads of every kind. */
 const randomGrid = fc
   .record({
@@ -192,7 +195,7 @@ describe('any solution', () => {
         expect(totals.exchangeW).toBeCloseTo(exchange[0] * base, 3);
         expect(totals.exchangeVar).toBeCloseTo(exchange[1] * base, 3);
       }),
-      { numRuns: 150 },
+      runs(150),
     );
   });
 
@@ -215,7 +218,7 @@ describe('any solution', () => {
         expect(flow.totals().lossesW).toBeCloseTo(losses * base, 3);
         expect(losses).toBeGreaterThan(0);
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 
@@ -234,7 +237,7 @@ describe('any solution', () => {
           ).toBeLessThan(1e-9);
         }
       }),
-      { numRuns: 40 },
+      runs(40),
     );
   });
 
@@ -255,7 +258,7 @@ describe('any solution', () => {
         a.from.forEach((value, k) => expect(Math.abs(value - b.from[k]!)).toBeLessThan(1e-6));
         a.to.forEach((value, k) => expect(Math.abs(value - b.to[k]!)).toBeLessThan(1e-6));
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 });
