@@ -37,12 +37,18 @@ interface Entry extends Omit<SentMessage, 'payload'> {
 type HopCounts = { -readonly [Count in Exclude<keyof AuditHop, 'hop' | 'kind' | 'unexplained'>]: number };
 
 const HOP_OF_DEVICE = { bal: 'device>bal', direct: 'device>dsotp' } as const;
+/** From the services to the databus's broker: what they say they published, against what it took. */
+const SERVICE_HOP = 'service>dsotp';
 
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
   readonly #hops = new Map<string, { readonly hop: string; readonly kind: string; readonly counts: HopCounts }>();
   /** Messages that the databus's broker took, by kind: what every service that reads the kind should have had. */
   readonly #onDatabus = new Map<string, number>();
+  /** Of the services' messages, by kind: the newest instant that they name, and how many name it. */
+  readonly #newestOutputs = new Map<string, { readonly taggedUs: number; count: number }>();
+  /** Messages that nobody of this run sent, by hop and kind. */
+  readonly #strangers = new Map<string, number>();
   readonly #refused: Record<string, Record<string, number>> = {};
   readonly #violations: string[] = [];
   #overruns = 0;
@@ -109,8 +115,15 @@ export class Ledger {
       const entry = this.#find(topic, payload) ?? this.#foreign('device>dsotp', topic, kind, payload);
       if (this.#passed('device>dsotp', entry, 'databus')) this.#publishedOnDatabus(kind);
     } else {
+      const served = this.#counts(SERVICE_HOP, kind);
+      if (this.#find(topic, payload) !== undefined) {
+        served.duplicated += 1;
+        return;
+      }
+      served.delivered += 1;
       const head = read();
       const { taggedUs } = head;
+      this.#noteNewest(kind, taggedUs);
       const entry = this.#enter({
         topic,
         kind,
@@ -134,6 +147,7 @@ export class Ledger {
 
   /** What a service did with the messages of an instant. */
   serviceProgress(progress: Progress): void {
+    for (const [kind, count] of Object.entries(progress.outputs)) this.#counts(SERVICE_HOP, kind).published += count;
     const hop = `dsotp>${progress.service}`;
     const missing = progress.missing ?? {};
     for (const kind of new Set([...Object.keys(progress.inputs), ...Object.keys(missing)])) {
@@ -180,21 +194,45 @@ export class Ledger {
     if (!this.#violations.includes(sentence)) this.#violations.push(sentence);
   }
 
-  /** Closes the books: what a service should have had comes from the observer, what it had from its own progress. */
-  audit(services: Audit['services']): Audit {
-    const hops = [...this.#hops.values()].map(({ hop, kind, counts: noted }): AuditHop => {
-      const toService = hop.startsWith('dsotp>') && hop !== 'dsotp>bal';
-      const counts = toService ? { ...noted, published: this.#onDatabus.get(kind) ?? 0 } : noted;
-      const { published, delivered, refused, lostInjected, lostObserved, inFlight } = counts;
-      const explained = delivered + refused + lostInjected + lostObserved + inFlight;
-      return { hop, kind, ...counts, unexplained: published - explained };
+  /**
+   * Closes the books after the instant `lastUs`: what a service should have had comes from the observer, what it had
+   * from its own progress.
+   */
+  audit(services: Audit['services'], lastUs: number): Audit {
+    const hops = [...this.#hops.values()].map(({ hop, kind, counts }): AuditHop => {
+      const closed =
+        hop.startsWith('dsotp>') && hop !== 'dsotp>bal'
+          ? this.#closeReader(kind, counts, lastUs)
+          : { ...counts, lostObserved: Math.max(0, shortfall(counts)) };
+      return { hop, kind, ...closed, unexplained: shortfall(closed) };
     });
+    for (const [where, count] of this.#strangers) {
+      this.violation(`${count} ${count === 1 ? 'message' : 'messages'} on ${where} came from nobody of this run`);
+    }
+    for (const { hop, kind, unexplained } of hops) {
+      if (hop !== SERVICE_HOP || unexplained >= 0) continue;
+      this.violation(`${-unexplained} of kind ${kind} on the databus came from no service of this run`);
+    }
     if (this.#overruns > 0) {
       const worst = Math.round(this.#overrunUsMax / 1000);
       this.violation(`${this.#overruns} instants began more than a step late by the wall clock (worst ${worst} ms)`);
     }
     hops.sort((a, b) => compare(a.hop, b.hop) || compare(a.kind, b.kind));
     return { hops, refused: this.#refused, services, violations: this.#violations };
+  }
+
+  /**
+   * A reader's messages of one kind. What it missed counts as lost here only if the broker had it and it never came
+   * after all; feedback of the last instant would have taken effect at the next one and is still on its way.
+   */
+  #closeReader(kind: string, noted: HopCounts, lastUs: number): HopCounts {
+    const counts = { ...noted, published: this.#onDatabus.get(kind) ?? 0, lostObserved: 0 };
+    counts.lostObserved = Math.min(noted.lostObserved, Math.max(0, shortfall(counts)));
+    const newest = this.#newestOutputs.get(kind);
+    if (newest !== undefined && newest.taggedUs >= lastUs) {
+      counts.inFlight += Math.min(newest.count, Math.max(0, shortfall(counts)));
+    }
+    return counts;
   }
 
   /** `messages.parquet`: one row per message, in the order in which they were first seen. */
@@ -223,6 +261,8 @@ export class Ledger {
   /** A message that no device of ours sent: it is entered where it was first seen. */
   #foreign(hop: string, topic: string, kind: string, payload: Uint8Array): Entry {
     this.#counts(hop, kind).published += 1;
+    const where = `${hop} (${kind})`;
+    this.#strangers.set(where, (this.#strangers.get(where) ?? 0) + 1);
     const unknown = { device: '', sequence: -1, measuredUs: Number.NaN, publishedUs: Number.NaN, taggedUs: Number.NaN };
     return this.#enter({ topic, kind, ...unknown, faults: ['foreign'], payload });
   }
@@ -254,6 +294,12 @@ export class Ledger {
     return found.counts;
   }
 
+  #noteNewest(kind: string, taggedUs: number): void {
+    const newest = this.#newestOutputs.get(kind);
+    if (newest !== undefined && newest.taggedUs === taggedUs) newest.count += 1;
+    else if (newest === undefined || taggedUs > newest.taggedUs) this.#newestOutputs.set(kind, { taggedUs, count: 1 });
+  }
+
   #publishedOnDatabus(kind: string): void {
     this.#onDatabus.set(kind, (this.#onDatabus.get(kind) ?? 0) + 1);
   }
@@ -268,6 +314,11 @@ export interface MessageHead {
 
 function digestOf(payload: Uint8Array): string {
   return hash('sha256', payload).slice(0, 16);
+}
+
+/** Published and not accounted for. */
+function shortfall({ published, delivered, refused, lostInjected, lostObserved, inFlight }: HopCounts): number {
+  return published - (delivered + refused + lostInjected + lostObserved + inFlight);
 }
 
 function total(counts: Readonly<Record<string, number>>): number {

@@ -43,9 +43,11 @@ export async function runScenario(
   const ledger = new Ledger(latenciesCount ? () => wallUs() - beganUs : () => Number.NaN);
   const recorder = new Recorder(preparation.recording);
   const finish = async (state: Manifest['state'], instants: number, loopUs: number, services: Audit['services']) => {
+    const { startUs, stepUs } = preparation.schedule;
+    const lastUs = startUs + (instants - 1) * stepUs;
     recorder.write(join(directory, 'series'));
     ledger.table().write(join(directory, 'messages.parquet'));
-    writeJson(join(directory, 'audit.json'), ledger.audit(services));
+    writeJson(join(directory, 'audit.json'), ledger.audit(services, lastUs));
     const manifest = describeRun(options, preparation, { runId, state, startedAt, beganUs, instants, loopUs });
     writeJson(join(directory, 'manifest.json'), manifest);
     return writeReport(directory);
