@@ -20,11 +20,15 @@ function group(value: number): string {
   return value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, '\u2009');
 }
 
-/** With its unit; pure numbers without. `−3.2 kWh`, `12 %`. */
+/** With its unit; pure numbers without, durations in the unit that suits them. `−3.2 kWh`, `12 %`, `90 ms`. */
 export function formatQuantity(value: number, unit: string, digits = 4): string {
+  const microseconds = durationUnits[unit];
+  if (microseconds !== undefined) return formatDuration(value * microseconds);
   const number = formatNumber(value, digits);
   return unit === '1' || unit === '' ? number : `${number}\u00A0${unit}`;
 }
+
+const durationUnits: Readonly<Record<string, number>> = { us: 1, s: 1e6, h: 3600e6 };
 
 /** Microseconds in the unit that suits them, three digits: `840 µs`, `12.3 ms`, `67 s`, `15 min`, `24 h`. */
 export function formatDuration(us: number): string {

@@ -48,6 +48,8 @@ export interface Chart {
   readonly bands?: readonly Band[];
   /** Horizontal limits and references. */
   readonly marks?: readonly Mark[];
+  /** Always shown on the x axis. */
+  readonly includeX?: readonly number[];
   /** Always shown on the y axis. */
   readonly include?: readonly number[];
   /** Takes half of a wide page. */
@@ -107,7 +109,11 @@ function draw(chart: Chart, frame: Frame): string {
 }
 
 function layAxes(chart: Chart, frame: Frame): Axes {
-  const [xLow, xHigh] = extent(chart.lines.map(({ x }) => x).concat((chart.bands ?? []).map(({ x }) => x)));
+  const [xLow, xHigh] = extent([
+    ...chart.lines.map(({ x }) => x),
+    ...(chart.bands ?? []).map(({ x }) => x),
+    chart.includeX ?? [],
+  ]);
   const [yLow, yHigh] = extent([
     ...chart.lines.map(({ y }) => y),
     ...(chart.bands ?? []).flatMap(({ low, high }) => [low, high]),

@@ -18,6 +18,7 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
   const { site, batteries } = score.details;
   const clock = { kind: 'clock', offsetUs } as const;
   const middle = midpoints(site.timeUs);
+  const ends = Array.from(site.timeUs.slice(-1));
   const body =
     site.timeUs.length < 2
       ? renderAbsence('The record holds no site series.')
@@ -27,6 +28,7 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
             caption:
               'Power of all loads and all generators of the site; dashed, where there is one, the last forecast issued before each step.',
             x: clock,
+            includeX: ends,
             yLabel: 'kW',
             include: [0],
             half: true,
@@ -42,6 +44,7 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
             caption:
               'At the medium-voltage side of the transformer, import positive, against the same day with an idle battery.',
             x: clock,
+            includeX: ends,
             yLabel: 'kW',
             include: [0],
             half: true,
@@ -80,6 +83,7 @@ function renderBattery(battery: BatterySeries, offsetUs: number): string {
       caption:
         'Discharging positive. The setpoint is the one in force after clipping to power, ramp and charge window.',
       x: clock,
+      includeX: Array.from(timeUs.slice(-1)),
       yLabel: 'kW',
       include: [0],
       half: true,

@@ -98,11 +98,15 @@ details { margin: 0 0 14px; } summary { cursor: pointer; padding: 4px 0; color: 
 #indicators td:nth-child(3) { min-width: 230px; } #indicators th { min-width: 190px; }
 #messages td:nth-child(2) { white-space: nowrap; } #messages th, #messages td, .pair th, .pair td { padding-right: 14px; }
 footer { padding-block: 34px 44px; color: var(--soft); font-size: 13.5px; }
+@media (max-width: 1000px) {
+  .pair .wide { display: none; } .pair .narrow { display: block; } .pair { column-gap: 24px; }
+}
 @media (max-width: 760px) {
   main, .top, nav > ul, footer { padding-inline: 18px; }
   header { padding-top: 30px; } section { padding-top: 32px; }
   .pair { grid-template-columns: minmax(0, 1fr); }
   .wide { display: none; } .narrow { display: block; }
+  #indicators th { min-width: 150px; } th code { overflow-wrap: anywhere; } th, td { padding-right: 16px; }
   .facts { gap: 10px 26px; } .tiles { grid-template-columns: 1fr; } .tiles strong { font-size: 25px; }
 }
 @media print {
