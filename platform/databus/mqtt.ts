@@ -32,7 +32,8 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
       });
       client.on('close', () => {
         if (comesBack || client.disconnecting) return;
-        connection.onError?.(new DatabusError(url, 'the broker closed the connection'));
+        const why = `the broker ended, or another client took the name ${connection.clientId}`;
+        connection.onError?.(new DatabusError(url, `the connection was lost: ${why}`));
       });
       return wrap(client, url);
     },
@@ -132,7 +133,8 @@ function wrap(client: MqttClient, url: string): DatabusConnection {
       }
     },
     async close() {
-      await client.endAsync();
+      // Without a connection nothing that was sent can be acknowledged any more.
+      await client.endAsync(!client.connected);
     },
   };
 }
