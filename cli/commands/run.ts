@@ -28,7 +28,7 @@ export const command = defineCommand<Values>({
   options: {
     seed: { type: 'string', requiresArg: true, describe: 'Seed of every random stream, instead of the scenario’s own' },
     pace: { type: 'string', requiresArg: true, describe: 'lockstep, realtime, quiet, or a factor such as 60x' },
-    databus: { type: 'string', requiresArg: true, describe: 'embedded (default), memory, or mqtt://host:port' },
+    databus: { type: 'string', requiresArg: true, describe: 'embedded[:PORT] (default), memory, or mqtt://host:port' },
     bal: {
       type: 'string',
       requiresArg: true,

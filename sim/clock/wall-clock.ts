@@ -24,6 +24,14 @@ export async function sleepUs(us: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Resolves when `work` has settled, well or ill, or after `us` at the latest. */
+export async function atMostUs(us: number, work: Promise<unknown>): Promise<void> {
+  const settled = new AbortController();
+  const end = () => settled.abort();
+  work.then(end, end);
+  await sleepUs(us, settled.signal);
+}
+
 /** Calls `onTick` every `us` until the returned function is called. */
 export function everyUs(us: number, onTick: () => void): () => void {
   const timer = setInterval(onTick, us / 1000);

@@ -3,6 +3,7 @@ import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import type { Databus } from '../../platform/databus/databus.ts';
 import { createMemoryDatabus } from '../../platform/databus/memory.ts';
 import { mqttDatabus } from '../../platform/databus/mqtt.ts';
+import { sleepUs } from '../clock/wall-clock.ts';
 import { mayPublish, maySubscribe, type Users } from '../../platform/databus/rights.ts';
 
 export type Observer = (topic: string, payload: Uint8Array) => void;
@@ -11,6 +12,8 @@ export interface Broker {
   readonly databus: Databus;
   /** Connections, publications and subscriptions that were turned away, by reason. */
   refusals(): Readonly<Record<string, number>>;
+  /** Resolves when the observer has seen everything that the broker took before. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,8 +74,10 @@ function inMemory({ name, users, observe, onRefused }: BrokerOptions): Broker {
       onRefused: (topic, payload) => onRefused?.(topic, payload),
     }),
   });
-  return { databus, refusals: () => refused, close: () => Promise.resolve() };
+  return { databus, refusals: () => refused, settled: done, close: done };
 }
+
+const done = () => Promise.resolve();
 
 const NOTHING = { publish: [], subscribe: [] };
 
@@ -92,18 +97,34 @@ async function embedded({ name, where, users, observe, onRefused }: BrokerOption
       const all = { ...connections, 'publish-not-allowed': publishes, 'subscribe-not-allowed': subscriptions };
       return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0));
     },
+    settled: done,
     close: () => broker.close(),
   };
 }
 
+/** How long a broker may take to bring the observer's own message back. */
+const SETTLE_US = 2_000_000;
+
 /** A broker of somebody else's: the observer is one more client that reads everything. */
 async function atUrl({ where, observe, credentials, onError, name }: BrokerOptions): Promise<Broker> {
   const databus = mqttDatabus(where, credentials);
+  const clientId = `twin-observer-${name.replaceAll(' ', '-')}`;
+  // What the observer says to itself comes back behind all that came before it.
+  const ownTopic = `twin/observer/${name.replaceAll(' ', '-')}`;
+  const heard = new AbortController();
   const connection = await databus.connect({
-    clientId: `twin-observer-${name.replaceAll(' ', '-')}`,
-    onMessage: observe,
+    clientId,
+    onMessage: (topic, payload) => (topic === ownTopic ? heard.abort() : observe(topic, payload)),
     onError,
   });
   await connection.subscribe(['#']);
-  return { databus, refusals: () => ({}), close: () => connection.close() };
+  return {
+    databus,
+    refusals: () => ({}),
+    async settled() {
+      await connection.publish(ownTopic, new Uint8Array());
+      await sleepUs(SETTLE_US, heard.signal);
+    },
+    close: () => connection.close(),
+  };
 }

@@ -10,7 +10,8 @@ import type { Disturbed } from '../faults/injector.ts';
 import type { Truth } from '../physics/truth.ts';
 import type { Counts, DeviceSide, Road } from './device-side.ts';
 import type { Ledger } from './ledger.ts';
-import { type RunProgress, ServiceFailure } from './options.ts';
+import type { Lifeline } from './lifeline.ts';
+import { type Patience, type RunProgress, ServiceFailure } from './options.ts';
 import type { ProgressBoard } from './progress-board.ts';
 
 export interface Schedule {
@@ -42,36 +43,38 @@ export interface ConductorOptions {
   readonly record: (truth: Truth, messages: readonly DeviceMessage[]) => void;
   /** Wall time of the newest traffic on the databus, for the pace `quiet`. */
   readonly lastTrafficWallUs: () => number;
-  /** Rejects when a service or broker dies. */
-  readonly failure: Promise<never>;
+  /** Ends every wait when a service or broker dies. */
+  readonly lifeline: Lifeline;
+  readonly patience: Patience;
   /** What a service waits for, in words. */
   readonly waitingFor: (service: string) => string;
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
 }
 
-/** Wall time without progress after which services are told to go on without what is missing, and after which we give up. */
-const STALL_US = 3_000_000;
-const GIVE_UP_STALLS = 4;
-/** How often the services are asked whether they are there, and for how long. */
+/** How often the services are asked whether they are there. */
 const CALL_US = 200_000;
-const CALLS = 100;
 /** Silence on the databus that ends an instant of pace `quiet`. */
 const QUIET_US = 30_000;
 
-/** Runs all instants; resolves with the number completed, fewer than scheduled when the signal stopped it. */
+/**
+ * Runs all instants; resolves with the number completed, fewer than scheduled when the signal stopped it. Rejects with
+ * ServiceFailure or DatabusError when somebody does not answer or dies, with AbortError when the signal came before all
+ * had answered.
+ */
 export async function conduct(options: ConductorOptions, signal: AbortSignal): Promise<number> {
-  const { schedule } = options;
-  await rollCall(options);
+  const { schedule, lifeline } = options;
+  await rollCall(options, signal);
   const beganUs = wallUs();
+  const woken = AbortSignal.any([signal, lifeline.signal]);
   let truthUs = schedule.startUs;
   for (let instant = 0; instant < schedule.instants; instant += 1) {
     const timeUs = schedule.startUs + instant * schedule.stepUs;
-    if (typeof options.pace === 'number') await keepTime(options, options.pace, beganUs, timeUs, signal);
+    if (typeof options.pace === 'number') await keepTime(options, options.pace, beganUs, timeUs, woken);
     const final = instant === schedule.instants - 1 || signal.aborted;
     const truth = options.advance(truthUs, timeUs);
     truthUs = timeUs;
     const sequence = instant + 1;
-    await Promise.race([playInstant(options, truth, sequence, final), options.failure]);
+    await playInstant(options, truth, sequence, final);
     options.onProgress?.({ instant: sequence, instants: schedule.instants, timeUs });
     if (final) return sequence;
   }
@@ -79,83 +82,86 @@ export async function conduct(options: ConductorOptions, signal: AbortSignal): P
 }
 
 /** Announces the run until every service has answered: whoever starts late misses nothing. */
-async function rollCall(options: ConductorOptions): Promise<void> {
-  const { board, runId, schedule, roads } = options;
+async function rollCall(options: ConductorOptions, signal: AbortSignal): Promise<void> {
+  const { board, runId, schedule, roads, lifeline, patience } = options;
   const tick = { schema: 'platone.tick/1', runId, timeUs: schedule.startUs, sequence: 0, published: {} } as const;
-  for (let call = 0; call < CALLS; call += 1) {
+  const call = async () => {
     for (const stream of roads) await options.sendTick(stream, { ...tick, stream });
-    await Promise.race([board.reached(0), sleepUs(CALL_US), options.failure]);
+    await Promise.race([board.reached(0), sleepUs(CALL_US, signal)]);
+  };
+  const beganUs = wallUs();
+  do {
+    await lifeline.during(call());
     if (board.behind(0).length === 0) return;
-  }
+    signal.throwIfAborted();
+  } while (wallUs() - beganUs < patience.answerUs);
   const silent = board.behind(0).join(', ');
   throw new ServiceFailure('start', silent, `no answer from ${silent}: is it running, and on the same databus?`);
 }
 
 async function playInstant(options: ConductorOptions, truth: Truth, sequence: number, final: boolean): Promise<void> {
-  const { deviceSide, devices, record } = options;
+  const { deviceSide, devices, record, lifeline, board } = options;
   const { timeUs } = truth;
   if (!truth.converged) options.ledger.violation(`the power flow did not converge at ${formatInstant(timeUs)}`);
   const sampled = devices.flatMap((device) => device.sample(truth));
   const { sent, swallowed, turnedAway } = options.disturb(sampled, timeUs);
   record(truth, sampled);
   deviceSide.swallow(swallowed, timeUs);
-  await deviceSide.turnAway(turnedAway, timeUs);
-  const published = await deviceSide.publish(sent, timeUs);
-  await sendTicks(options, timeUs, sequence, published, final);
-  if (options.pace === 'lockstep' || final) await completed(options, timeUs, sequence, published);
-  else if (options.pace === 'quiet') await silence(options);
-  else await yieldToSockets();
+  let ticks: readonly RoadTick[] = [];
+  const stopWatching = watchOver(options, sequence, () => ticks);
+  try {
+    await lifeline.during(deviceSide.turnAway(turnedAway, timeUs));
+    const published = await lifeline.during(deviceSide.publish(sent, timeUs));
+    ticks = ticksOf(options, { timeUs, sequence, published, final });
+    board.begin(sequence);
+    await lifeline.during(sendTicks(options, ticks));
+    if (options.pace === 'lockstep' || final) {
+      await lifeline.during(board.reached(sequence));
+      await lifeline.during(setpointsDelivered(options));
+    } else if (options.pace === 'quiet') await silence(options);
+    else await yieldToSockets();
+  } finally {
+    stopWatching();
+  }
   deviceSide.deliverSetpoints(timeUs);
   if (final) deviceSide.endOfRun(timeUs);
 }
 
-async function sendTicks(
-  options: ConductorOptions,
-  timeUs: number,
-  sequence: number,
-  published: Record<Road, Counts>,
-  flags: boolean | { readonly forced: true },
-): Promise<void> {
-  const { runId, roads } = options;
-  const extra = typeof flags === 'object' ? flags : flags ? { final: true } : {};
-  const ticks = roads.map((stream) =>
-    options.sendTick(stream, {
-      schema: 'platone.tick/1',
-      runId,
-      stream,
-      timeUs,
-      sequence,
-      published: published[stream],
-      ...extra,
-    }),
-  );
-  await Promise.all(ticks);
+type RoadTick = Tick & { readonly stream: Road };
+
+function ticksOf(
+  { runId, roads }: ConductorOptions,
+  instant: { timeUs: number; sequence: number; published: Record<Road, Counts>; final: boolean },
+): readonly RoadTick[] {
+  const { timeUs, sequence, published, final } = instant;
+  return roads.map((stream) => ({
+    schema: 'platone.tick/1',
+    runId,
+    stream,
+    timeUs,
+    sequence,
+    published: published[stream],
+    ...(final && { final }),
+  }));
 }
 
-/** Every service has completed the instant, and every setpoint of it has reached its device. */
-async function completed(
-  options: ConductorOptions,
-  timeUs: number,
-  sequence: number,
-  published: Record<Road, Counts>,
-): Promise<void> {
-  const { board, failure } = options;
-  let giveUp: (error: ServiceFailure) => void = () => {};
-  const stuckForGood = new Promise<never>((_resolve, reject) => {
-    giveUp = reject;
+async function sendTicks(options: ConductorOptions, ticks: readonly RoadTick[]): Promise<void> {
+  await Promise.all(ticks.map((tick) => options.sendTick(tick.stream, tick)));
+}
+
+/**
+ * Watches over an instant by the wall clock until the returned function is called: services that wait for what will not
+ * come are told to go on, and a run that this does not help is given up.
+ */
+function watchOver(options: ConductorOptions, sequence: number, ticks: () => readonly RoadTick[]): () => void {
+  const { lifeline, patience } = options;
+  let waitedUs = 0;
+  return everyUs(patience.stallUs, () => {
+    waitedUs += patience.stallUs;
+    const forced = ticks().map((tick) => ({ ...tick, forced: true }));
+    if (waitedUs >= patience.giveUpUs) lifeline.fail(stuck(options, sequence, forced.length > 0));
+    else sendTicks(options, forced).catch((error: Error) => lifeline.fail(error));
   });
-  let stalls = 0;
-  const stopWatching = everyUs(STALL_US, () => {
-    stalls += 1;
-    if (stalls > GIVE_UP_STALLS) giveUp(stuck(options, sequence));
-    else sendTicks(options, timeUs, sequence, published, { forced: true }).catch(giveUp);
-  });
-  try {
-    await Promise.race([board.reached(sequence), failure, stuckForGood]);
-    await Promise.race([setpointsDelivered(options), failure, stuckForGood]);
-  } finally {
-    stopWatching();
-  }
 }
 
 function setpointsDelivered(options: ConductorOptions): Promise<void> {
@@ -168,7 +174,10 @@ function setpointsDelivered(options: ConductorOptions): Promise<void> {
   });
 }
 
-function stuck(options: ConductorOptions, sequence: number): ServiceFailure {
+function stuck(options: ConductorOptions, sequence: number, ticksAreOut: boolean): ServiceFailure {
+  if (!ticksAreOut) {
+    return new ServiceFailure('run', 'broker', `the brokers did not take the measurements of instant ${sequence}`);
+  }
   const behind = options.board.behind(sequence);
   if (behind.length === 0) {
     return new ServiceFailure('run', 'bridge', `setpoints of instant ${sequence} did not reach their devices`);
@@ -179,7 +188,7 @@ function stuck(options: ConductorOptions, sequence: number): ServiceFailure {
 
 async function silence(options: ConductorOptions): Promise<void> {
   for (let idleUs = 0; idleUs < QUIET_US; idleUs = wallUs() - options.lastTrafficWallUs()) {
-    await Promise.race([sleepUs(QUIET_US - idleUs), options.failure]);
+    await options.lifeline.during(sleepUs(QUIET_US - idleUs));
   }
 }
 
@@ -189,11 +198,11 @@ async function keepTime(
   factor: number,
   beganUs: number,
   timeUs: number,
-  signal: AbortSignal,
+  woken: AbortSignal,
 ): Promise<void> {
-  const { schedule, ledger } = options;
+  const { schedule, ledger, lifeline } = options;
   const dueUs = beganUs + (timeUs - schedule.startUs) / factor;
-  await Promise.race([sleepUs(dueUs - wallUs(), signal), options.failure]);
+  await lifeline.during(sleepUs(dueUs - wallUs(), woken));
   const lateUs = wallUs() - dueUs;
   if (lateUs * factor > schedule.stepUs) ledger.overrun(lateUs);
 }

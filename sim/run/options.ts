@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly seed?: string | undefined;
   /** `lockstep`, `realtime`, `quiet`, or a factor such as `60x`; the scenario's own when absent. */
   readonly pace?: string | undefined;
-  /** `embedded` (default), `memory`, `mqtt://host:port`. */
+  /** `embedded` (default), `embedded:PORT`, `memory`, `mqtt://host:port`. */
   readonly databus?: string | undefined;
   /** `embedded` (default), `embedded:PORT` or the URL of an access layer's broker. */
   readonly bal?: string | undefined;
@@ -19,7 +19,21 @@ export interface RunOptions {
   /** Overrides, `path=value`. */
   readonly set: readonly string[];
   readonly service: Readonly<Record<string, ServiceMode>>;
+  /** How long the run waits for others, where the usual is not right. */
+  readonly patience?: Partial<Patience> | undefined;
 }
+
+/** Wall time that a run waits for services and brokers, us. No result depends on it, only whether there is one. */
+export interface Patience {
+  /** Until every service has answered at the start. */
+  readonly answerUs: number;
+  /** Without an end of the instant, before the services are told to go on without what is missing. */
+  readonly stallUs: number;
+  /** Without an end of the instant, before the run is given up: long, for somebody's estimator may be slow. */
+  readonly giveUpUs: number;
+}
+
+export const usualPatience: Patience = { answerUs: 20e6, stallUs: 3e6, giveUpUs: 120e6 };
 
 export interface RunProgress {
   readonly instant: number;

@@ -1,6 +1,6 @@
 /** Everything of a run that can be made ready before a socket is opened or a file written: the world, the devices, the plan. */
 import { compileGrid } from '../../grids/compile.ts';
-import { InvalidInputError } from '../../grids/problem.ts';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/accounts.ts';
 import { createLedger, type Ledger as BlockLedger } from '../access-layer/ledger.ts';
@@ -131,6 +131,10 @@ function paceOf(pace: string): Pick<Preparation, 'pace' | 'class'> {
 /** In memory both brokers are, unless one is named. */
 function placesOf({ databus = 'embedded', bal }: RunOptions): Pick<Preparation, 'databus' | 'bal'> {
   const place = (option: string, value: string) => {
+    if (/^mqtts?:\/\/[^/]*@/.test(value)) {
+      const message = 'user name and password do not belong in a URL, which is recorded: use --credentials FILE';
+      throw new InvalidInputError([{ file: option, path: '', message }]);
+    }
     if (/^(memory|embedded(:\d+)?|mqtts?:\/\/.+)$/.test(value)) return value;
     const message = `${value} is no broker: write embedded, embedded:PORT, memory, or mqtt://host:port`;
     throw new InvalidInputError([{ file: option, path: '', message }]);
@@ -169,11 +173,28 @@ async function planServices(options: RunOptions, facts: ServiceFacts): Promise<r
   for (const name of names) {
     plans.push({ name, mode: options.service[name] ?? 'in-process', config: await serviceConfig(name, facts) });
   }
-  const waiting = await faultsOfWaiting(plans);
-  if (waiting.length > 0) throw new InvalidInputError(waiting);
-  if (options.databus === 'memory' && plans.some(({ mode }) => mode !== 'in-process')) {
-    const message = 'a databus in memory reaches only services in this process: leave --service out, or use a broker';
-    throw new InvalidInputError([{ file: '--databus memory', path: '', message }]);
-  }
+  const faults = [...(await faultsOfWaiting(plans)), ...faultsOfReach(options)];
+  if (faults.length > 0) throw new InvalidInputError(faults);
   return plans;
+}
+
+/** A service elsewhere has to reach the databus, the bridge the access layer as well. */
+function faultsOfReach(options: RunOptions): readonly Problem[] {
+  const { databus, bal } = placesOf(options);
+  return Object.entries(options.service).flatMap(([name, mode]) => {
+    const brokers = name === 'bridge' ? { '--databus': databus, '--bal': bal } : { '--databus': databus };
+    return Object.entries(brokers).flatMap(([option, where]): Problem[] => {
+      const problem = (message: string, hint: string) => [
+        { file: `--service ${name}=${mode}`, path: '', message, hint },
+      ];
+      if (mode !== 'in-process' && where === 'memory') {
+        return problem(`${option} memory reaches only services in this process`, `use ${option} embedded, or a broker`);
+      }
+      if (mode === 'attach' && where === 'embedded') {
+        const message = `nobody knows beforehand where ${option} embedded is`;
+        return problem(message, `use ${option} embedded:PORT or the URL of a broker, and tell ${name}`);
+      }
+      return [];
+    });
+  });
 }

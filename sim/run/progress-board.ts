@@ -1,26 +1,50 @@
 /** What every service has completed, as their progress messages say; the harness waits on it before it moves time on. */
 import { type Progress, progressSchema } from '../../platform/contract/timing.ts';
+import { decodeJson } from '../../platform/service/intake.ts';
+
+export interface ProgressBoardOptions {
+  /** Progress of other runs is none of ours. */
+  readonly runId: string;
+  readonly services: readonly string[];
+  /** Hears every progress message of an instant once, in order of arrival. */
+  readonly onProgress: (progress: Progress) => void;
+  /** Progress that cannot be: of an instant that has not begun, or twice and not the same. */
+  readonly onViolation: (sentence: string) => void;
+}
 
 export class ProgressBoard {
-  readonly #services: readonly string[];
-  readonly #completed = new Map<string, number>();
-  readonly #onProgress: (progress: Progress) => void;
+  readonly #options: ProgressBoardOptions;
+  readonly #newest = new Map<string, { readonly sequence: number; readonly payload: Uint8Array }>();
+  /** The newest instant whose ticks have gone out. */
+  #begun = 0;
   #wanted = -1;
   #resolve: (() => void) | undefined;
 
-  /** `onProgress` hears every progress message of an instant once, in order of arrival. */
-  constructor(services: readonly string[], onProgress: (progress: Progress) => void) {
-    this.#services = services;
-    this.#onProgress = onProgress;
+  constructor(options: ProgressBoardOptions) {
+    this.#options = options;
+  }
+
+  /** The ticks of an instant go out. */
+  begin(sequence: number): void {
+    this.#begun = sequence;
   }
 
   receive(payload: Uint8Array): void {
-    const parsed = progressSchema.safeParse(JSON.parse(Buffer.from(payload).toString()));
-    if (!parsed.success) return;
+    const { runId, services, onProgress, onViolation } = this.#options;
+    const parsed = progressSchema.safeParse(decodeJson(payload));
+    if (!parsed.success || parsed.data.runId !== runId || !services.includes(parsed.data.service)) return;
     const progress = parsed.data;
-    if (progress.sequence <= (this.#completed.get(progress.service) ?? -1)) return;
-    this.#completed.set(progress.service, progress.sequence);
-    if (progress.sequence > 0) this.#onProgress(progress);
+    const { service, sequence } = progress;
+    if (sequence > this.#begun) onViolation(`${service} completed instant ${sequence} before its tick was sent`);
+    const newest = this.#newest.get(service);
+    if (newest !== undefined && sequence <= newest.sequence) {
+      // A redelivery is the same bytes again; a second instance, or somebody else in its name, says something else.
+      const same = Buffer.compare(newest.payload, payload) === 0;
+      if (!same) onViolation(`more than one ${service} says what became of instant ${sequence}`);
+      return;
+    }
+    this.#newest.set(service, { sequence, payload });
+    if (sequence > 0) onProgress(progress);
     if (this.#resolve !== undefined && this.behind(this.#wanted).length === 0) this.#settle();
   }
 
@@ -40,6 +64,6 @@ export class ProgressBoard {
 
   /** Services that have not completed `sequence` yet. */
   behind(sequence: number): readonly string[] {
-    return this.#services.filter((service) => (this.#completed.get(service) ?? -1) < sequence);
+    return this.#options.services.filter((service) => (this.#newest.get(service)?.sequence ?? -1) < sequence);
   }
 }

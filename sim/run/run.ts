@@ -1,28 +1,30 @@
 /** One run from the scenario file to the report: prepare, set the stage, conduct, write down, judge. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { basename, extname, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
 import { pino } from 'pino';
 import { formatInstant } from '../../platform/contract/time.ts';
-import type { Audit, Manifest } from '../../reports/record.ts';
+import type { Manifest } from '../../reports/record.ts';
 import { writeReport } from '../../reports/report.ts';
-import { calendarUs, wallUs } from '../clock/wall-clock.ts';
+import { atMostUs, calendarUs, wallUs } from '../clock/wall-clock.ts';
 import type { DevicePark } from '../devices/create-device.ts';
 import { conduct } from './conductor.ts';
-import { readCredentials } from './credentials.ts';
+import { type Credentials, readCredentials } from './credentials.ts';
 import { DeviceSide } from './device-side.ts';
 import { Ledger } from './ledger.ts';
 import { commitOf, hashesOf, host, versions } from './manifest.ts';
-import type { RunOptions, RunProgress, RunResult } from './options.ts';
+import { type RunOptions, type RunProgress, type RunResult, usualPatience } from './options.ts';
 import { type Preparation, prepareRun } from './prepare.ts';
 import { Recorder } from './recorder.ts';
+import { createRunFolder, type RunFolder } from './run-folder.ts';
 import { setStage, type Stage } from './stage.ts';
 
 /**
  * Runs a scenario and leaves its record and report in a folder. An abort of the signal ends the run after the instant
  * under way; its report says so.
  *
- * Throws InvalidInputError before anything is written, DatabusError or ServiceFailure when a broker or service does not
- * start or dies; the record up to then stays, marked `failed`.
+ * Rejects with InvalidInputError, DatabusError, ServiceFailure or AbortError when the run does not begin: then nothing
+ * is left behind. When a service or broker dies in mid-run it rejects with ServiceFailure, and the record up to then
+ * stays, marked `failed`.
  */
 export async function runScenario(
   options: RunOptions,
@@ -34,30 +36,62 @@ export async function runScenario(
   const startedAt = formatInstant(calendarUs());
   const preparation = await prepareRun(options);
   const runId = `${startedAt.slice(0, 19).replaceAll(':', '')}-${nameOf(options.scenarioFile)}-${preparation.loaded.scenario.seed}`;
-  const directory = resolve(options.out ?? join('runs', runId));
+  const folder = createRunFolder(options.out, runId);
+  try {
+    return await runInFolder(
+      { options, preparation, credentials, runId, startedAt, beganUs, folder },
+      signal,
+      onProgress,
+    );
+  } catch (error) {
+    if (!existsSync(join(folder.directory, 'manifest.json'))) folder.discard();
+    throw error;
+  }
+}
+
+interface Run {
+  readonly options: RunOptions;
+  readonly preparation: Preparation;
+  readonly credentials: Credentials;
+  readonly runId: string;
+  readonly startedAt: string;
+  readonly beganUs: number;
+  readonly folder: RunFolder;
+}
+
+async function runInFolder(
+  run: Run,
+  signal: AbortSignal,
+  onProgress?: (progress: RunProgress) => void,
+): Promise<RunResult> {
+  const { preparation, credentials, runId, beganUs, folder } = run;
+  const { directory } = folder;
   const plans = await preparation.services(join(directory, 'series'));
-  mkdirSync(join(directory, 'series'), { recursive: true });
+  mkdirSync(join(directory, 'series'));
   const log = pino({ base: null }, pino.destination({ dest: join(directory, 'log.ndjson'), sync: true }));
 
   const latenciesCount = preparation.class !== 'exact';
   const ledger = new Ledger(latenciesCount ? () => wallUs() - beganUs : () => Number.NaN);
   const recorder = new Recorder(preparation.recording);
-  const finish = async (state: Manifest['state'], instants: number, loopUs: number, services: Audit['services']) => {
+  const loopBeganUs = wallUs();
+  const finish = async (state: Manifest['state'], instants: number, stage: Stage) => {
+    const services = stage.services.metrics();
+    const loopUs = wallUs() - loopBeganUs;
+    noteRefusals(ledger, stage);
+    await stage.close();
     const { startUs, stepUs } = preparation.schedule;
-    const lastUs = startUs + (instants - 1) * stepUs;
     recorder.write(join(directory, 'series'));
     ledger.table().write(join(directory, 'messages.parquet'));
-    writeJson(join(directory, 'audit.json'), ledger.audit(services, lastUs));
-    const manifest = describeRun(options, preparation, { runId, state, startedAt, beganUs, instants, loopUs });
-    writeJson(join(directory, 'manifest.json'), manifest);
+    writeJson(join(directory, 'audit.json'), ledger.audit(services, startUs + (instants - 1) * stepUs));
+    writeJson(join(directory, 'manifest.json'), describeRun(run, { state, instants, loopUs }));
     return writeReport(directory);
   };
 
   let stage: Stage | undefined;
   let instants = 0;
-  const loopBeganUs = wallUs();
   try {
     stage = await setStage({
+      runId,
       databus: preparation.databus,
       bal: preparation.bal,
       accounts: preparation.accounts,
@@ -68,34 +102,32 @@ export async function runScenario(
       ledger,
       log,
     });
-    const played = await play(runId, preparation, stage, ledger, recorder, signal, (progress) => {
+    instants = await play(run, stage, ledger, recorder, signal, (progress) => {
       instants = progress.instant;
       onProgress?.(progress);
     });
-    const services = stage.services.metrics();
-    const loopUs = wallUs() - loopBeganUs;
-    noteRefusals(ledger, stage);
-    await stage.close();
-    stage = undefined;
-    const state = played < preparation.schedule.instants ? 'interrupted' : 'complete';
-    const report = await finish(state, played, loopUs, services);
-    return { directory, state, verdict: report.verdict, accuracyHash: report.accuracyHash };
+    await stage.settled();
   } catch (error) {
-    if (instants > 0) {
-      ledger.violation((error as Error).message);
-      await finish('failed', instants, wallUs() - loopBeganUs, stage?.services.metrics() ?? {});
+    const explained = stage?.explain(error as Error) ?? (error as Error);
+    log.error(explained.message);
+    if (stage !== undefined && instants > 0) {
+      ledger.violation(explained.message);
+      // What was measured until then is worth keeping, but why the run died is worth more.
+      await finish('failed', instants, stage).catch((second: Error) => log.error(second.message));
     }
-    throw error;
-  } finally {
     await stage?.close();
+    throw explained;
+  } finally {
     log.flush();
   }
+  const state = instants < preparation.schedule.instants ? 'interrupted' : 'complete';
+  const report = await finish(state, instants, stage);
+  return { directory, state, verdict: report.verdict, accuracyHash: report.accuracyHash };
 }
 
 /** All instants; resolves with how many were completed. */
 async function play(
-  runId: string,
-  preparation: Preparation,
+  { runId, options, preparation }: Run,
   stage: Stage,
   ledger: Ledger,
   recorder: Recorder,
@@ -113,7 +145,7 @@ async function play(
     credentials: (road, clientId) => stage.clientCredentials(road, clientId),
     lightNodes,
     ledger,
-    onError: (error) => stage.fail(error),
+    onError: (error) => stage.lifeline.fail(error),
   });
   await deviceSide.connect();
   try {
@@ -136,16 +168,20 @@ async function play(
           for (const message of messages) recorder.message(truth, message);
         },
         lastTrafficWallUs: () => stage.lastTrafficWallUs(),
-        failure: stage.failure,
+        lifeline: stage.lifeline,
+        patience: { ...usualPatience, ...options.patience },
         waitingFor: (service) => stage.services.waitingFor(service),
         onProgress,
       },
       signal,
     );
   } finally {
-    await deviceSide.close();
+    await atMostUs(CLOSE_US, deviceSide.close());
   }
 }
+
+/** What connections get to end in, where nobody may be there to answer. */
+const CLOSE_US = 3_000_000;
 
 /** What the brokers turned away stands in the audit under their names. */
 function noteRefusals(ledger: Ledger, stage: Stage): void {
@@ -153,28 +189,20 @@ function noteRefusals(ledger: Ledger, stage: Stage): void {
 }
 
 function describeRun(
-  options: RunOptions,
-  preparation: Preparation,
-  run: {
-    runId: string;
-    state: Manifest['state'];
-    startedAt: string;
-    beganUs: number;
-    instants: number;
-    loopUs: number;
-  },
+  { options, preparation, runId, startedAt, beganUs }: Run,
+  outcome: { readonly state: Manifest['state']; readonly instants: number; readonly loopUs: number },
 ): Manifest {
   const { loaded, park } = preparation;
   const { scenario, grid, platformGrid, files } = loaded;
   return {
     schema: 'platone.manifest/1',
-    runId: run.runId,
-    state: run.state,
+    runId,
+    state: outcome.state,
     ...commitOf(),
     versions: versions(),
     host: host(),
-    startedAt: run.startedAt,
-    wallSeconds: (wallUs() - run.beganUs) / 1e6,
+    startedAt,
+    wallSeconds: (wallUs() - beganUs) / 1e6,
     class: preparation.class,
     seed: scenario.seed,
     scenarioFile: options.scenarioFile,
@@ -185,8 +213,8 @@ function describeRun(
     options: { ...options },
     devices: loaded.devices.map(({ entry: _entry, ...device }) => ({ ...device, errors: errorsOf(park, device.id) })),
     assumptions: preparation.profiles.assumptions,
-    instants: run.instants,
-    loopSeconds: run.loopUs / 1e6,
+    instants: outcome.instants,
+    loopSeconds: outcome.loopUs / 1e6,
   };
 }
 

@@ -1,14 +1,10 @@
 /** Starts the platform's services for a run: in this process, as a child process, or as somebody's who is already there. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import type { Logger } from 'pino';
-import { projectRoot } from '../../grids/project-root.ts';
 import { createIntakeVerifier } from '../../platform/contract/intake-verifier.ts';
-import type { Databus } from '../../platform/databus/databus.ts';
+import { type Databus, DatabusError } from '../../platform/databus/databus.ts';
 import { loadService, type ServiceName } from '../../platform/service/registry.ts';
 import { startService } from '../../platform/service/runner.ts';
+import { startChild } from './child-service.ts';
 import { type ServiceMode, ServiceFailure } from './options.ts';
 
 export interface ServicePlan {
@@ -32,7 +28,10 @@ export interface StartOptions {
   /** The run's folder: configurations and logs of child processes go there. */
   readonly directory: string;
   readonly log: Logger;
-  readonly onFailure: (failure: ServiceFailure) => void;
+  /** True once every service has answered: from then on it dies, before that it did not start. */
+  readonly underWay: () => boolean;
+  /** ServiceFailure, or DatabusError where the broker is to blame. */
+  readonly onFailure: (failure: Error) => void;
 }
 
 interface Started {
@@ -51,7 +50,7 @@ export async function startServices(options: StartOptions): Promise<StartedServi
   try {
     for (const plan of options.plans) {
       if (plan.mode === 'in-process') started.push(await startHere(plan, options));
-      else if (plan.mode === 'process') started.push(startChild(plan, options));
+      else if (plan.mode === 'process') started.push(startElsewhere(plan, options));
     }
   } catch (error) {
     await stop();
@@ -74,7 +73,8 @@ async function startHere({ name, config }: ServicePlan, options: StartOptions): 
       verifier: createIntakeVerifier(),
       log,
       ...withCredentials(credentials(`${name}-0`)),
-      onFailure: (error) => onFailure(died(name, error)),
+      onFailure: (error) =>
+        onFailure(error instanceof DatabusError ? error : deathOf(name, error.message, options.underWay(), error)),
     });
     return {
       name,
@@ -83,56 +83,33 @@ async function startHere({ name, config }: ServicePlan, options: StartOptions): 
       stop: () => service.stop(),
     };
   } catch (error) {
-    const message = `${name} did not start: ${(error as Error).message}`;
-    throw new ServiceFailure('start', name, message, { cause: error });
+    throw deathOf(name, (error as Error).message, false, error as Error);
   }
 }
 
-function died(name: string, error: Error): ServiceFailure {
-  return new ServiceFailure('run', name, `${name} died in mid-run: ${error.message}`, { cause: error });
-}
-
-const launcher = join(projectRoot(), 'bin', 'twin.mjs');
-
-/** As `twin serve NAME` in a process of its own; its log goes to the run's folder. */
-function startChild({ name, config }: ServicePlan, options: StartOptions): Started {
-  const { databus, credentials, directory, log, onFailure } = options;
-  const file = join(directory, `${name}.config.json`);
-  const settings = { databus: { url: databus.url, reconnectMs: 0, ...credentials(`${name}-0`) }, service: config };
-  writeFileSync(file, `${JSON.stringify(settings, undefined, 2)}\n`);
-  const child = spawn(process.execPath, [launcher, 'serve', name, '--config', file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let lastWords = '';
-  const listen = (chunk: Buffer) => {
-    lastWords = chunk.toString().trim() || lastWords;
-    log.info({ service: name }, lastWords);
-  };
-  child.stdout.on('data', listen);
-  child.stderr.on('data', listen);
-  let stopping = false;
-  child.on('exit', (code, signal) => {
-    if (stopping) return;
-    const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-    onFailure(new ServiceFailure('run', name, `${name} died in mid-run (${how}): ${lastWords}`));
-  });
-  return {
+/** As `twin serve NAME` in a process of its own. */
+function startElsewhere({ name, config }: ServicePlan, options: StartOptions): Started {
+  const { databus, credentials, directory, log } = options;
+  const login = credentials(`${name}-0`);
+  const child = startChild({
     name,
-    waitingFor: () => `its own process (${child.pid ?? 'not started'})`,
-    stop: () => {
-      stopping = true;
-      return end(child);
+    settings: {
+      // A lost broker ends the run, so nothing is gained by waiting for it.
+      databus: { url: databus.url, reconnectMs: 0, ...(login !== undefined && { username: login.username }) },
+      service: config,
     },
-  };
+    environment: login === undefined ? {} : { TWIN_DATABUS_PASSWORD: login.password },
+    directory,
+    log,
+    onDeath: (how) => options.onFailure(deathOf(name, how, options.underWay())),
+  });
+  return { name, waitingFor: () => `its own process (${child.pid ?? 'not started'})`, stop: () => child.stop() };
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-  });
-  child.kill('SIGTERM');
-  await exited;
+/** The failure of a service that ended before it was told to. */
+export function deathOf(name: string, how: string, underWay: boolean, cause?: Error): ServiceFailure {
+  const [phase, what] = underWay ? (['run', 'died in mid-run'] as const) : (['start', 'did not start'] as const);
+  return new ServiceFailure(phase, name, `${name} ${what}: ${how}`, cause === undefined ? {} : { cause });
 }
 
 function withCredentials(credentials: { username: string; password: string } | undefined) {

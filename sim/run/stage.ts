@@ -7,20 +7,24 @@ import { startBridge } from '../../platform/bridge/bridge.ts';
 import { bridgeRules } from '../../platform/bridge/config.ts';
 import type { Progress, Tick } from '../../platform/contract/timing.ts';
 import { bridgedPrefix, messageKind, topics } from '../../platform/contract/topics.ts';
-import type { DatabusConnection } from '../../platform/databus/databus.ts';
+import { type DatabusConnection, DatabusError } from '../../platform/databus/databus.ts';
 import { readMessage } from '../../platform/service/intake.ts';
 import { type AccessLayerAccounts, bridgeAccount, harnessAccount } from '../access-layer/accounts.ts';
-import { wallUs } from '../clock/wall-clock.ts';
+import { atMostUs, wallUs } from '../clock/wall-clock.ts';
 import { type Broker, openBroker } from './brokers.ts';
 import type { Credentials } from './credentials.ts';
 import type { Road } from './device-side.ts';
 import type { Ledger, MessageHead } from './ledger.ts';
-import type { ServiceMode, ServiceFailure } from './options.ts';
+import { Lifeline } from './lifeline.ts';
+import { type ServiceMode, ServiceFailure } from './options.ts';
 import { ProgressBoard } from './progress-board.ts';
-import { type ServicePlan, type StartedServices, startServices } from './services.ts';
+import { deathOf, type ServicePlan, type StartedServices, startServices } from './services.ts';
+import { startChild } from './child-service.ts';
+import { TickWatch } from './tick-watch.ts';
 
 export interface StageOptions {
-  /** `memory`, `embedded`, or a URL. */
+  readonly runId: string;
+  /** `memory`, `embedded`, `embedded:PORT`, or a URL. */
   readonly databus: string;
   /** `memory`, `embedded`, `embedded:PORT`, or a URL. */
   readonly bal: string;
@@ -40,24 +44,29 @@ export interface Stage {
   readonly databus: Broker;
   readonly board: ProgressBoard;
   readonly services: StartedServices;
-  /** Rejects when a service, the bridge or a broker dies. */
-  readonly failure: Promise<never>;
+  /** Fails when a service, the bridge or a broker dies. */
+  readonly lifeline: Lifeline;
   sendTick(road: Road, tick: Tick): Promise<void>;
   /** Setpoints published so far, by the services' own count. */
   setpointsPublished(): number;
   lastTrafficWallUs(): number;
   /** What a client logs in with; undefined where nothing is asked for. */
   clientCredentials(road: Road, clientId: string): { readonly username: string; readonly password: string } | undefined;
-  /** Somebody's connection broke. */
-  fail(error: Error): void;
+  /** An error of the run in the words of the run: a lost connection in mid-run is the death of its broker. */
+  explain(error: Error): Error;
+  /** Resolves when the observers have seen everything that was published so far. */
+  settled(): Promise<void>;
+  /** Never rejects, and never waits long for what does not answer any more. */
   close(): Promise<void>;
 }
+
+const CLOSE_US = 3_000_000;
 
 /** Rejects with DatabusError or ServiceFailure when something does not start; what was started is then cleared away. */
 export async function setStage(options: StageOptions): Promise<Stage> {
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
-    for (const end of closing.splice(0).reverse()) await end();
+    for (const end of closing.splice(0).reverse()) await atMostUs(CLOSE_US, end());
   };
   try {
     return await build(options, closing, close);
@@ -73,17 +82,24 @@ async function build(
   close: () => Promise<void>,
 ): Promise<Stage> {
   const { ledger, log, credentials, accounts, directory } = options;
-  const { failure, fail } = failurePromise();
+  const lifeline = new Lifeline();
+  const fail = (error: Error) => lifeline.fail(error);
   let trafficWallUs = wallUs();
   let setpoints = 0;
   const onProgress = (progress: Progress) => {
     setpoints += progress.outputs['setpoint'] ?? 0;
     ledger.serviceProgress(progress);
   };
-  const board = new ProgressBoard(
-    options.services.map(({ name }) => name),
+  const { runId } = options;
+  const onViolation = (sentence: string) => ledger.violation(sentence);
+  const board = new ProgressBoard({
+    runId,
+    services: options.services.map(({ name }) => name),
     onProgress,
-  );
+    onViolation,
+  });
+  const tickWatch = new TickWatch({ runId, onViolation, onStranger: fail });
+  const underWay = () => board.behind(0).length === 0;
 
   const bal = await openBroker({
     name: 'access layer',
@@ -101,7 +117,8 @@ async function build(
     ...(credentials.databus !== undefined && { credentials: credentials.databus }),
     observe: (topic, payload) => {
       trafficWallUs = wallUs();
-      if (topic.startsWith('dsotp/time/progress/')) board.receive(payload);
+      if (tickWatch.isTick(topic)) tickWatch.seen(payload);
+      else if (topic.startsWith('dsotp/time/progress/')) board.receive(payload);
       else ledger.seenAtDatabus(topic, payload, () => headOf(topic, payload));
     },
     onError: fail,
@@ -118,6 +135,24 @@ async function build(
       onFailure: fail,
     });
     closing.push(() => bridge.stop());
+  } else if (options.bridge?.mode === 'process') {
+    const [local, remote] = [credentials.databus, clientCredentials('bal', bridgeAccount)];
+    const bridge = startChild({
+      name: 'bridge',
+      settings: {
+        local: { url: databus.databus.url, ...(local !== undefined && { username: local.username }) },
+        remote: { url: bal.databus.url, ...(remote !== undefined && { username: remote.username }) },
+        topics: options.bridge.topics,
+      },
+      environment: {
+        ...(local !== undefined && { TWIN_BRIDGE_LOCAL_PASSWORD: local.password }),
+        ...(remote !== undefined && { TWIN_BRIDGE_REMOTE_PASSWORD: remote.password }),
+      },
+      directory,
+      log,
+      onDeath: (how) => fail(deathOf('bridge', how, underWay())),
+    });
+    closing.push(() => bridge.stop());
   }
   const services = await startServices({
     plans: options.services,
@@ -125,6 +160,7 @@ async function build(
     credentials: () => credentials.databus,
     directory,
     log,
+    underWay,
     onFailure: fail,
   });
   closing.push(() => services.stop());
@@ -137,26 +173,26 @@ async function build(
     databus,
     board,
     services,
-    failure,
-    sendTick: (road, tick) => senders[road].publish(tickTopics[road], Buffer.from(JSON.stringify(tick))),
+    lifeline,
+    sendTick(road, tick) {
+      tickWatch.sent(tick);
+      return senders[road].publish(tickTopics[road], Buffer.from(JSON.stringify(tick)));
+    },
     setpointsPublished: () => setpoints,
     lastTrafficWallUs: () => trafficWallUs,
     clientCredentials,
-    fail,
+    explain: (error) => (error instanceof DatabusError && underWay() ? lostBroker(error, bal) : error),
+    async settled() {
+      await lifeline.during(Promise.all([bal.settled(), databus.settled()]));
+    },
     close,
   };
 }
 
-type Rejection = ServiceFailure | Error;
-
-/** A promise that only ever rejects; unhandled when nobody waits is no fault of the run. */
-function failurePromise(): { readonly failure: Promise<never>; readonly fail: (error: Rejection) => void } {
-  let fail: (error: Rejection) => void = () => {};
-  const failure = new Promise<never>((_resolve, reject) => {
-    fail = reject;
-  });
-  failure.catch(() => {});
-  return { failure, fail };
+function lostBroker(error: DatabusError, bal: Broker): ServiceFailure {
+  const name = error.url === bal.databus.url ? 'access layer' : 'databus';
+  const message = `the broker of the ${name} (${error.url}) failed in mid-run: ${error.message}`;
+  return new ServiceFailure('run', name, message, { cause: error });
 }
 
 /** The harness's own connections, one to each broker. */

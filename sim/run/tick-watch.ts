@@ -1,0 +1,45 @@
+/** Looks at every tick on the databus: time is moved by this run's harness and by nobody else. */
+import { type Tick, tickSchema } from '../../platform/contract/timing.ts';
+import { topics } from '../../platform/contract/topics.ts';
+import { decodeJson } from '../../platform/service/intake.ts';
+import { ServiceFailure } from './options.ts';
+
+export interface TickWatchOptions {
+  readonly runId: string;
+  readonly onViolation: (sentence: string) => void;
+  /** Another run announces itself: the services are about to forget this one. */
+  readonly onStranger: (failure: ServiceFailure) => void;
+}
+
+export class TickWatch {
+  readonly #options: TickWatchOptions;
+  /** Newest tick that was sent, by stream. */
+  readonly #sent = new Map<string, number>();
+
+  constructor(options: TickWatchOptions) {
+    this.#options = options;
+  }
+
+  isTick(topic: string): boolean {
+    return topic === topics.bridgedTick || topic === topics.directTick;
+  }
+
+  /** The harness is about to send this tick. */
+  sent({ stream, sequence }: Tick): void {
+    this.#sent.set(stream, sequence);
+  }
+
+  seen(payload: Uint8Array): void {
+    const parsed = tickSchema.safeParse(decodeJson(payload));
+    // Services ignore what is no tick, and ticks of others but for their announcement.
+    if (!parsed.success) return;
+    const { runId, stream, sequence } = parsed.data;
+    if (runId === this.#options.runId) {
+      if (sequence <= (this.#sent.get(stream) ?? -1)) return;
+      this.#options.onViolation(`a tick too early: somebody sent that of instant ${sequence} of the stream ${stream}`);
+    } else if (sequence === 0) {
+      const message = `another run (${runId}) announced itself on this databus: give each run a broker of its own`;
+      this.#options.onStranger(new ServiceFailure('run', 'databus', message));
+    }
+  }
+}
