@@ -13,8 +13,66 @@ export class CanonicalJsonError extends Error {
  * Throws CanonicalJsonError for values outside I-JSON (RFC 7493) and for cycles, by way of their depth.
  */
 export function canonicalJson(value: unknown): string {
-  return write(value, 0);
+  const sorted = sortMembers(value, 0);
+  return sorted === UNUSUAL ? write(value, 0) : JSON.stringify(sorted);
 }
+
+/** Object members keep their order in JavaScript unless their names look like array indices: those are written by hand. */
+const UNUSUAL = Symbol('unusual');
+
+/**
+ * The same value with the members of every object in canonical order, so that the engine's own JSON.stringify, several
+ * times faster than ours, writes the canonical form. What is in order already is handed back as it is.
+ */
+function sortMembers(value: unknown, depth: number): unknown {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new CanonicalJsonError(`${value} has no canonical form`);
+    return value;
+  }
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) throw new CanonicalJsonError('a string holds a lone surrogate');
+    return value;
+  }
+  if (typeof value !== 'object' || value === null || depth === DEPTH_MAX) {
+    return typeof value === 'boolean' || value === null ? value : UNUSUAL;
+  }
+  return Array.isArray(value) ? sortItems(value, depth + 1) : sortObject(value as JsonObject, depth + 1);
+}
+
+function sortItems(items: readonly unknown[], depth: number): unknown {
+  let copy: unknown[] | undefined;
+  for (let index = 0; index < items.length; index++) {
+    const sorted = sortMembers(items[index], depth);
+    if (sorted === UNUSUAL) return UNUSUAL;
+    if (sorted === items[index]) continue;
+    copy ??= items.slice();
+    copy[index] = sorted;
+  }
+  return copy ?? items;
+}
+
+function sortObject(object: JsonObject, depth: number): unknown {
+  const keys = Object.keys(object);
+  const inOrder = isSorted(keys);
+  if (!inOrder) keys.sort();
+  let same = inOrder;
+  const members: unknown[] = [];
+  for (const key of keys) {
+    if (!ORDINARY_NAME.test(key)) return UNUSUAL;
+    const member = object[key];
+    const sorted = member === undefined ? undefined : sortMembers(member, depth);
+    if (sorted === UNUSUAL) return UNUSUAL;
+    if (sorted !== member) same = false;
+    members.push(sorted);
+  }
+  if (same) return object;
+  const copy: Record<string, unknown> = {};
+  for (let index = 0; index < keys.length; index++) copy[keys[index] as string] = members[index];
+  return copy;
+}
+
+/** A letter first: no array index, not `__proto__`; plain ASCII throughout. */
+const ORDINARY_NAME = /^[A-Za-z][\x20-\x7e]*$/;
 
 /** Far beyond any message, well before the stack ends. */
 const DEPTH_MAX = 256;

@@ -1,5 +1,6 @@
 /** What a service does with a message before its core sees it: decode, check, or refuse under a reason that is counted. */
 import { isUtf8 } from 'node:buffer';
+import type { z } from 'zod';
 import type { IntakeVerifier } from '../contract/intake-verifier.ts';
 import type { Measurement } from '../contract/measurement.ts';
 import { schemaOfKind } from '../contract/messages.ts';
@@ -25,6 +26,18 @@ export function readMessage(topic: string, kind: string, payload: Uint8Array, ve
 
 /** In memory all readers of a message get the same bytes: what they say is worked out once and must not be changed. */
 const known = new WeakMap<Uint8Array, { readonly kind: string; readonly intake: Intake }>();
+const knownControl = new WeakMap<Uint8Array, unknown>();
+
+/** A tick or progress message, or undefined when the payload is none. */
+export function readControl<Schema extends z.ZodType>(
+  schema: Schema,
+  payload: Uint8Array,
+): z.infer<Schema> | undefined {
+  if (knownControl.has(payload)) return knownControl.get(payload) as z.infer<Schema> | undefined;
+  const message = schema.safeParse(decodeJson(payload)).data;
+  knownControl.set(payload, message);
+  return message;
+}
 
 function parseOnce(kind: string, payload: Uint8Array): Intake {
   const before = known.get(payload);

@@ -9,7 +9,7 @@ import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts
 import { messageKind, topics } from '../contract/topics.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
 import type { Input, Output, ServiceCore, ServiceDefinition } from './definition.ts';
-import { decodeJson, readMessage } from './intake.ts';
+import { readControl, readMessage } from './intake.ts';
 import { type Arrival, type Counts, countKinds, countTopics, type Gathered, Roads, streamOf } from './roads.ts';
 
 /** The part of a logger that services need; pino fits. */
@@ -159,15 +159,15 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   }
 
   #onTick(payload: Uint8Array): void {
-    const tick = tickSchema.safeParse(decodeJson(payload));
-    if (!tick.success) {
+    const tick = readControl(tickSchema, payload);
+    if (tick === undefined) {
       this.#options.log.warn({ service: this.name }, 'a tick that is none was ignored');
       return;
     }
-    if (tick.data.sequence === 0) this.#begin(tick.data.runId, tick.data.timeUs);
-    else if (this.#runId === '' || this.#runId === tick.data.runId) {
-      this.#runId = tick.data.runId;
-      this.#roads.tick(tick.data);
+    if (tick.sequence === 0) this.#begin(tick.runId, tick.timeUs);
+    else if (this.#runId === '' || this.#runId === tick.runId) {
+      this.#runId = tick.runId;
+      this.#roads.tick(tick);
     }
   }
 
@@ -186,8 +186,8 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   }
 
   #onProgress(payload: Uint8Array): void {
-    const progress = progressSchema.safeParse(decodeJson(payload));
-    if (progress.success && progress.data.sequence > 0) this.#roads.progress(progress.data);
+    const progress = readControl(progressSchema, payload);
+    if (progress !== undefined && progress.sequence > 0) this.#roads.progress(progress);
   }
 
   async #work(): Promise<void> {

@@ -42,7 +42,8 @@ const SERVICE_HOP = 'service>dsotp';
 
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
-  readonly #hops = new Map<string, { readonly hop: string; readonly kind: string; readonly counts: HopCounts }>();
+  /** By hop, then by kind. */
+  readonly #hops = new Map<string, Map<string, HopCounts>>();
   /** Messages that the databus's broker took, by kind: what every service that reads the kind should have had. */
   readonly #onDatabus = new Map<string, number>();
   /** Of the services' messages, by kind: the newest instant that they name, and how many name it. */
@@ -53,7 +54,8 @@ export class Ledger {
   readonly #violations: string[] = [];
   #overruns = 0;
   #overrunUsMax = 0;
-  readonly #lastSequence = new Map<string, number>();
+  /** By hop, then by topic. */
+  readonly #lastSequence = new Map<string, Map<string, number>>();
   /** In memory one array of bytes goes all the way: its entry is found without hashing it again. */
   readonly #byBytes = new WeakMap<Uint8Array, Entry>();
   readonly #wallUs: () => number;
@@ -199,7 +201,7 @@ export class Ledger {
    * from its own progress.
    */
   audit(services: Audit['services'], lastUs: number): Audit {
-    const hops = [...this.#hops.values()].map(({ hop, kind, counts }): AuditHop => {
+    const hops = flatten(this.#hops).map(({ hop, kind, counts }): AuditHop => {
       const closed =
         hop.startsWith('dsotp>') && hop !== 'dsotp>bal'
           ? this.#closeReader(kind, counts, lastUs)
@@ -250,11 +252,14 @@ export class Ledger {
       return false;
     }
     entry.seen |= SEEN[at];
-    entry[`${at}WallUs`] = this.#wallUs();
+    const nowUs = this.#wallUs();
+    if (at === 'bal') entry.balWallUs = nowUs;
+    else if (at === 'databus') entry.databusWallUs = nowUs;
+    else entry.deviceWallUs = nowUs;
     counts.delivered += 1;
-    const key = `${hop} ${entry.topic}`;
-    if (entry.sequence < (this.#lastSequence.get(key) ?? -1)) counts.reordered += 1;
-    else this.#lastSequence.set(key, entry.sequence);
+    const sequences = inside(this.#lastSequence, hop);
+    if (entry.sequence < (sequences.get(entry.topic) ?? -1)) counts.reordered += 1;
+    else sequences.set(entry.topic, entry.sequence);
     return true;
   }
 
@@ -284,14 +289,14 @@ export class Ledger {
   }
 
   #counts(hop: string, kind: string): HopCounts {
-    const key = `${hop} ${kind}`;
-    let found = this.#hops.get(key);
+    const counts = inside(this.#hops, hop);
+    let found = counts.get(kind);
     if (found === undefined) {
       const zero = { published: 0, delivered: 0, refused: 0, lostInjected: 0, lostObserved: 0, inFlight: 0 };
-      found = { hop, kind, counts: { ...zero, duplicated: 0, reordered: 0, late: 0 } };
-      this.#hops.set(key, found);
+      found = { ...zero, duplicated: 0, reordered: 0, late: 0 };
+      counts.set(kind, found);
     }
-    return found.counts;
+    return found;
   }
 
   #noteNewest(kind: string, taggedUs: number): void {
@@ -310,6 +315,20 @@ export interface MessageHead {
   readonly device: string;
   readonly sequence: number;
   readonly taggedUs: number;
+}
+
+function flatten(hops: ReadonlyMap<string, ReadonlyMap<string, HopCounts>>) {
+  return [...hops].flatMap(([hop, kinds]) => [...kinds].map(([kind, counts]) => ({ hop, kind, counts })));
+}
+
+/** The inner map of a map of maps, made when it is missing. */
+function inside<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
+  let inner = outer.get(key);
+  if (inner === undefined) {
+    inner = new Map();
+    outer.set(key, inner);
+  }
+  return inner;
 }
 
 function digestOf(payload: Uint8Array): string {
