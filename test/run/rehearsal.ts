@@ -9,6 +9,8 @@ import type { RunOptions } from '../../sim/run/options.ts';
 import { runScenario } from '../../sim/run/run.ts';
 
 export const village = 'test/run/village.yaml';
+/** The same in little. */
+export const hamlet = 'test/run/hamlet.yaml';
 
 export interface Rehearsal {
   readonly directory: string;

@@ -1,0 +1,107 @@
+/** A real Ctrl-C: the run finishes its instant, reports, and leaves neither processes nor ports behind. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { topics } from '../../platform/contract/topics.ts';
+import { hamlet, readRehearsal, temporaryFolder } from './rehearsal.ts';
+import { freePort, pause, stranger, twinProcess } from './strangers.ts';
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+/** Waits for the tick of an instant on the databus of a run. */
+async function tickOn(port: number, sequence: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    stranger(`mqtt://127.0.0.1:${port}`, [topics.bridgedTick], (_topic, payload) => {
+      const tick = JSON.parse(Buffer.from(payload).toString()) as { sequence: number };
+      if (tick.sequence === sequence) resolve();
+    }).catch(reject);
+  });
+}
+
+describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
+  it('ends the run after the instant under way with 40; services in processes of their own end with it', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const port = await freePort();
+    const args = ['run', hamlet, '--out', out, '--databus', `embedded:${port}`, '--pace', '20x'];
+    const twin = twinProcess([...args, '--service', 'power-calculation=process', '--service', 'bridge=process']);
+    await tickOn(port, 2);
+    const children = childrenOf(twin.child.pid ?? 0);
+    expect(children).toHaveLength(2);
+    // A terminal sends it to all processes of its foreground group.
+    twin.child.kill('SIGINT');
+    expect(await twin.ended).toBe(40);
+    expect(twin.err()).toContain('twin: interrupted; the report covers what was run');
+    const { manifest, report } = readRehearsal(out);
+    expect(manifest.state).toBe('interrupted');
+    expect(manifest.instants).toBeGreaterThan(1);
+    expect(manifest.instants).toBeLessThan(19);
+    expect(report.verdict).toBe('invalid');
+    expect(children.filter(isAlive)).toEqual([]);
+    expect(await isFree(port)).toBe(true);
+  });
+
+  it('while a service is awaited ends the run with 40 and leaves nothing behind', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const port = await freePort();
+    const twin = twinProcess([
+      'run',
+      hamlet,
+      '--out',
+      out,
+      '--databus',
+      `embedded:${port}`,
+      '--service',
+      'balancer=attach',
+    ]);
+    await tickOn(port, 0);
+    twin.child.kill('SIGINT');
+    expect(await twin.ended).toBe(40);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('twice ends at once, even when a service hangs', async () => {
+    const port = await freePort();
+    const out = join(temporaryFolder(), 'run');
+    const args = ['run', hamlet, '--out', out, '--databus', `embedded:${port}`];
+    const twin = twinProcess([...args, '--service', 'balancer=attach', '--service', 'power-calculation=process']);
+    await stranger(`mqtt://127.0.0.1:${port}`, [topics.bridgedTick], (_topic, payload, publish) => {
+      const { runId, sequence } = JSON.parse(Buffer.from(payload).toString()) as { runId: string; sequence: number };
+      const head = { schema: 'platone.progress/1', runId, service: 'balancer', instance: '0', timeUs: 0 };
+      const answer = { ...head, sequence, inputs: {}, outputs: {} };
+      if (sequence === 0) void publish(topics.progress('balancer'), Buffer.from(JSON.stringify(answer)));
+    });
+    await tickOn(port, 1);
+    const children = childrenOf(twin.child.pid ?? 0);
+    twin.child.kill('SIGINT');
+    await pause(300);
+    expect(twin.child.exitCode).toBeNull();
+    twin.child.kill('SIGINT');
+    expect(await twin.ended).toBe(40);
+    await pause(200);
+    expect(children.filter(isAlive)).toEqual([]);
+  });
+});
+
+/** A process that has ended may wait a while for its parent to take notice. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Processes whose parent is `pid`. */
+function childrenOf(pid: number): readonly number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}

@@ -1,0 +1,192 @@
+/** Every way in which something is lost on the way or somebody meddles ends in the verdict `invalid`, with a sentence why. */
+import { describe, expect, it } from 'vitest';
+import { topics } from '../../platform/contract/topics.ts';
+import type { RunOptions } from '../../sim/run/options.ts';
+import { hamlet, rehearse, type Rehearsal } from './rehearsal.ts';
+import { type Carrier, foreignBridge, freePort, type Publish, stranger } from './strangers.ts';
+
+interface Urls {
+  readonly databus: string;
+  readonly bal: string;
+}
+
+/** A run over two embedded brokers whose ports somebody else knows. */
+async function exposedRun(
+  meddle: (urls: Urls) => Promise<void>,
+  options: Partial<RunOptions> = {},
+): Promise<Rehearsal> {
+  const [databus, bal] = [await freePort(), await freePort()];
+  const [rehearsal] = await Promise.all([
+    rehearse({
+      scenarioFile: hamlet,
+      databus: `embedded:${databus}`,
+      bal: `embedded:${bal}`,
+      // Services that wait for what will not come are told soon to go on.
+      patience: { stallUs: 2e5 },
+      ...options,
+    }),
+    meddle({ databus: `mqtt://127.0.0.1:${databus}`, bal: `mqtt://127.0.0.1:${bal}` }),
+  ]);
+  return rehearsal;
+}
+
+const bridgedBy = (carrier?: Carrier) =>
+  exposedRun((urls) => foreignBridge(urls, carrier), { service: { bridge: 'attach' } });
+
+/** Somebody on the databus who does something once, at the tick of instant 8; the run waits for him with its bridge. */
+const disturbedBy = (act: (publish: Publish, tick: Record<string, unknown>) => void) => {
+  let done = false;
+  return exposedRun(
+    async (urls) => {
+      await stranger(urls.databus, [topics.bridgedTick], (_topic, payload, publish) => {
+        if (done) return;
+        const tick = JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown>;
+        done = tick['sequence'] === 8;
+        if (done) act(publish, tick);
+      });
+      await foreignBridge(urls);
+    },
+    { service: { bridge: 'attach' } },
+  );
+};
+
+const json = (document: object) => Buffer.from(JSON.stringify(document));
+
+const hopOf = ({ audit }: Rehearsal, hop: string, kind: string) =>
+  audit.hops.find((entry) => entry.hop === hop && entry.kind === kind);
+
+describe('a bridge of somebody else’s', () => {
+  it('that carries everything gives the same bytes as ours', async () => {
+    const ours = await rehearse({ scenarioFile: hamlet });
+    const theirs = await bridgedBy();
+    expect(theirs.audit.violations).toEqual([]);
+    expect(theirs.accuracy).toBe(ours.accuracy);
+  });
+
+  it('that drops a measurement makes the run invalid, and the audit says where it was lost', async () => {
+    let frames = 0;
+    const run = await bridgedBy((topic, forward) => {
+      if (topic.includes('/pmu/')) frames += 1;
+      if (frames !== 5 || !topic.includes('/pmu/')) forward();
+    });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain('power-calculation completed an instant without 1 of kind pmu');
+    expect(hopOf(run, 'bal>dsotp', 'pmu')).toMatchObject({ published: 19, delivered: 18, lostObserved: 1 });
+    // The databus's broker never had it, so no reader lost it once more.
+    expect(hopOf(run, 'dsotp>power-calculation', 'pmu')).toMatchObject({ published: 18, lostObserved: 0 });
+    expect(run.report.messages).toMatchObject({ lost: { injected: 0, observed: 1 }, unexplained: 0 });
+  });
+
+  it('that drops a setpoint makes the run end, for it never reaches its device', async () => {
+    let setpoints = 0;
+    const run = exposedRun(
+      (urls) =>
+        foreignBridge(urls, (topic, forward) => {
+          if (topic.startsWith('platone/setpoint/')) setpoints += 1;
+          if (setpoints !== 3 || !topic.startsWith('platone/setpoint/')) forward();
+        }),
+      { service: { bridge: 'attach' }, patience: { stallUs: 2e5, giveUpUs: 6e5 } },
+    );
+    await expect(run).rejects.toThrow(/setpoints of instant \d+ did not reach their devices/);
+  });
+
+  it('whose tick overtakes a measurement makes the run invalid, and nothing counts as lost', async () => {
+    let frames = 0;
+    let held = () => {};
+    const run = await bridgedBy((topic, forward) => {
+      if (topic.includes('/pmu/') && (frames += 1) === 5) {
+        held = forward;
+        return;
+      }
+      forward();
+      if (topic !== topics.bridgedTick) return;
+      held();
+      held = () => {};
+    });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain('power-calculation completed an instant without 1 of kind pmu');
+    expect(hopOf(run, 'dsotp>power-calculation', 'pmu')).toMatchObject({ delivered: 19, late: 1, lostObserved: 0 });
+    expect(run.report.messages).toMatchObject({ lost: { observed: 0 }, unexplained: 0 });
+  });
+});
+
+describe('a stranger on the databus', () => {
+  it('who sends a tick too early makes the run invalid', async () => {
+    const run = await disturbedBy((publish, tick) => {
+      void publish(topics.bridgedTick, json({ ...tick, sequence: 9, timeUs: Number(tick['timeUs']) + 1e7 }));
+    });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain('a tick too early: somebody sent that of instant 9 of the stream bal');
+  });
+
+  it('who claims that a service has finished before its tick makes the run invalid', async () => {
+    const run = await disturbedBy((publish, { runId, timeUs }) => {
+      const head = { schema: 'platone.progress/1', runId, service: 'historian', instance: '9' };
+      void publish(topics.progress('historian'), json({ ...head, timeUs, sequence: 12, inputs: {}, outputs: {} }));
+    });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain('historian completed instant 12 before its tick was sent');
+  });
+
+  it('who answers in the name of a service makes the run invalid', async () => {
+    const run = await disturbedBy((publish, { runId, timeUs }) => {
+      const head = { schema: 'platone.progress/1', runId, service: 'historian', instance: '9' };
+      void publish(
+        topics.progress('historian'),
+        json({ ...head, timeUs, sequence: 7, inputs: { pmu: 5 }, outputs: {} }),
+      );
+    });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toEqual([
+      expect.stringMatching(/^more than one historian says what became of instant/),
+    ]);
+  });
+
+  it.each([
+    ['measurement', topics.bridgedMeasurement('germany', 'pmu', 'pmu-breaker'), 'bal>dsotp (pmu)'],
+    ['meter', topics.bridgedMeasurement('germany', 'smart-meter', 'stranger'), 'bal>dsotp (smart-meter)'],
+    ['direct PMU', topics.directPmu('germany', 'pmu-9'), 'device>dsotp (pmu)'],
+  ])('whose %s nobody of the run sent makes the run invalid', async (_what, topic, where) => {
+    const run = await disturbedBy((publish) => void publish(topic, json({ device: 'stranger' })));
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain(`1 message on ${where} came from nobody of this run`);
+  });
+
+  it.each([
+    ['setpoint', topics.setpoint('germany', 'cbes')],
+    ['power', topics.power('germany', 'pmu-breaker')],
+  ])('whose %s no service answers for makes the run invalid', async (kind, topic) => {
+    const run = await disturbedBy((publish) => void publish(topic, json({ device: 'cbes' })));
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain(`1 of kind ${kind} on the databus came from no service of this run`);
+  });
+
+  it('who publishes rubbish on the topics of time changes nothing', async () => {
+    const quiet = await rehearse({ scenarioFile: hamlet });
+    const run = await disturbedBy((publish) => {
+      for (const rubbish of ['{', 'null', '[]', '{"schema":"platone.tick/1"}', '\u0000']) {
+        void publish(topics.progress('balancer'), Buffer.from(rubbish));
+        void publish(topics.bridgedTick, Buffer.from(rubbish));
+        void publish(topics.directTick, Buffer.from(rubbish));
+      }
+    });
+    expect(run.accuracy).toBe(quiet.accuracy);
+  });
+
+  it('who announces another run ends this one with a sentence', async () => {
+    const run = disturbedBy((publish, tick) => {
+      void publish(topics.bridgedTick, json({ ...tick, runId: 'another', sequence: 0 }));
+    });
+    await expect(run).rejects.toThrow('another run (another) announced itself on this databus');
+  });
+});
+
+describe('by the wall clock', () => {
+  it('an instant that begins more than a step late makes the run invalid', async () => {
+    const run = await rehearse({ scenarioFile: hamlet, pace: '1000000x' });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toEqual([
+      expect.stringMatching(/instants began more than a step late by the wall clock/),
+    ]);
+  });
+});
