@@ -133,8 +133,11 @@ function wrap(client: MqttClient, url: string): DatabusConnection {
       }
     },
     async close() {
-      // Without a connection nothing that was sent can be acknowledged any more.
-      await client.endAsync(!client.connected);
+      // Once the connection is gone, nothing that was sent will be acknowledged any more.
+      const gone = new Promise<void>((resolve) => {
+        client.once('close', () => resolve());
+      });
+      await Promise.race([client.endAsync(!client.connected), gone]);
     },
   };
 }
