@@ -7,6 +7,7 @@ import type { Progress } from '../../platform/contract/timing.ts';
 import { balPrefix, bridgedPrefix, messageKind } from '../../platform/contract/topics.ts';
 import { createTable, type Table } from '../../platform/historian/table.ts';
 import { type Audit, type AuditHop, messagesTable } from '../../reports/record.ts';
+import { headOf } from './message-head.ts';
 
 /** What the harness knows of a message when it hands it to a publisher. */
 export interface SentMessage {
@@ -48,6 +49,8 @@ export class Ledger {
   readonly #onDatabus = new Map<string, number>();
   /** Of the services' messages, by kind: the newest instant that they name, and how many name it. */
   readonly #newestOutputs = new Map<string, { readonly taggedUs: number; count: number }>();
+  /** Setpoints that were seen on their way out, but not on the databus: two observers need not keep step. */
+  readonly #unclaimed = new Set<Entry>();
   /** Messages that nobody of this run sent, by hop and kind. */
   readonly #strangers = new Map<string, number>();
   readonly #refused: Record<string, Record<string, number>> = {};
@@ -99,14 +102,13 @@ export class Ledger {
       const entry = this.#find(topic, payload) ?? this.#foreign('device>bal', topic, kind, payload);
       if (this.#passed('device>bal', entry, 'bal')) this.#counts('bal>dsotp', kind).published += 1;
     } else if (topic.startsWith('platone/setpoint/')) {
-      const local = topic.slice('platone/'.length);
-      const entry = this.#find(local, payload) ?? this.#foreign('dsotp>bal', local, 'setpoint', payload);
+      const entry = this.#output(topic.slice('platone/'.length), 'setpoint', payload);
       if (this.#passed('dsotp>bal', entry, 'bal')) this.#counts('bal>device', 'setpoint').published += 1;
     }
   }
 
   /** The databus's broker took a message: from the bridge, from a direct device, or from a service. */
-  seenAtDatabus(topic: string, payload: Uint8Array, read: () => MessageHead): void {
+  seenAtDatabus(topic: string, payload: Uint8Array): void {
     const kind = messageKind(topic);
     if (kind === undefined) return;
     if (topic.startsWith(bridgedPrefix)) {
@@ -117,25 +119,10 @@ export class Ledger {
       const entry = this.#find(topic, payload) ?? this.#foreign('device>dsotp', topic, kind, payload);
       if (this.#passed('device>dsotp', entry, 'databus')) this.#publishedOnDatabus(kind);
     } else {
-      const served = this.#counts(SERVICE_HOP, kind);
-      if (this.#find(topic, payload) !== undefined) {
-        served.duplicated += 1;
-        return;
-      }
-      served.delivered += 1;
-      const head = read();
-      const { taggedUs } = head;
-      this.#noteNewest(kind, taggedUs);
-      const entry = this.#enter({
-        topic,
-        kind,
-        ...head,
-        measuredUs: taggedUs,
-        publishedUs: taggedUs,
-        faults: [],
-        payload,
-      });
-      entry.databusWallUs = entry.sentWallUs;
+      const entry = this.#output(topic, kind, payload);
+      this.#unclaimed.delete(entry);
+      if (!this.#passed(SERVICE_HOP, entry, 'databus')) return;
+      this.#noteNewest(kind, entry.taggedUs);
       this.#publishedOnDatabus(kind);
       if (kind === 'setpoint') this.#counts('dsotp>bal', kind).published += 1;
     }
@@ -143,8 +130,7 @@ export class Ledger {
 
   /** A setpoint reached its device. */
   seenAtDevice(topic: string, payload: Uint8Array): void {
-    const entry = this.#find(topic.slice('platone/'.length), payload);
-    if (entry !== undefined) this.#passed('bal>device', entry, 'device');
+    this.#passed('bal>device', this.#output(topic.slice('platone/'.length), 'setpoint', payload), 'device');
   }
 
   /** What a service did with the messages of an instant. */
@@ -208,6 +194,7 @@ export class Ledger {
           : { ...counts, lostObserved: Math.max(0, shortfall(counts)) };
       return { hop, kind, ...closed, unexplained: shortfall(closed) };
     });
+    if (this.#unclaimed.size > 0) this.#strangers.set('dsotp>bal (setpoint)', this.#unclaimed.size);
     for (const [where, count] of this.#strangers) {
       this.violation(`${count} ${count === 1 ? 'message' : 'messages'} on ${where} came from nobody of this run`);
     }
@@ -272,6 +259,17 @@ export class Ledger {
     return this.#enter({ topic, kind, ...unknown, faults: ['foreign'], payload });
   }
 
+  /** A service's message, known or entered where it is seen first. */
+  #output(topic: string, kind: string, payload: Uint8Array): Entry {
+    const known = this.#find(topic, payload);
+    if (known !== undefined) return known;
+    const head = headOf(topic, payload);
+    const times = { measuredUs: head.taggedUs, publishedUs: head.taggedUs };
+    const entry = this.#enter({ topic, kind, ...head, ...times, faults: [], payload });
+    this.#unclaimed.add(entry);
+    return entry;
+  }
+
   #enter(message: SentMessage): Entry {
     const { payload, ...rest } = message;
     const digest = digestOf(payload);
@@ -300,6 +298,7 @@ export class Ledger {
   }
 
   #noteNewest(kind: string, taggedUs: number): void {
+    if (Number.isNaN(taggedUs)) return;
     const newest = this.#newestOutputs.get(kind);
     if (newest !== undefined && newest.taggedUs === taggedUs) newest.count += 1;
     else if (newest === undefined || taggedUs > newest.taggedUs) this.#newestOutputs.set(kind, { taggedUs, count: 1 });
@@ -308,13 +307,6 @@ export class Ledger {
   #publishedOnDatabus(kind: string): void {
     this.#onDatabus.set(kind, (this.#onDatabus.get(kind) ?? 0) + 1);
   }
-}
-
-/** The fields by which a service's message is entered. */
-export interface MessageHead {
-  readonly device: string;
-  readonly sequence: number;
-  readonly taggedUs: number;
 }
 
 function flatten(hops: ReadonlyMap<string, ReadonlyMap<string, HopCounts>>) {

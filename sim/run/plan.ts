@@ -4,6 +4,7 @@
  */
 import { bridgeConfigSchema, mosquittoConf } from '../../platform/bridge/config.ts';
 import { loadService } from '../../platform/service/registry.ts';
+import { bridgeAccount } from '../access-layer/accounts.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
 import type { Road } from './device-side.ts';
 import type { RunOptions } from './options.ts';
@@ -50,6 +51,8 @@ export interface RunPlan {
   readonly traffic: readonly PlannedTraffic[];
   /** Lines as in mosquitto.conf; empty without a bridge. */
   readonly bridgeTopics: readonly string[];
+  /** The bridge's account on the emulated access layer, which follows from the seed. */
+  readonly bridgeLogin: { readonly username: string; readonly password: string } | undefined;
 }
 
 /** Plans a run. Throws `InvalidInputError`, also when services wait for one another within an instant. */
@@ -71,13 +74,18 @@ export async function planScenario(options: RunOptions): Promise<RunPlan> {
     services: order.sorted,
     traffic: estimateTraffic(devices, services, roads.length, schedule.stepUs),
     bridgeTopics: bridge?.topics ?? [],
+    bridgeLogin: preparation.accounts.credentials(bridgeAccount),
   };
 }
 
-/** The bridge of a plan as a configuration for a real Mosquitto between two brokers. */
-export function planMosquittoConf({ bridgeTopics }: RunPlan, databusUrl: string, balUrl: string): string {
+/** The bridge of a plan as a configuration for a real Mosquitto between two brokers, the access layer's the emulated one. */
+export function planMosquittoConf({ bridgeTopics, bridgeLogin }: RunPlan, databusUrl: string, balUrl: string): string {
   return mosquittoConf(
-    bridgeConfigSchema.parse({ local: { url: databusUrl }, remote: { url: balUrl }, topics: bridgeTopics }),
+    bridgeConfigSchema.parse({
+      local: { url: databusUrl },
+      remote: { url: balUrl, ...bridgeLogin },
+      topics: bridgeTopics,
+    }),
   );
 }
 

@@ -6,15 +6,14 @@ import type { Logger } from 'pino';
 import { startBridge } from '../../platform/bridge/bridge.ts';
 import { bridgeRules } from '../../platform/bridge/config.ts';
 import type { Progress, Tick } from '../../platform/contract/timing.ts';
-import { bridgedPrefix, messageKind, topics } from '../../platform/contract/topics.ts';
+import { bridgedPrefix, topics } from '../../platform/contract/topics.ts';
 import { type DatabusConnection, DatabusError } from '../../platform/databus/databus.ts';
-import { readMessage } from '../../platform/service/intake.ts';
 import { type AccessLayerAccounts, bridgeAccount, harnessAccount } from '../access-layer/accounts.ts';
 import { atMostUs, wallUs } from '../clock/wall-clock.ts';
 import { type Broker, openBroker } from './brokers.ts';
 import type { Credentials } from './credentials.ts';
 import type { Road } from './device-side.ts';
-import type { Ledger, MessageHead } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { Lifeline } from './lifeline.ts';
 import { type ServiceMode, ServiceFailure } from './options.ts';
 import { ProgressBoard } from './progress-board.ts';
@@ -119,7 +118,7 @@ async function build(
       trafficWallUs = wallUs();
       if (tickWatch.isTick(topic)) tickWatch.seen(payload);
       else if (topic.startsWith('dsotp/time/progress/')) board.receive(payload);
-      else ledger.seenAtDatabus(topic, payload, () => headOf(topic, payload));
+      else ledger.seenAtDatabus(topic, payload);
     },
     onError: fail,
   });
@@ -209,15 +208,6 @@ async function connectSenders(
       onError,
     });
   return { bal: await connect(brokers.bal, 'bal'), direct: await connect(brokers.databus, 'direct') };
-}
-
-/** By what a service's message is entered in the ledger; a message that cannot be read has no device. */
-function headOf(topic: string, payload: Uint8Array): MessageHead {
-  const read = readMessage(topic, messageKind(topic) ?? '', payload);
-  if (!read.accepted) return { device: '', sequence: -1, taggedUs: Number.NaN };
-  const message = read.message as { device?: string; sequence?: number };
-  const { device = topic.slice(topic.lastIndexOf('/') + 1), sequence = -1 } = message;
-  return { device, sequence, taggedUs: read.taggedUs };
 }
 
 /** The bridge's rules when a scenario names none: measurements in, setpoints and the progress of those who send them out. */
