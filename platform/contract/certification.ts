@@ -9,6 +9,7 @@
  */
 import { createPublicKey, hash, sign, verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { askOnce } from './payload-memo.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -113,9 +114,6 @@ export function hashMatches(message: Certifiable, payload?: Uint8Array): boolean
   }
 }
 
-/** In memory all readers get the same bytes, which need to be hashed only once. */
-const matched = new WeakMap<Uint8Array, string>();
-
 /**
  * The short way: a payload that begins with its certification in canonical form has to hash, with the certification cut
  * down to its place, to what the certification says. False says nothing: the payload may be written in another way.
@@ -125,14 +123,13 @@ function canonicalBytesMatch(certification: Certification, payload: Uint8Array):
   // Member by member in canonical order; anything that these templates write otherwise than JCS just does not match.
   const place = `"index":${index},"keyId":${JSON.stringify(keyId)},"previousHash":"${previousHash}"`;
   const signed = signature === undefined ? '' : `,"signature":${JSON.stringify(signature)}`;
-  const opening = `${FIRST_MEMBER}{"hash":"${stated}",${place}${signed}}`;
-  if (matched.get(payload) === opening) return true;
-  const head = Buffer.from(opening);
-  if (payload.length < head.length || head.compare(payload, 0, head.length) !== 0) return false;
-  const hashed = Buffer.concat([Buffer.from(`${FIRST_MEMBER}{${place}}`), payload.subarray(head.length)]);
-  if (hash('sha256', hashed, 'hex') !== stated) return false;
-  matched.set(payload, opening);
-  return true;
+  const head = `${FIRST_MEMBER}{"hash":"${stated}",${place}${signed}}`;
+  return askOnce(payload, head, (bytes) => {
+    const opening = Buffer.from(head);
+    if (Buffer.compare(bytes.subarray(0, opening.length), opening) !== 0) return false;
+    const hashed = Buffer.concat([Buffer.from(`${FIRST_MEMBER}{${place}}`), bytes.subarray(opening.length)]);
+    return hash('sha256', hashed, 'hex') === stated;
+  });
 }
 
 const FIRST_MEMBER = '{"certification":';

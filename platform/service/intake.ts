@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { IntakeVerifier } from '../contract/intake-verifier.ts';
 import type { Measurement } from '../contract/measurement.ts';
 import { schemaOfKind } from '../contract/messages.ts';
+import { askOnce } from '../contract/payload-memo.ts';
 import { parseInstant } from '../contract/time.ts';
 import { bridgedPrefix } from '../contract/topics.ts';
 
@@ -13,7 +14,7 @@ export type Intake =
 
 /** Reads one message. Refusal reasons: not-json, not-a-number, wrong-schema, wrong-device, and those of the verifier. */
 export function readMessage(topic: string, kind: string, payload: Uint8Array, verifier?: IntakeVerifier): Intake {
-  const read = parseOnce(kind, payload);
+  const read = askOnce(payload, kind, (bytes) => parse(kind, bytes));
   if (!read.accepted) return read;
   const { message } = read;
   if ('device' in message && message.device !== topic.slice(topic.lastIndexOf('/') + 1)) return refused('wrong-device');
@@ -24,27 +25,13 @@ export function readMessage(topic: string, kind: string, payload: Uint8Array, ve
   return read;
 }
 
-/** In memory all readers of a message get the same bytes: what they say is worked out once and must not be changed. */
-const known = new WeakMap<Uint8Array, { readonly kind: string; readonly intake: Intake }>();
-const knownControl = new WeakMap<Uint8Array, unknown>();
-
 /** A tick or progress message, or undefined when the payload is none. */
 export function readControl<Schema extends z.ZodType>(
+  name: '#tick' | '#progress',
   schema: Schema,
   payload: Uint8Array,
 ): z.infer<Schema> | undefined {
-  if (knownControl.has(payload)) return knownControl.get(payload) as z.infer<Schema> | undefined;
-  const message = schema.safeParse(decodeJson(payload)).data;
-  knownControl.set(payload, message);
-  return message;
-}
-
-function parseOnce(kind: string, payload: Uint8Array): Intake {
-  const before = known.get(payload);
-  if (before?.kind === kind) return before.intake;
-  const intake = parse(kind, payload);
-  known.set(payload, { kind, intake });
-  return intake;
+  return askOnce(payload, name, (bytes) => schema.safeParse(decodeJson(bytes)).data as z.infer<Schema> | undefined);
 }
 
 function parse(kind: string, payload: Uint8Array): Intake {

@@ -159,7 +159,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   }
 
   #onTick(payload: Uint8Array): void {
-    const tick = readControl(tickSchema, payload);
+    const tick = readControl('#tick', tickSchema, payload);
     if (tick === undefined) {
       this.#options.log.warn({ service: this.name }, 'a tick that is none was ignored');
       return;
@@ -186,7 +186,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   }
 
   #onProgress(payload: Uint8Array): void {
-    const progress = readControl(progressSchema, payload);
+    const progress = readControl('#progress', progressSchema, payload);
     if (progress !== undefined && progress.sequence > 0) this.#roads.progress(progress);
   }
 

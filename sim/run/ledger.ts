@@ -3,6 +3,7 @@
  * Observers beside the data path report what each broker took; the services' progress says what each one did with it.
  */
 import { hash } from 'node:crypto';
+import { askOnce } from '../../platform/contract/payload-memo.ts';
 import type { Progress } from '../../platform/contract/timing.ts';
 import { balPrefix, bridgedPrefix, messageKind } from '../../platform/contract/topics.ts';
 import { createTable, type Table } from '../../platform/historian/table.ts';
@@ -59,8 +60,6 @@ export class Ledger {
   #overrunUsMax = 0;
   /** By hop, then by topic. */
   readonly #lastSequence = new Map<string, Map<string, number>>();
-  /** In memory one array of bytes goes all the way: its entry is found without hashing it again. */
-  readonly #byBytes = new WeakMap<Uint8Array, Entry>();
   readonly #wallUs: () => number;
 
   /** `wallUs`: wall clock since the run began; where latencies mean nothing, a function that answers NaN. */
@@ -276,13 +275,10 @@ export class Ledger {
     const unseen = { balWallUs: Number.NaN, databusWallUs: Number.NaN, deviceWallUs: Number.NaN, seen: 0 };
     const entry = { ...rest, digest, bytes: payload.byteLength, sentWallUs: this.#wallUs(), ...unseen };
     this.#entries.set(`${message.topic} ${digest}`, entry);
-    this.#byBytes.set(payload, entry);
     return entry;
   }
 
   #find(topic: string, payload: Uint8Array): Entry | undefined {
-    const entry = this.#byBytes.get(payload);
-    if (entry?.topic === topic) return entry;
     return this.#entries.get(`${topic} ${digestOf(payload)}`);
   }
 
@@ -324,7 +320,7 @@ function inside<Value>(outer: Map<string, Map<string, Value>>, key: string): Map
 }
 
 function digestOf(payload: Uint8Array): string {
-  return hash('sha256', payload).slice(0, 16);
+  return askOnce(payload, '#digest', (bytes) => hash('sha256', bytes).slice(0, 16));
 }
 
 /** Published and not accounted for. */

@@ -1,6 +1,6 @@
 /** What every service has completed, as their progress messages say; the harness waits on it before it moves time on. */
 import { type Progress, progressSchema } from '../../platform/contract/timing.ts';
-import { decodeJson } from '../../platform/service/intake.ts';
+import { readControl } from '../../platform/service/intake.ts';
 
 export interface ProgressBoardOptions {
   /** Progress of other runs is none of ours. */
@@ -31,9 +31,8 @@ export class ProgressBoard {
 
   receive(payload: Uint8Array): void {
     const { runId, services, onProgress, onViolation } = this.#options;
-    const parsed = progressSchema.safeParse(decodeJson(payload));
-    if (!parsed.success || parsed.data.runId !== runId || !services.includes(parsed.data.service)) return;
-    const progress = parsed.data;
+    const progress = readControl('#progress', progressSchema, payload);
+    if (progress?.runId !== runId || !services.includes(progress.service)) return;
     const { service, sequence } = progress;
     if (sequence > this.#begun) onViolation(`${service} completed instant ${sequence} before its tick was sent`);
     const newest = this.#newest.get(service);

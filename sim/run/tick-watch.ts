@@ -1,7 +1,7 @@
 /** Looks at every tick on the databus: time is moved by this run's harness and by nobody else. */
 import { type Tick, tickSchema } from '../../platform/contract/timing.ts';
 import { topics } from '../../platform/contract/topics.ts';
-import { decodeJson } from '../../platform/service/intake.ts';
+import { readControl } from '../../platform/service/intake.ts';
 import { ServiceFailure } from './options.ts';
 
 export interface TickWatchOptions {
@@ -30,10 +30,10 @@ export class TickWatch {
   }
 
   seen(payload: Uint8Array): void {
-    const parsed = tickSchema.safeParse(decodeJson(payload));
+    const tick = readControl('#tick', tickSchema, payload);
     // Services ignore what is no tick, and ticks of others but for their announcement.
-    if (!parsed.success) return;
-    const { runId, stream, sequence } = parsed.data;
+    if (tick === undefined) return;
+    const { runId, stream, sequence } = tick;
     if (runId === this.#options.runId) {
       if (sequence <= (this.#sent.get(stream) ?? -1)) return;
       this.#options.onViolation(`a tick too early: somebody sent that of instant ${sequence} of the stream ${stream}`);
