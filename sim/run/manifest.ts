@@ -41,9 +41,12 @@ export function host(): Readonly<Record<string, string | number>> {
 /** SHA-256 of every file that went in, by its path relative to the project. */
 export function hashesOf(files: readonly string[]): Readonly<Record<string, string>> {
   const root = projectRoot();
-  return Object.fromEntries(
-    files.map((file) => [relative(root, file), createHash('sha256').update(readFileSync(file)).digest('hex')]),
-  );
+  return Object.fromEntries(files.map((file) => [relative(root, file), hashOf(file)]));
+}
+
+/** SHA-256 of a file, hexadecimal. */
+export function hashOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
 function readJson(file: string): unknown {

@@ -1,7 +1,8 @@
 /** One run from the scenario file to the report: prepare, set the stage, conduct, write down, judge. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, relative, resolve } from 'node:path';
 import { pino } from 'pino';
+import { projectRoot } from '../../grids/project-root.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { Manifest } from '../../reports/record.ts';
 import { writeReport } from '../../reports/report.ts';
@@ -205,7 +206,8 @@ function describeRun(
     wallSeconds: (wallUs() - beganUs) / 1e6,
     class: preparation.class,
     seed: scenario.seed,
-    scenarioFile: options.scenarioFile,
+    // As from the project's folder, where the report's commands and `verify` find it.
+    scenarioFile: relative(projectRoot(), resolve(options.scenarioFile)),
     inputHashes: hashesOf(files),
     scenario,
     grid,

@@ -1,10 +1,11 @@
 /** Runs a record's manifest again and compares: the same commit, scenario and seed have to give the same bytes. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { projectRoot } from '../../grids/project-root.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import type { Manifest } from '../../reports/record.ts';
-import { commitOf } from './manifest.ts';
+import { commitOf, hashOf } from './manifest.ts';
 import type { RunOptions } from './options.ts';
 import { runScenario } from './run.ts';
 
@@ -14,28 +15,61 @@ export interface Verification {
   readonly message: string;
 }
 
-/** Exit code 0 same, 20 different, 10 another commit. Throws InvalidInputError when the folder holds no record. */
+/**
+ * Exit code 0 same, 20 different, 10 another commit or other inputs. Throws InvalidInputError when the folder holds no
+ * record that could be repeated, AbortError when it is interrupted.
+ */
 export async function verifyRun(directory: string, signal: AbortSignal): Promise<Verification> {
   const manifest = readManifest(directory);
-  const { commit } = commitOf();
+  const { commit, dirty } = commitOf();
   if (manifest.commit !== commit) {
     const message = `the record is of commit ${manifest.commit}, this is ${commit}: check that one out to verify it`;
     return { code: 10, message };
   }
-  if (manifest.class !== 'exact') {
-    const message = `the record is of class ${manifest.class}: only exact (lock-step) runs promise the same bytes`;
-    throw new InvalidInputError([{ file: directory, path: 'class', message }]);
+  const refused = whyNotRepeatable(manifest);
+  if (refused !== undefined) throw new InvalidInputError([{ file: directory, path: '', message: refused }]);
+  const changed = changedInputs(manifest);
+  if (changed.length > 0) {
+    const message = `${changed.join(', ')} changed since the record was made: verify needs the same inputs`;
+    return { code: 10, message };
   }
+  // A commit that does not hold what ran proves little: both answers say so.
+  const doubt =
+    manifest.dirty || dirty ? ' (with uncommitted changes in the checkout, which the record does not hold)' : '';
   const before = readFileSync(join(directory, 'accuracy.json'));
   const out = mkdtempSync(join(tmpdir(), 'twin-verify-'));
   try {
-    const again = await runScenario({ ...(manifest.options as unknown as RunOptions), out }, signal);
+    const again = await runScenario({ ...optionsOf(manifest), out }, signal);
+    signal.throwIfAborted();
     const after = readFileSync(join(out, 'accuracy.json'));
-    if (before.equals(after)) return { code: 0, message: `same: accuracy.json has hash ${again.accuracyHash} again` };
-    return { code: 20, message: `different: ${firstDifference(before.toString(), after.toString())}` };
+    if (!before.equals(after)) {
+      return { code: 20, message: `different: ${firstDifference(before.toString(), after.toString())}${doubt}` };
+    }
+    return { code: 0, message: `same: accuracy.json has hash ${again.accuracyHash} again${doubt}` };
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
+}
+
+function whyNotRepeatable({ class: kind, state }: Manifest): string | undefined {
+  if (kind !== 'exact') return `the record is of class ${kind}: only exact (lock-step) runs promise the same bytes`;
+  return state === 'complete' ? undefined : `the run was ${state}: where it ended is not repeatable`;
+}
+
+/** Inputs that are not there any more, or are others. */
+function changedInputs({ inputHashes }: Manifest): readonly string[] {
+  return Object.entries(inputHashes).flatMap(([file, before]) => {
+    try {
+      return hashOf(resolve(projectRoot(), file)) === before ? [] : [file];
+    } catch {
+      return [file];
+    }
+  });
+}
+
+/** The options of the run; its scenario is found from any working folder. */
+function optionsOf({ options, scenarioFile }: Manifest): RunOptions {
+  return { ...(options as unknown as RunOptions), scenarioFile: resolve(projectRoot(), scenarioFile) };
 }
 
 function readManifest(directory: string): Manifest {
