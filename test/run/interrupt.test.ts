@@ -36,8 +36,7 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
     await tickOn(port, 2);
     const children = childrenOf(twin.child.pid ?? 0);
     expect(children).toHaveLength(2);
-    // A terminal sends it to all processes of its foreground group.
-    twin.child.kill('SIGINT');
+    twin.interrupt();
     expect(await twin.ended).toBe(40);
     expect(twin.err()).toContain('twin: interrupted; the report covers what was run');
     const { manifest, report } = readRehearsal(out);
@@ -63,7 +62,7 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
       'balancer=attach',
     ]);
     await tickOn(port, 0);
-    twin.child.kill('SIGINT');
+    twin.interrupt();
     expect(await twin.ended).toBe(40);
     expect(existsSync(out)).toBe(false);
   });
@@ -81,10 +80,10 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
     });
     await tickOn(port, 1);
     const children = childrenOf(twin.child.pid ?? 0);
-    twin.child.kill('SIGINT');
+    twin.interrupt();
     await pause(300);
     expect(twin.child.exitCode).toBeNull();
-    twin.child.kill('SIGINT');
+    twin.interrupt();
     expect(await twin.ended).toBe(40);
     await pause(200);
     expect(children.filter(isAlive)).toEqual([]);

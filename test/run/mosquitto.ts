@@ -1,9 +1,10 @@
 /** A real Mosquitto on a free loopback port, for runs over a broker that is not ours. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './strangers.ts';
 
 const binary = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find(existsSync);
 
@@ -14,13 +15,19 @@ export interface Mosquitto {
   stop(): Promise<void>;
 }
 
-/** `config`: further lines for mosquitto.conf. */
+/** `config`: further lines for mosquitto.conf; without `allow_anonymous` among them anybody may do anything. */
 export async function startMosquitto(config: readonly string[] = []): Promise<Mosquitto> {
   const port = await freePort();
+  const door = config.some((line) => line.startsWith('allow_anonymous')) ? [] : ['allow_anonymous true'];
+  const lines = [`listener ${port} 127.0.0.1`, ...door, 'persistence false', 'set_tcp_nodelay true'];
+  return await runMosquitto(port, [...lines, 'max_queued_messages 0', 'max_inflight_messages 0', ...config, '']);
+}
+
+/** Mosquitto with a configuration that listens on `port`. */
+export async function runMosquitto(port: number, config: readonly string[]): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), 'twin-mosquitto-'));
   const file = join(folder, 'mosquitto.conf');
-  const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'persistence false', 'set_tcp_nodelay true'];
-  writeFileSync(file, [...lines, 'max_queued_messages 0', 'max_inflight_messages 0', ...config, ''].join('\n'));
+  writeFileSync(file, config.join('\n'));
   const child = spawn(binary ?? '', ['-c', file], { stdio: 'ignore' });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   await answers(port);
@@ -32,14 +39,6 @@ export async function startMosquitto(config: readonly string[] = []): Promise<Mo
       rmSync(folder, { recursive: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Waits until somebody listens on the port. */

@@ -1,6 +1,7 @@
 /** People who meddle with a run: clients on its brokers, a bridge that drops messages, wires that tremble. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { connect as connectSocket, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resolve } from 'node:path';
 import { afterEach } from 'vitest';
 import { accessLayerAccounts } from '../../sim/access-layer/accounts.ts';
 import { route, subscriptions, parseTopicRules } from '../../platform/bridge/rules.ts';
@@ -146,15 +147,24 @@ export interface TwinProcess {
   err(): string;
   /** Exit code when it has ended. */
   readonly ended: Promise<number | null>;
+  /** Ctrl-C: the terminal signals the whole group. */
+  interrupt(): void;
   /** Resolves when `text` has appeared in what it wrote. */
   says(text: string): Promise<void>;
 }
 
 /** `node bin/twin.mjs ARGS`, the real thing. */
-export function twinProcess(args: readonly string[], environment: Readonly<Record<string, string>> = {}): TwinProcess {
-  const child = spawn(process.execPath, ['bin/twin.mjs', ...args], {
+export function twinProcess(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  cwd = process.cwd(),
+): TwinProcess {
+  const child = spawn(process.execPath, [resolve('bin/twin.mjs'), ...args], {
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
+    // A process group of its own, as a shell with a terminal gives it.
+    detached: true,
   });
   const written = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (written.out += chunk.toString()));
@@ -169,6 +179,7 @@ export function twinProcess(args: readonly string[], environment: Readonly<Recor
     out: () => written.out,
     err: () => written.err,
     ended,
+    interrupt: () => void process.kill(-(child.pid ?? 0), 'SIGINT'),
     async says(text) {
       for (let wait = 0; !(written.out + written.err).includes(text); wait += 1) {
         if (wait === 1000 || child.exitCode !== null) throw new Error(`never said "${text}": ${written.err}`);

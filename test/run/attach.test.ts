@@ -1,0 +1,124 @@
+/** Services and brokers of somebody else's: real processes, a real Mosquitto as the bridge, brokers with passwords. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { describeFailure } from '../../cli/failure.ts';
+import { topics } from '../../platform/contract/topics.ts';
+import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
+import { planMosquittoConf, planScenario } from '../../sim/run/plan.ts';
+import { hasMosquitto, runMosquitto, startMosquitto } from './mosquitto.ts';
+import { hamlet, rehearse, temporaryFolder } from './rehearsal.ts';
+import { atEnd, freePort, stranger, tremblingWire, twinProcess } from './strangers.ts';
+
+/** Resolves when the databus of a run that is being started is there. */
+async function brokerUp(url: string): Promise<void> {
+  await stranger(url, [topics.bridgedTick], () => {});
+}
+
+describe('attached to a run', () => {
+  it('“twin serve power-calculation” gives the same bytes as in process', async () => {
+    const here = await rehearse({ scenarioFile: hamlet });
+    const port = await freePort();
+    const url = `mqtt://127.0.0.1:${port}`;
+    const config = join(temporaryFolder(), 'power-calculation.yaml');
+    writeFileSync(config, `databus: { url: "${url}" }\nservice: { site: germany, routes: [bal] }\n`);
+    const [there] = await Promise.all([
+      rehearse({ scenarioFile: hamlet, databus: `embedded:${port}`, service: { 'power-calculation': 'attach' } }),
+      brokerUp(url).then(async () => {
+        const service = twinProcess(['serve', 'power-calculation', '--config', config]);
+        await service.says('power-calculation is up');
+      }),
+    ]);
+    expect(there.audit.violations).toEqual([]);
+    expect(there.accuracy).toBe(here.accuracy);
+  });
+
+  it.skipIf(!hasMosquitto)(
+    'a real Mosquitto as the bridge gives the same bytes as ours (skipped when mosquitto is not installed)',
+    async () => {
+      const here = await rehearse({ scenarioFile: hamlet });
+      const [databus, bal, own] = [await freePort(), await freePort(), await freePort()];
+      const plan = await planScenario({ scenarioFile: hamlet, set: [], service: {} });
+      const conf = planMosquittoConf(plan, `mqtt://127.0.0.1:${databus}`, `mqtt://127.0.0.1:${bal}`);
+      const brokers = { databus: `embedded:${databus}`, bal: `embedded:${bal}` };
+      const [there] = await Promise.all([
+        rehearse({ scenarioFile: hamlet, ...brokers, service: { bridge: 'attach' } }),
+        brokerUp(`mqtt://127.0.0.1:${databus}`).then(async () => {
+          const bridge = await runMosquitto(own, conf.replace('listener 1883', `listener ${own}`).split('\n'));
+          atEnd(() => bridge.stop());
+        }),
+      ]);
+      expect(there.audit.violations).toEqual([]);
+      expect(there.accuracy).toBe(here.accuracy);
+    },
+  );
+});
+
+describe('in processes of their own', () => {
+  it('the bridge and every service give the same bytes as in process', async () => {
+    const here = await rehearse({ scenarioFile: hamlet });
+    const service = Object.fromEntries(
+      ['bridge', 'certificate-check', 'power-calculation', 'balancer'].map((name) => [name, 'process'] as const),
+    );
+    const there = await rehearse({ scenarioFile: hamlet, databus: 'embedded', service });
+    expect(there.audit.violations).toEqual([]);
+    expect(there.accuracy).toBe(here.accuracy);
+  });
+});
+
+describe.skipIf(!hasMosquitto)('brokers that demand a password (skipped when mosquitto is not installed)', () => {
+  async function guarded() {
+    const passwords = join(temporaryFolder(), 'passwords');
+    execFileSync('mosquitto_passwd', ['-c', '-b', passwords, 'platform', 'right'], { stdio: 'ignore' });
+    const broker = await startMosquitto(['allow_anonymous false', `password_file ${passwords}`, 'user root']);
+    atEnd(() => broker.stop());
+    return broker.url;
+  }
+  const credentialsFile = (password: string) => {
+    const file = join(temporaryFolder(), 'credentials.yaml');
+    const login = `{ username: platform, password: ${password} }`;
+    writeFileSync(file, `databus: ${login}\nbal: ${login}\n`);
+    return file;
+  };
+
+  it('let the run in with --credentials, its services and its bridge too, and no password is recorded', async () => {
+    const here = await rehearse({ scenarioFile: hamlet });
+    const [databus, bal] = [await guarded(), await guarded()];
+    const there = await rehearse({
+      scenarioFile: hamlet,
+      databus,
+      bal,
+      credentials: credentialsFile('right'),
+      service: { bridge: 'process', 'power-calculation': 'process' },
+    });
+    expect(there.accuracy).toBe(here.accuracy);
+    for (const name of readdirSync(there.directory).filter((file) => file.endsWith('json'))) {
+      expect(readFileSync(join(there.directory, name), 'utf8'), name).not.toMatch(/right"|platform:right/);
+    }
+  });
+
+  it.each([['databus'], ['bal']])('turn the run away from the %s with 30 when the password is wrong', async (which) => {
+    const url = await guarded();
+    const options = { databus: 'embedded', bal: 'embedded', [which]: url, credentials: credentialsFile('wrong') };
+    const error: unknown = await rehearse({ scenarioFile: hamlet, ...options }).catch((reason: unknown) => reason);
+    const { code, lines } = describeFailure(error, false);
+    expect(code).toBe(30);
+    expect(lines.join()).toContain(url);
+    expect(lines.join()).toMatch(/not authori[sz]ed|bad user name or password/i);
+  });
+});
+
+describe('wires that tremble', () => {
+  it('change nothing: same seed, same bytes, whatever arrives first', async () => {
+    const here = await rehearse({ scenarioFile: hamlet });
+    const wireTo = async (name: string) => {
+      const broker = await createEmbeddedBroker({ name });
+      atEnd(() => broker.close());
+      return await tremblingWire(broker.port);
+    };
+    const there = await rehearse({ scenarioFile: hamlet, databus: await wireTo('databus'), bal: await wireTo('bal') });
+    expect(there.audit.violations).toEqual([]);
+    expect(there.accuracy).toBe(here.accuracy);
+  });
+});
