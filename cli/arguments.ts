@@ -80,6 +80,8 @@ function explain(message: string, entry: CommandEntry, options: Readonly<Record<
   if (needed !== undefined) return `option --${needed.replace(', ', ', --')} is missing`;
   const unfinished = /^Not enough arguments following: (.*)$/.exec(message)?.[1];
   if (unfinished !== undefined) return `option --${unfinished} needs a value`;
+  const choice = /Argument: (\S+), Given: "(.*)", Choices: (.*)$/.exec(message);
+  if (choice !== null) return `--${choice[1]} ${choice[2]}: write one of ${choice[3]?.replaceAll('"', '')}`;
   const unknown = /^Unknown arguments?: (.*)$/s.exec(message)?.[1];
   return unknown === undefined ? message : explainUnknown(unknown.split(', '), options);
 }

@@ -30,4 +30,11 @@ export function defineCommand<Values extends object>(command: Command<Values>): 
 /** The command line does not make sense: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  /** Whose help to read; that of `twin` itself when absent. */
+  readonly command: string | undefined;
+
+  constructor(message: string, command?: string) {
+    super(message);
+    this.command = command;
+  }
 }

@@ -11,7 +11,8 @@ export interface Failure {
 /** `debug` adds the stack of an error that nobody expected. */
 export function describeFailure(error: unknown, debug: boolean): Failure {
   if (error instanceof UsageError) {
-    return { code: exitCodes.usage.code, lines: [...error.message.split('\n'), 'See "twin --help".'] };
+    const help = ['twin', ...(error.command === undefined ? [] : [error.command]), '--help'].join(' ');
+    return { code: exitCodes.usage.code, lines: [...error.message.split('\n'), `See "${help}".`] };
   }
   if (error instanceof InvalidInputError) {
     return { code: exitCodes.invalidInput.code, lines: error.problems.map(formatProblem) };

@@ -54,6 +54,19 @@ async function dispatch(argv: readonly string[], outputs: Outputs, signal: Abort
   if (first === -1) return answerWithoutCommand(words, outputs);
   const entry = findCommand(words.slice(first));
   const rest = [...words.slice(0, first), ...words.slice(first + entry.name.split(' ').length)];
+  try {
+    return await runCommand(entry, rest, outputs, signal);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(error.message, entry.name) : error;
+  }
+}
+
+async function runCommand(
+  entry: CommandEntry,
+  rest: readonly string[],
+  outputs: Outputs,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const command = await entry.load();
   const { commandHelp, parseArguments } = await import('./arguments.ts');
   const { values, quiet, help } = await parseArguments(entry, command, rest);

@@ -1,10 +1,10 @@
 /** `twin balance REQUEST`: answers a balancing request of the Platone WP5 balancer's form, in its own response shape. */
-import { readFileSync } from 'node:fs';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { readText } from '../read-text.ts';
 
 /** Reads `file` and answers it as JSON text. Throws `InvalidInputError` with every fault and its JSON path. */
 export function balance(file: string): string {
@@ -16,12 +16,7 @@ export function balance(file: string): string {
 const NOT_A_JSON_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
 
 function readJson(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new InvalidInputError([{ file, path: '', message: `cannot be read: ${(error as Error).message}` }]);
-  }
+  const text = readText(file);
   try {
     return JSON.parse(text.replaceAll(NOT_A_JSON_NUMBER, '"$1"'));
   } catch (error) {

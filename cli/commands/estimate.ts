@@ -1,5 +1,4 @@
 /** `twin estimate GRID MEASUREMENTS`: the state of a grid from measurements by weighted least squares. */
-import { readFileSync } from 'node:fs';
 import { compileGrid } from '../../grids/compile.ts';
 import { loadGrid } from '../../grids/load.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
@@ -12,6 +11,7 @@ import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.
 import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injections.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { readText } from '../read-text.ts';
 import { formatTable } from '../text-table.ts';
 
 interface Values {
@@ -57,14 +57,6 @@ export function estimate(
   const answer = describeAnswer(problem, result);
   const text = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatAnswer(problem, result, answer);
   return { text, converged: result.status === 'converged' };
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new InvalidInputError([{ file, path: '', message: `cannot be read: ${(error as Error).message}` }]);
-  }
 }
 
 function problemOf(grid: CompiledGrid, text: string, file: string): EstimationProblem {

@@ -1,5 +1,4 @@
 /** `twin validate FILE...`: every fault of scenarios, grid documents and CSV profiles, and nothing is written. */
-import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { loadGrid } from '../../grids/load.ts';
 import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
@@ -9,6 +8,7 @@ import { nodeAt, readLocated } from '../../sim/scenario/located.ts';
 import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { readText } from '../read-text.ts';
 
 interface Values {
   readonly file: readonly string[];
@@ -69,21 +69,6 @@ function isGridDocument(file: string): boolean {
   if (extname(file).toLowerCase() === '.json') return true;
   const { root } = readLocated(file, text);
   return root !== undefined && nodeAt(root, ['buses']) !== undefined;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const message =
-      code === 'ENOENT'
-        ? 'file does not exist'
-        : code === 'EISDIR'
-          ? 'is a folder, not a file'
-          : `cannot be read (${code})`;
-    throw new InvalidInputError([{ file, path: '', message }]);
-  }
 }
 
 /** As a run would see it: devices, profiles and services have their say too. */

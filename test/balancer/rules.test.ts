@@ -326,7 +326,7 @@ describe('requests', () => {
   });
 
   test('a file that is missing, no JSON, or holds NaN is bad input with its name', () => {
-    expect(() => balance(join(folder, 'none.json'))).toThrow(/none\.json: cannot be read/);
+    expect(() => balance(join(folder, 'none.json'))).toThrow(/none\.json: file does not exist/);
     const file = join(folder, 'bad.json');
     writeFileSync(file, '{"id": ');
     expect(() => balance(file)).toThrow(/bad\.json: is no JSON/);

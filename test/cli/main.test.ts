@@ -66,12 +66,17 @@ describe('usage errors end with 2', () => {
     [['serve', 'balancer'], 'option --config is missing'],
     [['serve', 'balancr', '--config', 'x'], 'there is no service "balancr"; did you mean "balancer"?'],
     [['schema', 'scenrio'], 'there is no schema "scenrio"; did you mean "scenario"?'],
-    [
-      ['validate', 'x.csv', '--unit', 'GW'],
-      'Invalid values:\ntwin:   Argument: unit, Given: "GW", Choices: "W", "kW", "MW"',
-    ],
+    [['validate', 'x.csv', '--unit', 'GW'], '--unit GW: write one of W, kW, MW'],
   ])('twin %j', async (args, sentence) => {
-    expect(await twin(args)).toEqual({ code: 2, out: '', err: `twin: ${sentence}\ntwin: See "twin --help".\n` });
+    const { code, out, err } = await twin(args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err.split('\n').slice(0, -2)).toEqual([`twin: ${sentence}`]);
+  });
+
+  it('and name the help to read', async () => {
+    expect((await twin(['run'])).err).toContain('\ntwin: See "twin run --help".\n');
+    expect((await twin(['grid', 'show'])).err).toContain('\ntwin: See "twin grid show --help".\n');
+    expect((await twin(['rum'])).err).toContain('\ntwin: See "twin --help".\n');
   });
 });
 
