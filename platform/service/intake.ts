@@ -31,7 +31,7 @@ export function readControl<Schema extends z.ZodType>(
   schema: Schema,
   payload: Uint8Array,
 ): z.infer<Schema> | undefined {
-  return askOnce(payload, name, (bytes) => schema.safeParse(decodeJson(bytes)).data as z.infer<Schema> | undefined);
+  return askOnce(payload, name, (bytes) => schema.safeParse(decodeJson(bytes)).data);
 }
 
 function parse(kind: string, payload: Uint8Array): Intake {

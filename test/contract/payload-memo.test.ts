@@ -1,5 +1,5 @@
 /** Equal bytes share an answer, unlike bytes never do, however their slots fall. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { askOnce } from '../../platform/contract/payload-memo.ts';
 
