@@ -58,7 +58,7 @@ function sortObject(object: JsonObject, depth: number): unknown {
   let same = inOrder;
   const members: unknown[] = [];
   for (const key of keys) {
-    if (!ORDINARY_NAME.test(key)) return UNUSUAL;
+    if (!isOrdinary(key)) return UNUSUAL;
     const member = object[key];
     const sorted = member === undefined ? undefined : sortMembers(member, depth);
     if (sorted === UNUSUAL) return UNUSUAL;
@@ -73,6 +73,17 @@ function sortObject(object: JsonObject, depth: number): unknown {
 
 /** A letter first: no array index, not `__proto__`; plain ASCII throughout. */
 const ORDINARY_NAME = /^[A-Za-z][\x20-\x7e]*$/;
+
+/** Messages use the same few names again and again; names of strangers beyond so many are looked at each time. */
+const ordinary = new Set<string>();
+const ORDINARY_MAX = 1000;
+
+function isOrdinary(name: string): boolean {
+  if (ordinary.has(name)) return true;
+  if (!ORDINARY_NAME.test(name)) return false;
+  if (ordinary.size < ORDINARY_MAX) ordinary.add(name);
+  return true;
+}
 
 /** Far beyond any message, well before the stack ends. */
 const DEPTH_MAX = 256;
