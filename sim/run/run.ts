@@ -17,7 +17,7 @@ import { type RunOptions, type RunProgress, type RunResult, usualPatience } from
 import { type Preparation, prepareRun } from './prepare.ts';
 import { Recorder } from './recorder.ts';
 import { createRunFolder, type RunFolder } from './run-folder.ts';
-import { setStage, type Stage } from './stage.ts';
+import { CLOSE_US, setStage, type Stage } from './stage.ts';
 
 /**
  * Runs a scenario and leaves its record and report in a folder. An abort of the signal ends the run after the instant
@@ -180,9 +180,6 @@ async function play(
     await atMostUs(CLOSE_US, deviceSide.close());
   }
 }
-
-/** What connections get to end in, where nobody may be there to answer. */
-const CLOSE_US = 3_000_000;
 
 /** What the brokers turned away stands in the audit under their names. */
 function noteRefusals(ledger: Ledger, stage: Stage): void {

@@ -59,7 +59,8 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-const CLOSE_US = 3_000_000;
+/** What an end gets to be tidy in: whoever is to acknowledge it may be dead. */
+export const CLOSE_US = 1_000_000;
 
 /** Rejects with DatabusError or ServiceFailure when something does not start; what was started is then cleared away. */
 export async function setStage(options: StageOptions): Promise<Stage> {

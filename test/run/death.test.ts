@@ -90,6 +90,20 @@ describe('in mid-run', () => {
     },
   );
 
+  it.skipIf(!hasMosquitto)(
+    'a broker that freezes ends the run with 31 (skipped when mosquitto is not installed)',
+    async () => {
+      const broker = await startMosquitto();
+      const options = { databus: 'embedded', bal: broker.url, patience: { stallUs: 2e5, giveUpUs: 4e5 } };
+      const { code, sentence } = await failing(options, ({ instant }) => {
+        if (instant === 5) broker.freeze();
+      });
+      await broker.stop();
+      expect(code).toBe(31);
+      expect(sentence).toBe('the brokers did not take the measurements of instant 6');
+    },
+  );
+
   it('a service that hangs is told to go on, and then given up with what it waits for', async () => {
     const port = await freePort();
     const url = `mqtt://127.0.0.1:${port}`;

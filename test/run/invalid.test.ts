@@ -1,9 +1,10 @@
 /** Every way in which something is lost on the way or somebody meddles ends in the verdict `invalid`, with a sentence why. */
 import { describe, expect, it } from 'vitest';
 import { topics } from '../../platform/contract/topics.ts';
+import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import type { RunOptions } from '../../sim/run/options.ts';
 import { hamlet, rehearse, type Rehearsal } from './rehearsal.ts';
-import { type Carrier, foreignBridge, freePort, type Publish, stranger } from './strangers.ts';
+import { atEnd, type Carrier, foreignBridge, freePort, type Publish, stranger } from './strangers.ts';
 
 interface Urls {
   readonly databus: string;
@@ -178,6 +179,24 @@ describe('a stranger on the databus', () => {
       void publish(topics.bridgedTick, json({ ...tick, runId: 'another', sequence: 0 }));
     });
     await expect(run).rejects.toThrow('another run (another) announced itself on this databus');
+  });
+});
+
+describe('a stranger on the access layer', () => {
+  it('who publishes in the name of a device makes the run invalid', async () => {
+    const broker = await createEmbeddedBroker({ name: 'access layer without a door' });
+    atEnd(() => broker.close());
+    let done = false;
+    await stranger(broker.url, [topics.balTick], (_topic, payload, publish) => {
+      const { sequence } = JSON.parse(Buffer.from(payload).toString()) as { sequence: number };
+      if (done || sequence !== 8) return;
+      done = true;
+      void publish(topics.balMeasurement('germany', 'pmu', 'pmu-breaker'), json({ device: 'pmu-breaker' }));
+    });
+    const run = await rehearse({ scenarioFile: hamlet, databus: 'embedded', bal: broker.url });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toEqual(['1 message on device>bal (pmu) came from nobody of this run']);
+    expect(run.audit.refused['power-calculation']).toEqual({ 'wrong-schema': 1 });
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readTable } from '../../reports/record-reader.ts';
 import { hasMosquitto, startMosquitto } from './mosquitto.ts';
-import { rehearse } from './rehearsal.ts';
+import { hamlet, rehearse } from './rehearsal.ts';
 
 describe('a run in lock-step', () => {
   it('passes, with every message accounted for and every setpoint delivered', async () => {
@@ -116,6 +116,22 @@ describe('faults on the way', () => {
     });
     expect(audit.hops.find(({ kind }) => kind === 'repudiation')).toBeDefined();
     for (const { unexplained } of audit.hops) expect(unexplained).toBe(0);
+  });
+
+  it('counts feedback of the last instant as on its way, the same over every databus', async () => {
+    const last = {
+      scenarioFile: hamlet,
+      set: [
+        // A meter's block has four messages: the first ends after four minutes, the second with the run.
+        'clock.duration=8min',
+        'events=[{ at: 210s, fault: forged-certificate, target: "smart-meter/*", value: signature }]',
+      ],
+    };
+    const { audit, report, accuracy } = await rehearse(last);
+    const hop = audit.hops.find((entry) => entry.hop === 'dsotp>power-calculation' && entry.kind === 'repudiation');
+    expect(hop).toMatchObject({ published: 18, delivered: 9, inFlight: 9, unexplained: 0 });
+    expect(report.verdict).toBe('pass');
+    expect((await rehearse({ ...last, databus: 'embedded' })).accuracy).toBe(accuracy);
   });
 });
 

@@ -12,6 +12,8 @@ export const hasMosquitto = binary !== undefined;
 
 export interface Mosquitto {
   readonly url: string;
+  /** It keeps its connections and does nothing any more. */
+  freeze(): void;
   stop(): Promise<void>;
 }
 
@@ -33,7 +35,9 @@ export async function runMosquitto(port: number, config: readonly string[]): Pro
   await answers(port);
   return {
     url: `mqtt://127.0.0.1:${port}`,
+    freeze: () => void child.kill('SIGSTOP'),
     async stop() {
+      child.kill('SIGCONT');
       child.kill('SIGTERM');
       await exited;
       rmSync(folder, { recursive: true });
