@@ -42,21 +42,24 @@ describe.skipIf(!hasReference)(
       const { topic_matches_sub: rows } = referenceJson('mqtt/mosquitto_topic_test.json') as {
         topic_matches_sub: Row[];
       };
-      for (const { filter, topic, match, error } of rows) {
-        const valid = isValidFilter(filter) && isValidTopic(topic);
-        if (error === true) expect(valid, `${filter} ~ ${topic}`).toBe(false);
-        else if (valid) expect(topicMatches(filter, topic), `${filter} ~ ${topic}`).toBe(match);
-      }
+      const isValid = ({ filter, topic }: Row) => isValidFilter(filter) && isValidTopic(topic);
+      const mistakes = rows.filter((row) => row.error === true);
+      expect(mistakes.filter(isValid)).toEqual([]);
+      const judged = rows.filter((row) => row.error !== true && isValid(row));
+      expect(judged.length).toBeGreaterThan(20);
+      expect(judged.filter(({ filter, topic, match }) => topicMatches(filter, topic) !== match)).toEqual([]);
     });
 
     it('judges topics and filters as Mosquitto does', () => {
       const { topic_validity: rows } = referenceJson('mqtt/mosquitto_topic_test.json') as {
         topic_validity: { kind: string; topic: string; valid: boolean }[];
       };
-      for (const { kind, topic, valid } of rows) {
-        if (kind === 'pub_topic_valid' && topic !== '') expect(isValidTopic(topic), topic).toBe(valid);
-        if (kind === 'sub_topic_valid' && topic !== '') expect(isValidFilter(topic), topic).toBe(valid);
-      }
+      // An empty topic is valid to Mosquitto's functions and to no broker.
+      const topics = rows.filter(({ kind, topic }) => kind === 'pub_topic_valid' && topic !== '');
+      expect(topics.filter(({ topic, valid }) => isValidTopic(topic) !== valid)).toEqual([]);
+      const filters = rows.filter(({ kind, topic }) => kind === 'sub_topic_valid' && topic !== '');
+      expect(filters.filter(({ topic, valid }) => isValidFilter(topic) !== valid)).toEqual([]);
+      expect(Math.min(topics.length, filters.length)).toBeGreaterThan(5);
     });
 
     it('matches and judges as Paho does', () => {
@@ -64,10 +67,10 @@ describe.skipIf(!hasReference)(
         matches: Row[];
         filter_validity: { filter: string; valid: boolean }[];
       };
-      for (const { filter, topic, match } of tables.matches) {
-        if (isValidTopic(topic)) expect(topicMatches(filter, topic), `${filter} ~ ${topic}`).toBe(match);
-      }
-      for (const { filter, valid } of tables.filter_validity) expect(isValidFilter(filter), filter).toBe(valid);
+      const judged = tables.matches.filter(({ topic }) => isValidTopic(topic));
+      expect(judged.length).toBeGreaterThan(20);
+      expect(judged.filter(({ filter, topic, match }) => topicMatches(filter, topic) !== match)).toEqual([]);
+      expect(tables.filter_validity.filter(({ filter, valid }) => isValidFilter(filter) !== valid)).toEqual([]);
     });
   },
 );

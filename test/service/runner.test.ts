@@ -144,8 +144,12 @@ describe('a service on the databus', () => {
   it('waits for the progress of its upstreams and takes as many of their outputs as it counts', async () => {
     const { instants, progress, send, tick } = await rig({ upstreams: ['forecasting'] });
     const forecast = (instant: number) => ({
-      ...{ schema: 'platone.forecast/1', issuer: 'forecasting', timestamp: formatInstant(instant) },
-      ...{ start: formatInstant(instant), stepUs: 1, series: [] },
+      schema: 'platone.forecast/1',
+      issuer: 'forecasting',
+      timestamp: formatInstant(instant),
+      start: formatInstant(instant),
+      stepUs: 1,
+      series: [],
     });
     await tick(1);
     await send(topics.forecast('abbenhausen', 'forecasting'), forecast(at(1)));
