@@ -41,7 +41,7 @@ function compile(root, compiler, { stamp, missing, dead }) {
   // The compiler's own notes say "up to date" about outputs that somebody deleted.
   if (missing.length > 0) rmSync(join(root, 'dist', '.tsbuildinfo'), { force: true });
   if (process.stderr.isTTY) process.stderr.write('twin: building ...\n');
-  const settings = ['-p', join(root, 'tsconfig.json'), '--pretty', String(Boolean(process.stderr.isTTY))];
+  const settings = ['-p', join(root, 'tsconfig.json'), '--pretty', process.stderr.isTTY ? 'true' : 'false'];
   // For people at work on several files at once: build although types do not yet fit.
   const lenient = process.env.TWIN_BUILD === 'no-check' ? ['--noCheck'] : [];
   const result = spawnSync(process.execPath, [compiler, ...settings, ...lenient], { cwd: root, encoding: 'utf8' });
