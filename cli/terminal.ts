@@ -52,7 +52,7 @@ export function createTerminal({ stdout, stderr, env }: Outputs, quiet = false):
       if (!watched) return;
       clearProgress();
       if (text === '') return;
-      stderr.write(text.slice(0, (stderr.columns ?? 80) - 1));
+      stderr.write(text.slice(0, (stderr.columns || 80) - 1));
       progressShown = true;
     },
     paint(style, text) {
