@@ -2,6 +2,7 @@
 import { compileGrid } from '../../grids/compile.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
+import type { ServiceName } from '../../platform/service/registry.ts';
 import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/accounts.ts';
 import { createLedger, type Ledger as BlockLedger } from '../access-layer/ledger.ts';
 import { createLightNode, type LightNode } from '../access-layer/light-node.ts';
@@ -156,6 +157,16 @@ function bridgeOf(loaded: LoadedScenario, options: RunOptions): Preparation['bri
   return { mode: options.service['bridge'] ?? 'in-process', topics };
 }
 
+/**
+ * In this process, but for one: an estimate takes longer than a frame at 50 frames/s, and by the wall clock the devices
+ * do not wait for it.
+ */
+function usualMode(name: ServiceName, { loaded }: Pick<ServiceFacts, 'loaded'>, options: RunOptions): ServiceMode {
+  const byTheClock = typeof paceOf(loaded.scenario.pace).pace === 'number';
+  const reachable = placesOf(options).databus !== 'memory';
+  return name === 'state-estimation' && byTheClock && reachable ? 'process' : 'in-process';
+}
+
 async function planServices(options: RunOptions, facts: ServiceFacts): Promise<readonly ServicePlan[]> {
   const names = servicesOf(facts.loaded);
   const unknown = Object.keys(options.service).filter((name) => name !== 'bridge' && !names.some((n) => n === name));
@@ -171,7 +182,11 @@ async function planServices(options: RunOptions, facts: ServiceFacts): Promise<r
   }
   const plans: ServicePlan[] = [];
   for (const name of names) {
-    plans.push({ name, mode: options.service[name] ?? 'in-process', config: await serviceConfig(name, facts) });
+    plans.push({
+      name,
+      mode: options.service[name] ?? usualMode(name, facts, options),
+      config: await serviceConfig(name, facts),
+    });
   }
   const faults = [...(await faultsOfWaiting(plans)), ...faultsOfReach(options)];
   if (faults.length > 0) throw new InvalidInputError(faults);

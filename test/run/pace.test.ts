@@ -18,3 +18,34 @@ describe.each([['quiet'], ['100x']])('pace %s', (pace) => {
     },
   );
 });
+
+describe('pace realtime', () => {
+  it('times every hop, loses nothing, and computes estimates beside the devices', async () => {
+    const { manifest, report, audit } = await rehearse({
+      scenarioFile: hamlet,
+      pace: 'realtime',
+      databus: 'embedded',
+      set: [
+        'clock={ start: "2021-04-01T12:00:00+02:00", duration: 3s, step: 200ms }',
+        'devices.0.every=200ms',
+        'devices.1.every=1s',
+        'devices.2.every=1s',
+        'platform.stateEstimation={ every: 1s }',
+        'platform.forecasting={}',
+      ],
+    });
+    expect(manifest).toMatchObject({ class: 'realtime', state: 'complete', instants: 16 });
+    expect(report.messages).toMatchObject({ lost: { injected: 0, observed: 0 }, unexplained: 0, inFlight: 0 });
+    // A machine that is busy with other tests may be late; nothing else may be wrong.
+    expect(audit.violations.filter((sentence) => !sentence.includes('late by the wall clock'))).toEqual([]);
+    const timed = [
+      'device>bal',
+      'bal>dsotp',
+      'dsotp>powerCalculation',
+      'device>estimate',
+      'device>setpoint',
+      'setpoint>device',
+    ] as const;
+    for (const hop of timed) expect(report.latency[hop]?.count, hop).toBeGreaterThan(0);
+  });
+});
