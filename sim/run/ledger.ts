@@ -270,11 +270,27 @@ export class Ledger {
   }
 
   #enter(message: SentMessage): Entry {
-    const { payload, ...rest } = message;
+    const { topic, kind, device, sequence, measuredUs, publishedUs, taggedUs, faults, payload } = message;
     const digest = digestOf(payload);
-    const unseen = { balWallUs: Number.NaN, databusWallUs: Number.NaN, deviceWallUs: Number.NaN, seen: 0 };
-    const entry = { ...rest, digest, bytes: payload.byteLength, sentWallUs: this.#wallUs(), ...unseen };
-    this.#entries.set(`${message.topic} ${digest}`, entry);
+    // Written out, member by member: a day enters some 45,000 of them.
+    const entry: Entry = {
+      topic,
+      kind,
+      device,
+      sequence,
+      measuredUs,
+      publishedUs,
+      taggedUs,
+      faults,
+      digest,
+      bytes: payload.byteLength,
+      sentWallUs: this.#wallUs(),
+      balWallUs: Number.NaN,
+      databusWallUs: Number.NaN,
+      deviceWallUs: Number.NaN,
+      seen: 0,
+    };
+    this.#entries.set(`${topic} ${digest}`, entry);
     return entry;
   }
 

@@ -9,38 +9,40 @@ export interface RunFolder {
   discard(): void;
 }
 
-/** Makes `out`, or `runs/<name>` with a number behind it when that is taken. Throws InvalidInputError when `out` is not empty. */
+/**
+ * Makes `out`, or `runs/<name>` with a number behind it when that is taken. Throws InvalidInputError when `out` is not
+ * empty, or where nothing can be made.
+ */
 export function createRunFolder(out: string | undefined, name: string): RunFolder {
-  if (out !== undefined) return makeNamed(resolve(out), out);
-  const parent = resolve('runs');
-  const firstMade = mkdirSync(parent, { recursive: true });
-  for (let copy = 1; ; copy += 1) {
-    const directory = join(parent, copy === 1 ? name : `${name}-${copy}`);
-    if (makeNew(directory)) return { directory, discard: () => discard(directory, firstMade ?? directory) };
+  const wanted = resolve(out ?? join('runs', name));
+  try {
+    return out === undefined ? makeFresh(wanted) : makeNamed(wanted);
+  } catch (error) {
+    throw error instanceof InvalidInputError ? error : refusal(wanted, `cannot be made: ${(error as Error).message}`);
   }
 }
 
-function makeNamed(directory: string, out: string): RunFolder {
-  const refuse = (message: string) =>
-    new InvalidInputError([{ file: `--out ${out}`, path: '', message, hint: 'name another folder, or remove it' }]);
-  let firstMade: string | undefined;
-  try {
-    firstMade = mkdirSync(directory, { recursive: true });
-    if (readdirSync(directory).length > 0) throw refuse('the folder is not empty');
-  } catch (error) {
-    throw error instanceof InvalidInputError ? error : refuse(`cannot be made: ${(error as Error).message}`);
-  }
+function refusal(folder: string, message: string): InvalidInputError {
+  const hint = 'name a folder that is new or empty with --out';
+  return new InvalidInputError([{ file: folder, path: '', message, hint }]);
+}
+
+function makeNamed(directory: string): RunFolder {
+  const firstMade = mkdirSync(directory, { recursive: true });
+  if (readdirSync(directory).length > 0) throw refusal(directory, 'the folder is not empty');
   return { directory, discard: () => discard(directory, firstMade) };
 }
 
-/** False when it is there already. */
-function makeNew(directory: string): boolean {
-  try {
-    mkdirSync(directory);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
+function makeFresh(wanted: string): RunFolder {
+  const firstMade = mkdirSync(dirname(wanted), { recursive: true });
+  for (let copy = 1; ; copy += 1) {
+    const directory = copy === 1 ? wanted : `${wanted}-${copy}`;
+    try {
+      mkdirSync(directory);
+      return { directory, discard: () => discard(directory, firstMade ?? directory) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
   }
 }
 

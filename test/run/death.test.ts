@@ -167,6 +167,8 @@ describe('at the start', () => {
     expect(code).toBe(10);
     expect(sentence).toContain('the folder is not empty');
     expect(readdirSync(out)).toEqual(['precious.txt']);
+    const inside = await failing({ out: join(out, 'precious.txt', 'run') });
+    expect(inside).toMatchObject({ code: 10, sentence: expect.stringContaining('cannot be made') as string });
   });
 
   it.each([

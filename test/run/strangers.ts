@@ -80,7 +80,7 @@ export function bridgeLogin(seed = 'test-1') {
 }
 
 /** What a bridge does with a message for `topic`: forward it, now or later, or not at all. */
-export type Carrier = (topic: string, forward: () => void) => void;
+export type Carrier = (topic: string, forward: () => void, payload: Uint8Array) => void;
 
 /** A bridge of somebody else's between the two brokers. */
 export async function foreignBridge(
@@ -92,7 +92,7 @@ export async function foreignBridge(
     (side: 'local' | 'remote', to: () => DatabusConnection) =>
     (topic: string, payload: Uint8Array): void => {
       const target = route(rules, side, topic);
-      if (target !== undefined) carrier(target, () => void to().publish(target, payload));
+      if (target !== undefined) carrier(target, () => void to().publish(target, payload), payload);
     };
   const local: DatabusConnection = await connectSoon(
     urls.databus,
