@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Repudiation } from '../contract/certification.ts';
 import type { IntakeVerifier } from '../contract/intake-verifier.ts';
+import { askOnce } from '../contract/payload-memo.ts';
 import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts';
 import { messageKind, topics } from '../contract/topics.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
@@ -221,7 +222,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       ...whenAny('duplicates', checked.duplicates),
       ...whenAny('missing', missing),
     };
-    await this.#publish(topics.progress(this.name), progress);
+    await this.#publish(topics.progress(this.name), progress, '#progress');
   }
 
   /** Sorts out duplicates and what has to be refused, and puts the rest in the one order that all runs share. */
@@ -295,8 +296,11 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     } as const;
   }
 
-  async #publish(topic: string, message: object): Promise<void> {
-    await this.#connection?.publish(topic, Buffer.from(JSON.stringify(message)));
+  async #publish(topic: string, message: object, control?: '#progress'): Promise<void> {
+    const payload = Buffer.from(JSON.stringify(message));
+    // Readers in this process need not parse what was written here: counts and names survive JSON as they are.
+    if (control !== undefined) askOnce(payload, control, () => message);
+    await this.#connection?.publish(topic, payload);
   }
 
   #fail(error: Error): void {

@@ -13,7 +13,7 @@ import { parseInstant } from '../../platform/contract/time.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
 import type { ControllableDevice } from './device.ts';
 import { drawSpecimen, limitSigma, resolutionSigma, combineSigmas, type ErrorModel } from './error-model.ts';
-import { createPostman, isDue, wholeSteps, type DeviceClock } from './message.ts';
+import { createPostman, isDue, reading, wholeSteps, type DeviceClock } from './message.ts';
 
 export type BessDevice = Extract<ExpandedDevice, { kind: 'bess' }>;
 
@@ -277,40 +277,32 @@ function createTelemetry(options: {
   const everyUs = device.every ?? clock.stepUs;
   const delayUs = ideal ? 0 : wholeSteps(clock, device.telemetryDelay ?? 0);
   const post = createPostman('bess', device.id);
-  const place = { component: `battery:${options.battery}`, phase: 'total' } as const;
+  const component = `battery:${options.battery}`;
 
   const rounded = (value: number, perUnit: number) => (ideal ? value : Math.round(value * perUnit) / perUnit);
   const powerSigma = (value: number) =>
     combineSigmas(value * limitSigma(FIELD.powerLimit), resolutionSigma(FIELD.powerResolutionW));
-  const sigma = (value: number) => (ideal ? {} : { sigma: value });
 
   return {
     sample(timeUs: number, values: TelemetryValues) {
       if (!isDue(clock, everyUs, timeUs)) return [];
-      const power = (value: number) => ({
-        data: rounded(gain * value, 1 / FIELD.powerResolutionW),
-        ...sigma(powerSigma(value)),
-      });
+      const stated = (sigma: number) => (ideal ? 0 : sigma);
+      const power = (measurand: 'activepower' | 'reactivepower', value: number) => {
+        const measured = rounded(gain * value, 1 / FIELD.powerResolutionW);
+        return reading(component, measurand, 'total', measured, stated(powerSigma(value)));
+      };
       const socSigma = resolutionSigma(FIELD.socResolution);
+      const charge = rounded(values.stateOfCharge, 1 / FIELD.socResolution);
+      const energyWh = rounded(values.energyStoredWh, 1 / (FIELD.socResolution * device.energy));
       return post({
         taggedUs: timeUs,
         measuredUs: timeUs,
         publishUs: timeUs + delayUs,
         readings: [
-          { ...place, measurand: 'activepower', ...power(values.activePowerW) },
-          { ...place, measurand: 'reactivepower', ...power(values.reactivePowerVar) },
-          {
-            ...place,
-            measurand: 'stateofcharge',
-            data: rounded(values.stateOfCharge, 1 / FIELD.socResolution),
-            ...sigma(socSigma),
-          },
-          {
-            ...place,
-            measurand: 'energystored',
-            data: rounded(values.energyStoredWh, 1 / (FIELD.socResolution * device.energy)),
-            ...sigma(socSigma * device.energy),
-          },
+          power('activepower', values.activePowerW),
+          power('reactivepower', values.reactivePowerVar),
+          reading(component, 'stateofcharge', 'total', charge, stated(socSigma)),
+          reading(component, 'energystored', 'total', energyWh, stated(socSigma * device.energy)),
         ],
         positiveDirection: 1,
         quality: { valid: true },

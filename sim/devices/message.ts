@@ -45,6 +45,23 @@ export interface Envelope {
 }
 
 /**
+ * One reading, its members in the order of canonical JSON, so that certification finds nothing to sort. A sigma of 0 is
+ * not stated.
+ */
+export function reading(
+  component: string,
+  measurand: Reading['measurand'],
+  phase: Reading['phase'],
+  data: number,
+  sigma = 0,
+  obis?: string,
+): Reading {
+  const place =
+    obis === undefined ? { component, data, measurand, phase } : { component, data, measurand, obis, phase };
+  return sigma > 0 ? { ...place, sigma } : place;
+}
+
+/**
  * Counts a device's messages and wraps its readings. Readings without a finite value (a dead bus, a power flow that did
  * not converge) are left out and the message is marked invalid; without any reading there is no message.
  */
@@ -53,17 +70,18 @@ export function createPostman(kind: string, device: string): (envelope: Envelope
   return ({ taggedUs, measuredUs, publishUs, readings, interval, positiveDirection, quality }) => {
     const finite = readings.filter(({ data }) => Number.isFinite(data));
     if (finite.length === 0) return [];
+    // In the order of canonical JSON, like the readings.
     const measurement: Measurement = {
-      schema: 'platone.measurement/1',
       device,
-      timestamp: instantText(taggedUs),
-      sequence,
       ...(interval === undefined
         ? {}
-        : { interval: { start: formatInstant(interval.startUs), end: instantText(interval.endUs) } }),
+        : { interval: { end: instantText(interval.endUs), start: formatInstant(interval.startUs) } }),
       ...(positiveDirection === undefined ? {} : { positiveDirection }),
-      readings: finite,
       quality: finite.length === readings.length ? quality : { ...quality, valid: false },
+      readings: finite,
+      schema: 'platone.measurement/1',
+      sequence,
+      timestamp: instantText(taggedUs),
     };
     sequence += 1;
     return [{ kind, device, measurement, measuredUs, publishUs }];

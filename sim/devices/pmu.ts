@@ -20,7 +20,7 @@ import {
   voltageTransformerLimits,
   type ErrorModel,
 } from './error-model.ts';
-import { createPostman, isDue, wholeSteps, type DeviceClock } from './message.ts';
+import { createPostman, isDue, reading, wholeSteps, type DeviceClock } from './message.ts';
 import { phasorsAt, type Terminal } from './place.ts';
 
 export type PmuDevice = Extract<ExpandedDevice, { kind: 'pmu' }>;
@@ -82,8 +82,8 @@ export function createPmu(options: {
       }
       const { frequencyHz, rocofHzPerS } = chain.throughFrequency(frame.frequencyHz, frame.rocofHzPerS);
       readings.push(
-        { component: device.at, measurand: 'frequency', phase: 'total', ...frequencyHz },
-        { component: device.at, measurand: 'rocof', phase: 'total', ...rocofHzPerS },
+        reading(device.at, 'frequency', 'total', frequencyHz.data, frequencyHz.sigma),
+        reading(device.at, 'rocof', 'total', rocofHzPerS.data, rocofHzPerS.sigma),
       );
       return post({
         taggedUs: frame.taggedUs,
@@ -92,9 +92,9 @@ export function createPmu(options: {
         readings,
         ...(terminal.branch === undefined ? {} : { positiveDirection: 1 }),
         quality: {
-          valid: true,
           synchronised: Math.abs(time) <= SYNCHRONISED_LIMIT_US,
           timeErrorUs: chain.statedTimeErrorUs,
+          valid: true,
         },
       });
     },
@@ -119,21 +119,11 @@ function channelReadings(
   // Turned as a phasor, so that the answer lies in (-pi, pi].
   const cos = Math.cos(turnRad);
   const sin = Math.sin(turnRad);
+  const magnitude = gain * Math.hypot(re, im);
+  const angle = Math.atan2(re * sin + im * cos, re * cos - im * sin);
   return [
-    {
-      component,
-      measurand: isVoltage ? 'voltmagnitude' : 'currmagnitude',
-      phase,
-      data: gain * Math.hypot(re, im),
-      ...(magnitudeSigma > 0 ? { sigma: magnitudeSigma } : {}),
-    },
-    {
-      component,
-      measurand: isVoltage ? 'voltangle' : 'currangle',
-      phase,
-      data: Math.atan2(re * sin + im * cos, re * cos - im * sin),
-      ...(angleSigma > 0 ? { sigma: angleSigma } : {}),
-    },
+    reading(component, isVoltage ? 'voltmagnitude' : 'currmagnitude', phase, magnitude, magnitudeSigma),
+    reading(component, isVoltage ? 'voltangle' : 'currangle', phase, angle, angleSigma),
   ];
 }
 

@@ -20,7 +20,7 @@ import {
   resolutionSigma,
   type ErrorModel,
 } from './error-model.ts';
-import { createPostman, isDue, type DeviceClock } from './message.ts';
+import { createPostman, isDue, reading, type DeviceClock } from './message.ts';
 
 export type MeterDevice = Extract<ExpandedDevice, { kind: 'smart-meter' }>;
 
@@ -104,10 +104,9 @@ export function createSmartMeter(options: {
       for (let phase = 0; phase < phases; phase += 1) {
         readings.push(...errors.phaseReadings(device.at, phase, average));
       }
-      const total = { component: device.at, phase: 'total' } as const;
       readings.push(
-        { ...total, measurand: 'energyimport', data: registers.importWh(), obis: OBIS_IMPORT },
-        { ...total, measurand: 'energyexport', data: registers.exportWh(), obis: OBIS_EXPORT },
+        reading(device.at, 'energyimport', 'total', registers.importWh(), 0, OBIS_IMPORT),
+        reading(device.at, 'energyexport', 'total', registers.exportWh(), 0, OBIS_EXPORT),
       );
       const interval = { startUs: intervalStartUs, endUs: timeUs };
       intervalStartUs = timeUs;
@@ -253,9 +252,9 @@ function createNoErrors(phases: number): MeterErrors {
     phaseReadings(component, index, { activeW, reactiveVar, voltageV }) {
       const phase = PHASES[index] ?? 'A';
       return [
-        { component, measurand: 'activepower', phase, data: activeW[index] ?? Number.NaN },
-        { component, measurand: 'reactivepower', phase, data: reactiveVar[index] ?? Number.NaN },
-        { component, measurand: 'voltmagnitude', phase, data: voltageV[index] ?? Number.NaN },
+        reading(component, 'activepower', phase, activeW[index] ?? Number.NaN),
+        reading(component, 'reactivepower', phase, reactiveVar[index] ?? Number.NaN),
+        reading(component, 'voltmagnitude', phase, voltageV[index] ?? Number.NaN),
       ];
     },
   };
@@ -280,22 +279,17 @@ function createFieldErrors(device: MeterDevice, phases: number, seed: string): M
     phaseReadings(component, index, { activeW, reactiveVar, voltageV }) {
       const phase = PHASES[index] ?? 'A';
       const at = (values: Float64Array) => values[index] ?? Number.NaN;
-      const power = (value: number, gain: number) => {
-        return {
-          data: rounded(value * (gain + NOISE_SHARE * limit * noise.normal()), POWER_RESOLUTION_W),
-          sigma: powerSigma(value, limit),
-        };
+      const power = (measurand: 'activepower' | 'reactivepower', value: number, gain: number) => {
+        const measured = rounded(value * (gain + NOISE_SHARE * limit * noise.normal()), POWER_RESOLUTION_W);
+        return reading(component, measurand, phase, measured, powerSigma(value, limit));
       };
+      const voltage = rounded(at(voltageV) * at(voltageGain), VOLTAGE_RESOLUTION_V);
+      const voltageLimit = at(voltageV) * limitSigma(VOLTAGE_LIMIT);
+      const voltageSigma = combineSigmas(voltageLimit, resolutionSigma(VOLTAGE_RESOLUTION_V));
       return [
-        { component, measurand: 'activepower', phase, ...power(at(activeW), at(powerGain)) },
-        { component, measurand: 'reactivepower', phase, ...power(at(reactiveVar), at(reactiveGain)) },
-        {
-          component,
-          measurand: 'voltmagnitude',
-          phase,
-          data: rounded(at(voltageV) * at(voltageGain), VOLTAGE_RESOLUTION_V),
-          sigma: combineSigmas(at(voltageV) * limitSigma(VOLTAGE_LIMIT), resolutionSigma(VOLTAGE_RESOLUTION_V)),
-        },
+        power('activepower', at(activeW), at(powerGain)),
+        power('reactivepower', at(reactiveVar), at(reactiveGain)),
+        reading(component, 'voltmagnitude', phase, voltage, voltageSigma),
       ];
     },
   };

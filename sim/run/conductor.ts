@@ -55,6 +55,8 @@ export interface ConductorOptions {
 const CALL_US = 200_000;
 /** Silence on the databus that ends an instant of pace `quiet`. */
 const QUIET_US = 30_000;
+/** At most so long the event loop does not turn. */
+const TURN_US = 20_000;
 
 /**
  * Runs all instants; resolves with the number completed, fewer than scheduled when the signal stopped it. Rejects with
@@ -67,6 +69,7 @@ export async function conduct(options: ConductorOptions, signal: AbortSignal): P
   const beganUs = wallUs();
   const woken = AbortSignal.any([signal, lifeline.signal]);
   let truthUs = schedule.startUs;
+  let turnedUs = beganUs;
   for (let instant = 0; instant < schedule.instants; instant += 1) {
     const timeUs = schedule.startUs + instant * schedule.stepUs;
     if (typeof options.pace === 'number') await keepTime(options, options.pace, beganUs, timeUs, woken);
@@ -77,6 +80,11 @@ export async function conduct(options: ConductorOptions, signal: AbortSignal): P
     await playInstant(options, truth, sequence, final);
     options.onProgress?.({ instant: sequence, instants: schedule.instants, timeUs });
     if (final) return sequence;
+    // In memory nothing ever waits for a socket: without this, Ctrl-C would not be heard before the end.
+    if (wallUs() - turnedUs > TURN_US) {
+      await yieldToSockets();
+      turnedUs = wallUs();
+    }
   }
   return schedule.instants;
 }
@@ -154,13 +162,17 @@ async function sendTicks(options: ConductorOptions, ticks: readonly RoadTick[]):
  * come are told to go on, and a run that this does not help is given up.
  */
 function watchOver(options: ConductorOptions, sequence: number, ticks: () => readonly RoadTick[]): () => void {
-  const { lifeline, patience } = options;
+  const { lifeline, patience, board } = options;
   let waitedUs = 0;
   return everyUs(patience.stallUs, () => {
     waitedUs += patience.stallUs;
     const forced = ticks().map((tick) => ({ ...tick, forced: true }));
-    if (waitedUs >= patience.giveUpUs) lifeline.fail(stuck(options, sequence, forced.length > 0));
-    else sendTicks(options, forced).catch((error: Error) => lifeline.fail(error));
+    if (waitedUs >= patience.giveUpUs) {
+      lifeline.fail(stuck(options, sequence, forced.length > 0));
+      return;
+    }
+    if (forced.length > 0) board.urge(sequence);
+    sendTicks(options, forced).catch((error: Error) => lifeline.fail(error));
   });
 }
 
