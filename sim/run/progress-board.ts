@@ -17,6 +17,8 @@ export class ProgressBoard {
   readonly #newest = new Map<string, { readonly sequence: number; readonly payload: Uint8Array }>();
   /** The newest instant whose ticks have gone out. */
   #begun = 0;
+  /** The newest instant whose ticks went out again. */
+  #urged = 0;
   #wanted = -1;
   #resolve: (() => void) | undefined;
 
@@ -29,6 +31,11 @@ export class ProgressBoard {
     this.#begun = sequence;
   }
 
+  /** The ticks of an instant go out again: a plain service may answer again, with other counts. */
+  urge(sequence: number): void {
+    this.#urged = sequence;
+  }
+
   receive(payload: Uint8Array): void {
     const { runId, services, onProgress, onViolation } = this.#options;
     const progress = readControl('#progress', progressSchema, payload);
@@ -39,7 +46,8 @@ export class ProgressBoard {
     if (newest !== undefined && sequence <= newest.sequence) {
       // A redelivery is the same bytes again; a second instance, or somebody else in its name, says something else.
       const same = Buffer.compare(newest.payload, payload) === 0;
-      if (!same) onViolation(`more than one ${service} says what became of instant ${sequence}`);
+      if (!same && sequence > this.#urged)
+        onViolation(`more than one ${service} says what became of instant ${sequence}`);
       return;
     }
     this.#newest.set(service, { sequence, payload });

@@ -4,12 +4,13 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../cli/failure.ts';
-import { topics } from '../../platform/contract/topics.ts';
+import type { Tick } from '../../platform/contract/timing.ts';
+import { messageKind, topics } from '../../platform/contract/topics.ts';
 import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import { planMosquittoConf, planScenario } from '../../sim/run/plan.ts';
 import { hasMosquitto, runMosquitto, startMosquitto } from './mosquitto.ts';
 import { hamlet, rehearse, temporaryFolder } from './rehearsal.ts';
-import { atEnd, freePort, stranger, tremblingWire, twinProcess } from './strangers.ts';
+import { atEnd, freePort, pause, type Publish, stranger, tremblingWire, twinProcess } from './strangers.ts';
 
 /** Resolves when the databus of a run that is being started is there. */
 async function brokerUp(url: string): Promise<void> {
@@ -33,6 +34,38 @@ describe('attached to a run', () => {
     ]);
     expect(there.audit.violations).toEqual([]);
     expect(there.accuracy).toBe(here.accuracy);
+  });
+
+  it('a slow service that knows nothing of forced ticks, and answers them again, is waited for', async () => {
+    const port = await freePort();
+    let arrived: Record<string, number> = {};
+    let work = Promise.resolve();
+    const answer = async (before: Promise<void>, { sequence, runId, timeUs }: Tick, publish: Publish) => {
+      const inputs = arrived;
+      arrived = {};
+      await before;
+      if (sequence === 5) await pause(500);
+      const head = { schema: 'platone.progress/1', service: 'certificate-check', instance: '0', outputs: {} };
+      const progress = { ...head, runId, timeUs, sequence, inputs };
+      await publish(topics.progress('certificate-check'), Buffer.from(JSON.stringify(progress)));
+    };
+    const attach = stranger(`mqtt://127.0.0.1:${port}`, ['/bal/#'], (topic, payload, publish) => {
+      const kind = messageKind(topic);
+      if (kind !== undefined) arrived[kind] = (arrived[kind] ?? 0) + 1;
+      if (topic !== topics.bridgedTick) return;
+      work = answer(work, JSON.parse(Buffer.from(payload).toString()) as Tick, publish);
+    });
+    const [run] = await Promise.all([
+      rehearse({
+        scenarioFile: hamlet,
+        databus: `embedded:${port}`,
+        service: { 'certificate-check': 'attach' },
+        patience: { stallUs: 2e5 },
+      }),
+      attach,
+    ]);
+    expect(run.audit.violations).toEqual([]);
+    expect(run.report.verdict).toBe('pass');
   });
 
   it.skipIf(!hasMosquitto)(
