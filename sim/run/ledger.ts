@@ -1,5 +1,5 @@
 /**
- * Every message accounted for: what was published, where it was seen, what became of it (ARCHITECTURE 5, audit).
+ * Every message accounted for: what was published, where it was seen, what became of it.
  * Observers beside the data path report what each broker took; the services' progress says what each one did with it.
  */
 import { hash } from 'node:crypto';
@@ -7,7 +7,8 @@ import { askOnce } from '../../platform/contract/payload-memo.ts';
 import type { Progress } from '../../platform/contract/timing.ts';
 import { balPrefix, bridgedPrefix, messageKind } from '../../platform/contract/topics.ts';
 import { createTable, type Table } from '../../platform/historian/table.ts';
-import { type Audit, type AuditHop, messagesTable } from '../../reports/record.ts';
+import { type Audit, messagesTable } from '../../reports/record.ts';
+import { HopTable, inside, type OnDatabus } from './hop-counts.ts';
 import { headOf } from './message-head.ts';
 
 /** What the harness knows of a message when it hands it to a publisher. */
@@ -36,20 +37,15 @@ interface Entry extends Omit<SentMessage, 'payload'> {
   seen: number;
 }
 
-type HopCounts = { -readonly [Count in Exclude<keyof AuditHop, 'hop' | 'kind' | 'unexplained'>]: number };
-
 const HOP_OF_DEVICE = { bal: 'device>bal', direct: 'device>dsotp' } as const;
 /** From the services to the databus's broker: what they say they published, against what it took. */
 const SERVICE_HOP = 'service>dsotp';
 
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
-  /** By hop, then by kind. */
-  readonly #hops = new Map<string, Map<string, HopCounts>>();
-  /** Messages that the databus's broker took, by kind: what every service that reads the kind should have had. */
-  readonly #onDatabus = new Map<string, number>();
-  /** Of the services' messages, by kind: the newest instant that they name, and how many name it. */
-  readonly #newestOutputs = new Map<string, { readonly taggedUs: number; count: number }>();
+  readonly #hops = new HopTable();
+  /** By kind. */
+  readonly #onDatabus = new Map<string, OnDatabus>();
   /** Setpoints that were seen on their way out, but not on the databus: two observers need not keep step. */
   readonly #unclaimed = new Set<Entry>();
   /** Messages that nobody of this run sent, by hop and kind. */
@@ -71,26 +67,26 @@ export class Ledger {
   sent(route: 'bal' | 'direct', message: SentMessage): void {
     if (this.#find(message.topic, message.payload) !== undefined) return;
     this.#enter(message);
-    this.#counts(HOP_OF_DEVICE[route], message.kind).published += 1;
+    this.#hops.of(HOP_OF_DEVICE[route], message.kind).published += 1;
   }
 
   /** A fault swallowed a message on its way from the device. */
   lostByFault(route: 'bal' | 'direct', message: SentMessage): void {
     this.sent(route, message);
-    this.#counts(HOP_OF_DEVICE[route], message.kind).lostInjected += 1;
+    this.#hops.of(HOP_OF_DEVICE[route], message.kind).lostInjected += 1;
   }
 
   /** The broker would not take a device's message. */
   refusedByBroker(route: 'bal' | 'direct', message: SentMessage, reason: string): void {
     this.sent(route, message);
-    this.#counts(HOP_OF_DEVICE[route], message.kind).refused += 1;
+    this.#hops.of(HOP_OF_DEVICE[route], message.kind).refused += 1;
     this.refuse(route === 'bal' ? 'bal' : 'dsotp', reason, 1);
   }
 
   /** The end of the run found a delayed message on its way. */
   inFlight(route: 'bal' | 'direct', message: SentMessage): void {
     this.sent(route, message);
-    this.#counts(HOP_OF_DEVICE[route], message.kind).inFlight += 1;
+    this.#hops.of(HOP_OF_DEVICE[route], message.kind).inFlight += 1;
   }
 
   /** The access layer's broker took a message: a device's on its way in, or a setpoint on its way out. */
@@ -99,10 +95,10 @@ export class Ledger {
       const kind = messageKind(bridgedPrefix + topic.slice(balPrefix.length));
       if (kind === undefined) return;
       const entry = this.#find(topic, payload) ?? this.#foreign('device>bal', topic, kind, payload);
-      if (this.#passed('device>bal', entry, 'bal')) this.#counts('bal>dsotp', kind).published += 1;
+      if (this.#passed('device>bal', entry, 'bal')) this.#hops.of('bal>dsotp', kind).published += 1;
     } else if (topic.startsWith('platone/setpoint/')) {
       const entry = this.#output(topic.slice('platone/'.length), 'setpoint', payload);
-      if (this.#passed('dsotp>bal', entry, 'bal')) this.#counts('bal>device', 'setpoint').published += 1;
+      if (this.#passed('dsotp>bal', entry, 'bal')) this.#hops.of('bal>device', 'setpoint').published += 1;
     }
   }
 
@@ -113,17 +109,16 @@ export class Ledger {
     if (topic.startsWith(bridgedPrefix)) {
       const balTopic = balPrefix + topic.slice(bridgedPrefix.length);
       const entry = this.#find(balTopic, payload) ?? this.#foreign('bal>dsotp', balTopic, kind, payload);
-      if (this.#passed('bal>dsotp', entry, 'databus')) this.#publishedOnDatabus(kind);
+      if (this.#passed('bal>dsotp', entry, 'databus')) this.#tookOnDatabus(kind);
     } else if (topic.startsWith('pmu/')) {
       const entry = this.#find(topic, payload) ?? this.#foreign('device>dsotp', topic, kind, payload);
-      if (this.#passed('device>dsotp', entry, 'databus')) this.#publishedOnDatabus(kind);
+      if (this.#passed('device>dsotp', entry, 'databus')) this.#tookOnDatabus(kind);
     } else {
       const entry = this.#output(topic, kind, payload);
       this.#unclaimed.delete(entry);
       if (!this.#passed(SERVICE_HOP, entry, 'databus')) return;
-      this.#noteNewest(kind, entry.taggedUs);
-      this.#publishedOnDatabus(kind);
-      if (kind === 'setpoint') this.#counts('dsotp>bal', kind).published += 1;
+      noteNewest(this.#tookOnDatabus(kind), entry.taggedUs);
+      if (kind === 'setpoint') this.#hops.of('dsotp>bal', kind).published += 1;
     }
   }
 
@@ -134,11 +129,11 @@ export class Ledger {
 
   /** What a service did with the messages of an instant. */
   serviceProgress(progress: Progress): void {
-    for (const [kind, count] of Object.entries(progress.outputs)) this.#counts(SERVICE_HOP, kind).published += count;
+    for (const [kind, count] of Object.entries(progress.outputs)) this.#hops.of(SERVICE_HOP, kind).published += count;
     const hop = `dsotp>${progress.service}`;
     const missing = progress.missing ?? {};
     for (const kind of new Set([...Object.keys(progress.inputs), ...Object.keys(missing)])) {
-      const counts = this.#counts(hop, kind);
+      const counts = this.#hops.of(hop, kind);
       const duplicated = progress.duplicates?.[kind] ?? 0;
       const arrived = (progress.inputs[kind] ?? 0) - duplicated;
       const refused = total(progress.refused?.[kind] ?? {});
@@ -181,18 +176,9 @@ export class Ledger {
     if (!this.#violations.includes(sentence)) this.#violations.push(sentence);
   }
 
-  /**
-   * Closes the books after the instant `lastUs`: what a service should have had comes from the observer, what it had
-   * from its own progress.
-   */
+  /** Closes the books after the instant `lastUs`. */
   audit(services: Audit['services'], lastUs: number): Audit {
-    const hops = flatten(this.#hops).map(({ hop, kind, counts }): AuditHop => {
-      const closed =
-        hop.startsWith('dsotp>') && hop !== 'dsotp>bal'
-          ? this.#closeReader(kind, counts, lastUs)
-          : { ...counts, lostObserved: Math.max(0, shortfall(counts)) };
-      return { hop, kind, ...closed, unexplained: shortfall(closed) };
-    });
+    const hops = this.#hops.close(this.#onDatabus, lastUs);
     if (this.#unclaimed.size > 0) this.#strangers.set('dsotp>bal (setpoint)', this.#unclaimed.size);
     for (const [where, count] of this.#strangers) {
       this.violation(`${count} ${count === 1 ? 'message' : 'messages'} on ${where} came from nobody of this run`);
@@ -205,22 +191,7 @@ export class Ledger {
       const worst = Math.round(this.#overrunUsMax / 1000);
       this.violation(`${this.#overruns} instants began more than a step late by the wall clock (worst ${worst} ms)`);
     }
-    hops.sort((a, b) => compare(a.hop, b.hop) || compare(a.kind, b.kind));
     return { hops, refused: this.#refused, services, violations: this.#violations };
-  }
-
-  /**
-   * A reader's messages of one kind. What it missed counts as lost here only if the broker had it and it never came
-   * after all; feedback of the last instant would have taken effect at the next one and is still on its way.
-   */
-  #closeReader(kind: string, noted: HopCounts, lastUs: number): HopCounts {
-    const counts = { ...noted, published: this.#onDatabus.get(kind) ?? 0, lostObserved: 0 };
-    counts.lostObserved = Math.min(noted.lostObserved, Math.max(0, shortfall(counts)));
-    const newest = this.#newestOutputs.get(kind);
-    if (newest !== undefined && newest.taggedUs >= lastUs) {
-      counts.inFlight += Math.min(newest.count, Math.max(0, shortfall(counts)));
-    }
-    return counts;
   }
 
   /** `messages.parquet`: one row per message, in the order in which they were first seen. */
@@ -232,7 +203,7 @@ export class Ledger {
 
   /** True the first time that a message passes a hop; later passes are duplicates. */
   #passed(hop: string, entry: Entry, at: keyof typeof SEEN): boolean {
-    const counts = this.#counts(hop, entry.kind);
+    const counts = this.#hops.of(hop, entry.kind);
     if ((entry.seen & SEEN[at]) !== 0) {
       counts.duplicated += 1;
       return false;
@@ -251,7 +222,7 @@ export class Ledger {
 
   /** A message that no device of ours sent: it is entered where it was first seen. */
   #foreign(hop: string, topic: string, kind: string, payload: Uint8Array): Entry {
-    this.#counts(hop, kind).published += 1;
+    this.#hops.of(hop, kind).published += 1;
     const where = `${hop} (${kind})`;
     this.#strangers.set(where, (this.#strangers.get(where) ?? 0) + 1);
     const unknown = { device: '', sequence: -1, measuredUs: Number.NaN, publishedUs: Number.NaN, taggedUs: Number.NaN };
@@ -298,57 +269,27 @@ export class Ledger {
     return this.#entries.get(`${topic} ${digestOf(payload)}`);
   }
 
-  #counts(hop: string, kind: string): HopCounts {
-    const counts = inside(this.#hops, hop);
-    let found = counts.get(kind);
-    if (found === undefined) {
-      const zero = { published: 0, delivered: 0, refused: 0, lostInjected: 0, lostObserved: 0, inFlight: 0 };
-      found = { ...zero, duplicated: 0, reordered: 0, late: 0 };
-      counts.set(kind, found);
+  #tookOnDatabus(kind: string): OnDatabus {
+    let taken = this.#onDatabus.get(kind);
+    if (taken === undefined) {
+      taken = { published: 0, newestUs: Number.NEGATIVE_INFINITY, ofNewest: 0 };
+      this.#onDatabus.set(kind, taken);
     }
-    return found;
-  }
-
-  #noteNewest(kind: string, taggedUs: number): void {
-    if (Number.isNaN(taggedUs)) return;
-    const newest = this.#newestOutputs.get(kind);
-    if (newest !== undefined && newest.taggedUs === taggedUs) newest.count += 1;
-    else if (newest === undefined || taggedUs > newest.taggedUs) this.#newestOutputs.set(kind, { taggedUs, count: 1 });
-  }
-
-  #publishedOnDatabus(kind: string): void {
-    this.#onDatabus.set(kind, (this.#onDatabus.get(kind) ?? 0) + 1);
+    taken.published += 1;
+    return taken;
   }
 }
 
-function flatten(hops: ReadonlyMap<string, ReadonlyMap<string, HopCounts>>) {
-  return [...hops].flatMap(([hop, kinds]) => [...kinds].map(([kind, counts]) => ({ hop, kind, counts })));
-}
-
-/** The inner map of a map of maps, made when it is missing. */
-function inside<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
-  let inner = outer.get(key);
-  if (inner === undefined) {
-    inner = new Map();
-    outer.set(key, inner);
-  }
-  return inner;
+/** A service's message names its instant; comparisons with NaN, which unreadable ones have, are false. */
+function noteNewest(taken: OnDatabus, taggedUs: number): void {
+  if (taggedUs === taken.newestUs) taken.ofNewest += 1;
+  else if (taggedUs > taken.newestUs) Object.assign(taken, { newestUs: taggedUs, ofNewest: 1 });
 }
 
 function digestOf(payload: Uint8Array): string {
   return askOnce(payload, '#digest', (bytes) => hash('sha256', bytes).slice(0, 16));
 }
 
-/** Published and not accounted for. */
-function shortfall({ published, delivered, refused, lostInjected, lostObserved, inFlight }: HopCounts): number {
-  return published - (delivered + refused + lostInjected + lostObserved + inFlight);
-}
-
 function total(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
