@@ -1,5 +1,5 @@
 /**
- * The device message: SOGNO's `{device, timestamp, readings}` (DOMAIN 5.1), extended explicitly by a schema version,
+ * The device message: SOGNO's `{device, timestamp, readings}`, extended explicitly by a schema version,
  * a sequence number, the interval that the readings stand for, quality and certification.
  */
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-/** Ticks move time on, progress says that a service has finished an instant (ARCHITECTURE 4). */
+/** Ticks move time on, progress says that a service has finished an instant. */
 import { z } from 'zod';
 
 const counts = z.record(z.string(), z.int().nonnegative());

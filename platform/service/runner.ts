@@ -1,6 +1,6 @@
 /**
  * Runs a service on a databus: one connection, instants in order, outputs acknowledged before progress is published.
- * It never reads a clock: ticks say when, counts say whether all is there (ARCHITECTURE 4).
+ * It never reads a clock: ticks say when, counts say whether all is there.
  */
 import type { z } from 'zod';
 import type { Repudiation } from '../contract/certification.ts';

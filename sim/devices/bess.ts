@@ -17,7 +17,7 @@ import { createPostman, isDue, reading, wholeSteps, type DeviceClock } from './m
 
 export type BessDevice = Extract<ExpandedDevice, { kind: 'bess' }>;
 
-/** Window of the demo site's battery; the rest is our proposal for a container (DOMAIN 6.3). */
+/** Window of the demo site's battery; the rest is our proposal for a container. */
 const FIELD = {
   socMin: 0.0875,
   socMax: 0.875,

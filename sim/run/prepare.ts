@@ -136,7 +136,12 @@ function placesOf({ databus = 'embedded', bal }: RunOptions): Pick<Preparation, 
       const message = 'user name and password do not belong in a URL, which is recorded: use --credentials FILE';
       throw new InvalidInputError([{ file: option, path: '', message }]);
     }
-    if (/^(memory|embedded(:\d+)?|mqtts?:\/\/.+)$/.test(value)) return value;
+    const port = /^embedded:(\d+)$/.exec(value)?.[1];
+    if (port !== undefined && Number(port) > 65_535) {
+      const message = `${port} is no port: write a number from 0 to 65535, or leave it out to get a free one`;
+      throw new InvalidInputError([{ file: option, path: '', message }]);
+    }
+    if (port !== undefined || /^(memory|embedded|mqtts?:\/\/.+)$/.test(value)) return value;
     const message = `${value} is no broker: write embedded, embedded:PORT, memory, or mqtt://host:port`;
     throw new InvalidInputError([{ file: option, path: '', message }]);
   };

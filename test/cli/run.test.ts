@@ -92,6 +92,7 @@ describe('twin run', () => {
     [['--set', 'platform.powerCalculation=false'], 'balancer waits for power-calculation, which does not take part'],
     [['--service', 'historan=process'], 'the scenario has no historan'],
     [['--databus', 'carrier-pigeon'], 'carrier-pigeon is no broker'],
+    [['--bal', 'embedded:99999'], '99999 is no port'],
   ])('refuses %j with 10 and writes nothing', async (args, sentence) => {
     const { code, out, err, directory } = await run(args);
     expect({ code, out }).toEqual({ code: 10, out: '' });
