@@ -169,6 +169,8 @@ export const gridDocumentSchema = z.strictObject({
   schema: z.literal(1),
   name: z.string().min(1),
   description: z.string().optional(),
+  /** What is proposed here for want of published facts, a sentence each; reports print them. */
+  assumptions: z.array(z.string()).default([]),
   /** `three` = phases A, B, C with unbalance; `positive-sequence` = balanced single-phase equivalent. */
   representation: z.enum(['three', 'positive-sequence']),
   frequencyHz: positive.default(50),

@@ -178,6 +178,11 @@ export function generateAbbenhausen(): GridDocumentInput {
     name: 'abbenhausen',
     description:
       'Low-voltage grid after the German demo site of Platone (Avacon, Abbenhausen); topology and cables are a proposal, see SOURCE.md',
+    assumptions: [
+      'The grid of the site is not public: transformer (630 kVA Dyn5), six feeders of NAYY cable, the places of the houses and of 34 PV systems are a proposal; 90 households of 3,000 kWh, 302 kWp and the 300 kW / 800 kWh battery are published.',
+      'Zero sequence of the cables: R0/R1 = X0/X1 = 4 (four equal cores, PEN Kron-reduced); of the transformer: as the positive sequence.',
+      'The 20 kV grid is a stiff voltage of 1.0 pu behind 150 MVA, R/X 0.4.',
+    ],
     representation: 'three',
     frequencyHz: 50,
     location: { latitudeDeg: 52.83, longitudeDeg: 8.63 },

@@ -6,6 +6,7 @@ import { projectRoot } from '../../grids/project-root.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { Manifest } from '../../reports/record.ts';
 import { writeReport } from '../../reports/report.ts';
+import type { LedgerEntry } from '../access-layer/ledger.ts';
 import { atMostUs, calendarUs, wallUs } from '../clock/wall-clock.ts';
 import type { DevicePark } from '../devices/create-device.ts';
 import { conduct } from './conductor.ts';
@@ -83,6 +84,7 @@ async function runInFolder(
     const { startUs, stepUs } = preparation.schedule;
     recorder.write(join(directory, 'series'));
     ledger.table().write(join(directory, 'messages.parquet'));
+    writeBlocks(join(directory, 'blocks.ndjson'), preparation.blockLedger.entries);
     writeJson(join(directory, 'audit.json'), ledger.audit(services, startUs + (instants - 1) * stepUs));
     writeJson(join(directory, 'manifest.json'), describeRun(run, { state, instants, loopUs }));
     return writeReport(directory);
@@ -211,7 +213,7 @@ function describeRun(
     platformGrid,
     options: { ...options },
     devices: loaded.devices.map(({ entry: _entry, ...device }) => ({ ...device, errors: errorsOf(park, device.id) })),
-    assumptions: preparation.profiles.assumptions,
+    assumptions: [...grid.assumptions, ...preparation.profiles.assumptions, ...modelAssumptions],
     instants: outcome.instants,
     loopSeconds: outcome.loopUs / 1e6,
   };
@@ -225,6 +227,17 @@ function nameOf(scenarioFile: string): string {
 function errorsOf(park: DevicePark, id: string): unknown {
   return park.devices.find((device) => device.id === id)?.describe();
 }
+
+/** The access layer's ledger, a signed block a line. */
+function writeBlocks(file: string, entries: readonly LedgerEntry[]): void {
+  writeFileSync(file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+}
+
+/** Models of ours that stand in every run. */
+const modelAssumptions = [
+  'Certification (hash chain over canonical JSON, one Ed25519 signature a block) is our model of the Blockchain Access Layer; its real payload is not public.',
+  'The project named its indicators without formulas: the formulas in this report are proposals.',
+];
 
 function writeJson(file: string, value: unknown): void {
   writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
