@@ -165,7 +165,7 @@ export class Ledger {
     reasons[reason] = (reasons[reason] ?? 0) + count;
   }
 
-  /** An instant began more than a step late by the wall clock. */
+  /** An instant began later than an overrun allows by the wall clock. */
   overrun(lateUs: number): void {
     this.#overruns += 1;
     this.#overrunUsMax = Math.max(this.#overrunUsMax, lateUs);
@@ -189,7 +189,7 @@ export class Ledger {
     }
     if (this.#overruns > 0) {
       const worst = Math.round(this.#overrunUsMax / 1000);
-      this.violation(`${this.#overruns} instants began more than a step late by the wall clock (worst ${worst} ms)`);
+      this.violation(`${this.#overruns} instants began too late by the wall clock (worst ${worst} ms)`);
     }
     return { hops, refused: this.#refused, services, violations: this.#violations };
   }
