@@ -1,8 +1,8 @@
 /** The databus over an MQTT 3.1.1 broker (embedded, Mosquitto, RabbitMQ ...): QoS 1, TCP_NODELAY. */
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
-import type { Socket } from 'node:net';
 import type { Databus, DatabusConnection, DatabusConnectionOptions, MessageHandler } from './databus.ts';
 import { DatabusError } from './databus.ts';
+import { setUpSocket } from './tcp.ts';
 
 export interface MqttDatabusOptions {
   /** Time between attempts to get a lost connection back, ms; 0 = a lost connection is an error at once. */
@@ -50,6 +50,8 @@ function clientOptions(connection: DatabusConnectionOptions, options: MqttDatabu
     // The handler has to be attached before the connection is made.
     manualConnect: true,
     keepalive: 60,
+    // Even switched off, its own log costs a call for every packet.
+    log: () => {},
     reconnectPeriod: options.reconnectMs ?? 0,
     connectTimeout: options.connectTimeoutMs ?? 10_000,
     ...(username === undefined ? {} : { username }),
@@ -76,9 +78,9 @@ async function connected(client: MqttClient, url: string): Promise<void> {
     client.on('error', settle);
     client.on('close', onClose);
     client.connect();
-    setNoDelay(client);
+    setUpSocket(client.stream);
   });
-  client.on('reconnect', () => setNoDelay(client));
+  client.on('reconnect', () => setUpSocket(client.stream));
 }
 
 /**
@@ -109,11 +111,6 @@ function acknowledgeWhenHandled(client: MqttClient, onMessage: MessageHandler): 
 
 /** First byte of a PUBACK packet; the second is its remaining length, 2. */
 const PUBACK = 0x40;
-
-/** Without it a lock-step instant waits for delayed acknowledgements and takes some 60 times longer. */
-function setNoDelay(client: MqttClient): void {
-  (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
-}
 
 function wrap(client: MqttClient, url: string): DatabusConnection {
   const publishOptions = { qos: 1, retain: false } as const;

@@ -22,3 +22,8 @@ export function atEveryBoundary(periodUs: number, onBoundary: (timeUs: number) =
   arm();
   return () => clearTimeout(timer);
 }
+
+/** Calls `work` when the event loop has read what lay ready on all sockets. */
+export function afterThisTurn(work: () => void): void {
+  setImmediate(work);
+}
