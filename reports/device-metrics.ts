@@ -32,13 +32,18 @@ export function compareDevices(
   site: Table,
 ): DeviceComparison {
   const frames = collectFrames(grid, measurements, terminals, site);
-  const vectorErrors = computeVectorErrors(terminals, frames);
+  const vectorErrors = computeVectorErrors(terminals, frames, '');
+  const chain = computeVectorErrors(terminals, frames, 'primary');
   const voltage = vectorErrors.voltagePercent.filter(Number.isFinite);
   const current = vectorErrors.currentPercent.filter(Number.isFinite);
   const meters = compareMeters(measurements, energies);
   return {
     samples: {
       'pmu.tve': concatenate(voltage, current),
+      'pmu.tve.chain': concatenate(
+        chain.voltagePercent.filter(Number.isFinite),
+        chain.currentPercent.filter(Number.isFinite),
+      ),
       'pmu.tve.voltage': voltage,
       'pmu.tve.current': current,
       'pmu.frequency.error': frames.frequency.values(),
@@ -170,21 +175,24 @@ function ratedByComponent(grid: GridDocument, measurements: Table): (row: number
   return (row) => byName[component.index[row] ?? 0] ?? Number.NaN;
 }
 
-function computeVectorErrors(terminals: Table, frames: Frames): VectorErrors {
+/** Against the PMU's own terminals, or against the primary side of its instrument transformers. */
+function computeVectorErrors(terminals: Table, frames: Frames, side: '' | 'primary'): VectorErrors {
   const device = terminals.text('device');
+  const truth = (column: string) =>
+    terminals.number(side === '' ? column : `primary${column[0]?.toUpperCase()}${column.slice(1)}`);
   return {
     timeUs: terminals.number('timeUs'),
     device: device.names,
     deviceIndex: device.index,
     voltagePercent: totalVectorErrors(
-      terminals.number('voltageReV'),
-      terminals.number('voltageImV'),
+      truth('voltageReV'),
+      truth('voltageImV'),
       frames.voltageMagnitude,
       frames.voltageAngle,
     ),
     currentPercent: totalVectorErrors(
-      terminals.number('currentReA'),
-      terminals.number('currentImA'),
+      truth('currentReA'),
+      truth('currentImA'),
       frames.currentMagnitude,
       frames.currentAngle,
     ),

@@ -61,6 +61,12 @@ export const metricCatalogue: readonly MetricDefinition[] = [
     '|X_reported - X| / |X| of every voltage and current phasor against the terminals of the PMU',
     synchrophasor,
   ),
+  error(
+    'pmu.tve.chain',
+    '%',
+    'as pmu.tve, against the phasors of the grid: errors of the instrument transformers included',
+    synchrophasor,
+  ),
   error('pmu.tve.voltage', '%', 'as pmu.tve, voltage phasors only', synchrophasor),
   error('pmu.tve.current', '%', 'as pmu.tve, current phasors only', synchrophasor),
   error('pmu.frequency.error', 'mHz', 'f_reported - f_true', synchrophasor),

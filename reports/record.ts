@@ -47,7 +47,10 @@ export const recordTables = {
     activePowerFromMeanW: 'DOUBLE',
     reactivePowerFromMeanVar: 'DOUBLE',
   },
-  /** One row per PMU frame and phase: the phasors at the device's own terminals, system angle included. */
+  /**
+   * One row per PMU frame and phase, system angle included: the phasors at the device's own terminals (behind the
+   * instrument transformers, referred to the primary side), and those of the grid in front of the transformers.
+   */
   'truth-terminal': {
     timeUs: 'DOUBLE',
     device: 'STRING',
@@ -56,6 +59,10 @@ export const recordTables = {
     voltageImV: 'DOUBLE',
     currentReA: 'DOUBLE',
     currentImA: 'DOUBLE',
+    primaryVoltageReV: 'DOUBLE',
+    primaryVoltageImV: 'DOUBLE',
+    primaryCurrentReA: 'DOUBLE',
+    primaryCurrentImA: 'DOUBLE',
   },
   /** One row per meter message: true energies at its place over its interval, Wh. */
   'truth-energy': { timeUs: 'DOUBLE', device: 'STRING', importWh: 'DOUBLE', exportWh: 'DOUBLE' },

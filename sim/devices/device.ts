@@ -45,6 +45,8 @@ export interface PhasorDevice extends Device {
    * (NaN where it measures none), system angle included. Reused between instants.
    */
   terminal(): Float64Array;
+  /** The same in front of the instrument transformers: the phasors of the grid at its place. */
+  primary(): Float64Array;
 }
 
 /** A device that acts on the grid and obeys setpoints. */

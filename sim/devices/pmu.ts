@@ -69,6 +69,7 @@ export function createPmu(options: {
     kind: 'pmu',
     route: device.route,
     terminal: () => atInput,
+    primary: () => truthPhasors,
     describe: () => chain.describe(),
     sample(truth) {
       phasorsAt(truth, terminal, truthPhasors);

@@ -75,8 +75,8 @@ export class Recorder {
 
   /** The truth behind a message that a device has just sampled. */
   message(truth: Truth, message: DeviceMessage): void {
-    const phasors = this.#phasorDevices.get(message.device)?.terminal();
-    if (phasors !== undefined) this.#terminalRows(truth, message.device, phasors);
+    const pmu = this.#phasorDevices.get(message.device);
+    if (pmu !== undefined) this.#terminalRows(truth, pmu);
     const energy = this.#meters.get(message.device)?.trueEnergy();
     if (energy !== undefined) this.#energy.push(truth.timeUs, message.device, energy.importWh, energy.exportWh);
   }
@@ -93,18 +93,24 @@ export class Recorder {
     for (const [name, table] of Object.entries(tables)) table.write(join(folder, `${name}.parquet`));
   }
 
-  #terminalRows({ timeUs, grid: { phases } }: Truth, device: string, phasors: Float64Array): void {
+  #terminalRows({ timeUs, grid: { phases } }: Truth, pmu: PhasorDevice): void {
+    const own = pmu.terminal();
+    const primary = pmu.primary();
     for (let phase = 0; phase < phases; phase += 1) {
       const v = 2 * phase;
       const i = 2 * (phases + phase);
       this.#terminal.push(
         timeUs,
-        device,
+        pmu.id,
         PHASES[phase] ?? '',
-        phasors[v] ?? Number.NaN,
-        phasors[v + 1] ?? Number.NaN,
-        phasors[i] ?? Number.NaN,
-        phasors[i + 1] ?? Number.NaN,
+        own[v] as number,
+        own[v + 1] as number,
+        own[i] as number,
+        own[i + 1] as number,
+        primary[v] as number,
+        primary[v + 1] as number,
+        primary[i] as number,
+        primary[i + 1] as number,
       );
     }
   }

@@ -41,6 +41,9 @@ describe('known answers', () => {
       expect(known.metrics[name]?.mean).toBeCloseTo(expected, 9);
       expect(known.metrics[name]?.max).toBeCloseTo(expected, 9);
     }
+    // Through transformers of 1.002 exp(j 0.001) besides.
+    const chain = 100 * Math.hypot(1.002 * 1.003 * Math.cos(0.003) - 1, 1.002 * 1.003 * Math.sin(0.003));
+    expect(known.metrics['pmu.tve.chain']?.mean).toBeCloseTo(chain, 9);
     // 97 frames, three phases, voltage and current
     expect(known.metrics['pmu.tve']?.count).toBe(582);
   });
