@@ -7,7 +7,15 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { phaseTurn } from '../../grids/sequence.ts';
 import { add, complex, multiply, scale, type Complex } from '../../numerics/complex.ts';
 import type { BlockShape } from '../../numerics/block-lu.ts';
-import type { BranchTable } from './power-flow-network.ts';
+
+/** What the currents of the branches need, in one place for the cache: offsets of both ends and four blocks each. */
+export interface BranchTable {
+  readonly count: number;
+  readonly fromPlace: Int32Array;
+  readonly toPlace: Int32Array;
+  /** yff, yft, ytf, ytt of each branch in the blocks of the frame. */
+  readonly blocks: Float64Array;
+}
 
 export interface Frame {
   readonly shape: BlockShape;

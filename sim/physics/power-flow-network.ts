@@ -3,7 +3,7 @@ import { joins } from '../../grids/compile.ts';
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { createBlockLu, type BlockLu } from '../../numerics/block-lu.ts';
 import { patternFromPairs } from '../../numerics/ordering.ts';
-import { chooseFrame, type Frame } from './power-flow-frame.ts';
+import { type BranchTable, chooseFrame, type Frame } from './power-flow-frame.ts';
 
 export interface PowerFlowTotals {
   /** Active power lost in branches and shunts, W. */
@@ -163,15 +163,6 @@ function orderSources(grid: CompiledGrid, frame: Frame, lu: BlockLu, injection: 
     ordered.set(row, lu.position[bus]! * stride);
   }
   return ordered;
-}
-
-/** What the currents of the branches need, in one place for the cache: offsets of both ends and four blocks each. */
-export interface BranchTable {
-  readonly count: number;
-  readonly fromPlace: Int32Array;
-  readonly toPlace: Int32Array;
-  /** yff, yft, ytf, ytt of each branch in the blocks of the frame. */
-  readonly blocks: Float64Array;
 }
 
 /** An end at a dead bus reads the row of zeros, for its NaN must not spread through an open branch. */
