@@ -1,8 +1,6 @@
 /** The two brokers of a run, each in memory, embedded or at a URL, with an observer beside the data path. */
-import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import type { Databus } from '../../platform/databus/databus.ts';
 import { createMemoryDatabus } from '../../platform/databus/memory.ts';
-import { mqttDatabus } from '../../platform/databus/mqtt.ts';
 import { sleepUs } from '../clock/wall-clock.ts';
 import { mayPublish, maySubscribe, type Users } from '../../platform/databus/rights.ts';
 
@@ -79,10 +77,15 @@ function inMemory({ name, users, observe, onRefused }: BrokerOptions): Broker {
 
 const done = () => Promise.resolve();
 
+/** A run in memory needs neither broker nor client, and they take a fifth of a second to load. */
+const loadMqtt = () => import('../../platform/databus/mqtt.ts');
+
 const NOTHING = { publish: [], subscribe: [] };
 
 async function embedded({ name, where, users, observe, onRefused }: BrokerOptions): Promise<Broker> {
   const port = where === 'embedded' ? 0 : Number(where.slice('embedded:'.length));
+  const { createEmbeddedBroker } = await import('../../platform/databus/embedded.ts');
+  const { mqttDatabus } = await loadMqtt();
   const broker = await createEmbeddedBroker({
     name,
     port,
@@ -107,6 +110,7 @@ const SETTLE_US = 2_000_000;
 
 /** A broker of somebody else's: the observer is one more client that reads everything. */
 async function atUrl({ where, observe, credentials, onError, name }: BrokerOptions): Promise<Broker> {
+  const { mqttDatabus } = await loadMqtt();
   const databus = mqttDatabus(where, credentials);
   const clientId = `twin-observer-${name.replaceAll(' ', '-')}`;
   // What the observer says to itself comes back behind all that came before it.
