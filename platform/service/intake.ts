@@ -52,7 +52,7 @@ function refused(reason: string): Intake {
 }
 
 /** The JSON value in `payload`, or undefined when it is none or no UTF-8. */
-export function decodeJson(payload: Uint8Array): unknown {
+function decodeJson(payload: Uint8Array): unknown {
   if (!isUtf8(payload)) return undefined;
   try {
     return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString());

@@ -3,11 +3,11 @@
  * straight to the databus, and setpoints arrive at the backends of the devices that obey them.
  */
 import type { Measurement } from '../../platform/contract/measurement.ts';
-import { type Setpoint, setpointSchema } from '../../platform/contract/setpoint.ts';
+import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import { type Databus, type DatabusConnection, DatabusError } from '../../platform/databus/databus.ts';
-import { decodeJson } from '../../platform/service/intake.ts';
+import { readMessage } from '../../platform/service/intake.ts';
 import { forgeryOf, type LightNode } from '../access-layer/light-node.ts';
 import type { ControllableDevice, Device, DeviceMessage } from '../devices/device.ts';
 import type { Ledger, SentMessage } from './ledger.ts';
@@ -181,10 +181,10 @@ export class DeviceSide {
 
   /** Whatever arrives on a setpoint topic counts as arrived; what is no setpoint is not obeyed. */
   #receive(topic: string, payload: Uint8Array): void {
-    const parsed = setpointSchema.safeParse(decodeJson(payload));
+    const read = readMessage(topic, 'setpoint', payload);
     this.#options.ledger.seenAtDevice(topic, payload);
     this.#setpointsSeen += 1;
-    if (parsed.success) this.#arrived.push({ topic, setpoint: parsed.data });
+    if (read.accepted) this.#arrived.push({ topic, setpoint: read.message as Setpoint });
     this.#onSetpoint();
   }
 }
