@@ -28,6 +28,8 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
       client.on('error', (error) => {
         // Where the connection comes back, a broken socket is no more than a pause; a refusal is for good.
         if (comesBack && isSocketError(error)) return;
+        // A message that comes in while the connection ends can no longer be acknowledged; the broker keeps it.
+        if (client.disconnecting) return;
         connection.onError?.(new DatabusError(url, describe(error), { cause: error }));
       });
       client.on('close', () => {
