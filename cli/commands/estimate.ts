@@ -11,6 +11,7 @@ import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.
 import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injections.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import type { GridAnswer, PerPhase } from '../grid-answer.ts';
 import { readText } from '../read-text.ts';
 import { formatTable } from '../text-table.ts';
 
@@ -88,23 +89,7 @@ function solve(problem: EstimationProblem): EstimateResult {
   return second.unobservedBuses.length < result.unobservedBuses.length ? second : result;
 }
 
-/** One number in a positive-sequence grid, phases A, B, C in a three-phase one; null where nothing is known. */
-type PerPhase = number | null | readonly (number | null)[];
-
-interface Answer {
-  readonly converged: boolean;
-  /** Only without an estimate of the whole grid. */
-  readonly reason?: string;
-  readonly iterations: number;
-  readonly buses: readonly { readonly id: string; readonly vmPu: PerPhase; readonly vaDeg: PerPhase }[];
-  readonly branches: readonly {
-    readonly id: string;
-    readonly pFromW: PerPhase;
-    readonly qFromVar: PerPhase;
-    readonly pToW: PerPhase;
-    readonly qToVar: PerPhase;
-  }[];
-  readonly lossesW: number | null;
+interface Answer extends GridAnswer {
   readonly objective: number | null;
   readonly degreesOfFreedom: number;
   readonly chiSquareLimit: number;

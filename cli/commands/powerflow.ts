@@ -5,6 +5,7 @@ import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { createPowerFlow, type PowerFlow, type PowerFlowResult } from '../../sim/physics/power-flow.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import type { GridAnswer, PerPhase } from '../grid-answer.ts';
 import { formatTable } from '../text-table.ts';
 
 interface Values {
@@ -35,26 +36,7 @@ export function powerflow(file: string, format: 'table' | 'json'): { text: strin
   return { text, converged: result.converged };
 }
 
-/** One number in a positive-sequence grid, phases A, B, C in a three-phase one; null where there is no voltage. */
-type PerPhase = number | null | readonly (number | null)[];
-
-interface Answer {
-  readonly converged: boolean;
-  readonly iterations: number;
-  /** Only without convergence. */
-  readonly reason?: string;
-  readonly buses: readonly { readonly id: string; readonly vmPu: PerPhase; readonly vaDeg: PerPhase }[];
-  readonly branches: readonly {
-    readonly id: string;
-    readonly pFromW: PerPhase;
-    readonly qFromVar: PerPhase;
-    readonly pToW: PerPhase;
-    readonly qToVar: PerPhase;
-  }[];
-  readonly lossesW: number | null;
-}
-
-function describeAnswer(flow: PowerFlow, result: PowerFlowResult): Answer {
+function describeAnswer(flow: PowerFlow, result: PowerFlowResult): GridAnswer {
   const { grid } = flow;
   // Without convergence the last voltages mean nothing: they are left out rather than shown.
   const value = (x: number): number | null => (result.converged && Number.isFinite(x) ? x : null);
@@ -112,7 +94,7 @@ function branchPower(
   };
 }
 
-function formatAnswer(flow: PowerFlow, answer: Answer): string {
+function formatAnswer(flow: PowerFlow, answer: GridAnswer): string {
   const { grid } = flow;
   if (!answer.converged) return `${grid.document.name}: ${answer.reason}`;
   const phases = grid.phases === 1 ? [''] : [' A', ' B', ' C'];
@@ -137,7 +119,7 @@ function formatAnswer(flow: PowerFlow, answer: Answer): string {
   return [`Power flow of ${grid.document.name}`, '', buses, '', branches, '', ...summary(flow, answer)].join('\n');
 }
 
-function summary(flow: PowerFlow, answer: Answer): string[] {
+function summary(flow: PowerFlow, answer: GridAnswer): string[] {
   const { lossesW, exchangeW, exchangeVar } = flow.totals();
   const energised = answer.buses
     .flatMap((bus) => list(bus.vmPu).map((vm) => ({ id: bus.id, vm })))
