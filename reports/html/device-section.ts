@@ -119,7 +119,8 @@ export function renderMetrics({ metrics }: Score): string {
 }
 
 function code(name: string): Html {
-  return html(`<code>${escapeHtml(name)}</code>`);
+  // A narrow page breaks a long name behind its dots, not in mid-word.
+  return html(`<code>${escapeHtml(name).replaceAll('.', '.<wbr>')}</code>`);
 }
 
 /** What each device of the run was and how it erred, as the manifest declares it. */

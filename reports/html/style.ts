@@ -106,7 +106,7 @@ footer { padding-block: 34px 44px; color: var(--soft); font-size: 13.5px; }
   header { padding-top: 30px; } section { padding-top: 32px; }
   .pair { grid-template-columns: minmax(0, 1fr); }
   .wide { display: none; } .narrow { display: block; }
-  #indicators th { min-width: 150px; } th code { overflow-wrap: anywhere; } th, td { padding-right: 16px; }
+  #indicators th { min-width: 150px; } th code { display: inline-block; min-width: 128px; overflow-wrap: anywhere; } th, td { padding-right: 16px; }
   .facts { gap: 10px 26px; } .tiles { grid-template-columns: 1fr; } .tiles strong { font-size: 25px; }
 }
 @media print {
