@@ -168,6 +168,10 @@ function compileSource(frame: Frame, source: GridExternalGrid): CompiledGrid['so
   return { id: source.id, bus, voltage, y };
 }
 
+function sum(power: number | { A?: number | undefined; B?: number | undefined; C?: number | undefined }): number {
+  return typeof power === 'number' ? power : (power.A ?? 0) + (power.B ?? 0) + (power.C ?? 0);
+}
+
 function compileShunts(frame: Frame): CompiledGrid['shunts'] {
   const shunts: { bus: number; y: ComplexBlock }[] = [];
   for (const shunt of frame.document.shunts) {
@@ -175,7 +179,7 @@ function compileShunts(frame: Frame): CompiledGrid['shunts'] {
     const bus = busOf(frame, shunt.bus, shunt.id);
     const base = frame.baseVoltageV[bus]!;
     // Consumption P + jQ at nominal voltage is the admittance (P - jQ) / U^2.
-    const y = scale(complex(shunt.activePowerW, -shunt.reactivePowerVar), 1 / (3 * base * base));
+    const y = scale(complex(sum(shunt.activePowerW), -sum(shunt.reactivePowerVar)), 1 / (3 * base * base));
     shunts.push({ bus, y: toBlock(frame.phases, { zero: y, positive: y, negative: y }, base * base) });
   }
   return shunts;

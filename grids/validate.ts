@@ -26,6 +26,10 @@ export function validateGrid(document: GridDocument): Problem[] {
 /** What `validateReferences` reads of an element: any part of it may be missing or of the wrong type. */
 type Loose = Readonly<Record<string, unknown>>;
 
+function looseValue(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Loose)[key] : undefined;
+}
+
 /** The elements of one list of a value that may be a grid document. */
 function looseList(value: unknown, list: string): readonly Loose[] {
   const found: unknown = typeof value === 'object' && value !== null ? (value as Loose)[list] : undefined;
@@ -33,10 +37,19 @@ function looseList(value: unknown, list: string): readonly Loose[] {
   return found.map((item: unknown) => (typeof item === 'object' && item !== null ? (item as Loose) : {}));
 }
 
+const BRANCH_LISTS = [
+  'lines',
+  'transformers',
+  'threeWindingTransformers',
+  'matrixLines',
+  'generalBranches',
+  'admittanceBranches',
+] as const;
+
 /** Kinds whose ids must differ among themselves, and the lists that hold them. */
 const KINDS: readonly (readonly [kind: string, lists: readonly string[]])[] = [
   ['bus', ['buses']],
-  ['branch', ['lines', 'transformers']],
+  ['branch', BRANCH_LISTS],
   ['switch', ['switches']],
   ['load', ['loads']],
   ['generator', ['generators']],
@@ -49,6 +62,10 @@ const KINDS: readonly (readonly [kind: string, lists: readonly string[]])[] = [
 const REFERENCES: readonly (readonly [list: string, kind: string, keys: readonly string[]])[] = [
   ['lines', 'line', ['from', 'to']],
   ['transformers', 'transformer', ['from', 'to']],
+  ['matrixLines', 'matrix line', ['from', 'to']],
+  ['generalBranches', 'general branch', ['from', 'to']],
+  ['admittanceBranches', 'admittance branch', ['from', 'to']],
+  ['threeWindingTransformers', 'three-winding transformer', ['high.bus', 'medium.bus', 'low.bus']],
   ['switches', 'switch', ['from', 'to']],
   ['loads', 'load', ['bus']],
   ['generators', 'generator', ['bus']],
@@ -78,7 +95,7 @@ export function validateReferences(value: unknown): Problem[] {
     looseList(value, list).forEach((item, i) => {
       const owner = typeof item['id'] === 'string' ? `${kind} "${item['id']}"` : `a ${kind}`;
       for (const key of keys) {
-        const bus = item[key];
+        const bus = key.split('.').reduce<unknown>((at, part) => looseValue(at, part), item);
         if (typeof bus !== 'string' || buses.has(bus)) continue;
         report(`${list}[${i}].${key}`, `${owner} refers to bus "${bus}", which does not exist`, didYouMean(bus, buses));
       }
