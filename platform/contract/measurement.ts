@@ -48,6 +48,21 @@ export const readingSchema = z.object({
 });
 export type Reading = z.infer<typeof readingSchema>;
 
+/** What a controllable device's backend says of the setpoint that it took last: the acknowledgement, with its telemetry. */
+export const commandStateSchema = z.object({
+  /** Of the newest setpoint that reached the backend: its instant and sequence. */
+  timestamp: z.string(),
+  sequence: z.int().nonnegative(),
+  /** What the device makes of it, W, discharging and injecting positive. */
+  activePowerW: z.number(),
+  /**
+   * `accepted`: will be obeyed as it stands; `limited`: clipped to what the device can do; `refused`: its sender may
+   * not command this device, the one before stays in force; `expired`: it has run out, the default is in force.
+   */
+  status: z.enum(['accepted', 'limited', 'refused', 'expired']),
+});
+export type CommandState = z.infer<typeof commandStateSchema>;
+
 export const measurementSchema = z.object({
   schema: z.literal('platone.measurement/1'),
   device: z.string().min(1),
@@ -70,5 +85,7 @@ export const measurementSchema = z.object({
     })
     .optional(),
   certification: certificationSchema.optional(),
+  /** Of controllable devices, once a setpoint has reached them. */
+  command: commandStateSchema.optional(),
 });
 export type Measurement = z.infer<typeof measurementSchema>;

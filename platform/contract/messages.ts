@@ -4,7 +4,10 @@ import { repudiationSchema } from './certification.ts';
 import { estimateSchema } from './estimate.ts';
 import { forecastSchema } from './forecast.ts';
 import { measurementSchema } from './measurement.ts';
+import { planSchema } from './plan.ts';
 import { setpointSchema } from './setpoint.ts';
+import { triggerSchema } from './trigger.ts';
+import { useCaseSchema } from './use-case.ts';
 
 type MessageSchema = z.ZodType<{ timestamp: string }>;
 
@@ -13,6 +16,9 @@ const schemas: Readonly<Record<string, MessageSchema>> = {
   estimate: estimateSchema,
   forecast: forecastSchema,
   repudiation: repudiationSchema,
+  trigger: triggerSchema,
+  'use-case': useCaseSchema,
+  plan: planSchema,
 };
 
 /** Every other kind (pmu, smart-meter, bess, power and devices to come) is a measurement message. */

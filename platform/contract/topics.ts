@@ -20,6 +20,10 @@ export const topics = {
   power: (site: string, device: string) => `dsotp/power/${site}/${device}`,
   estimate: (site: string, estimator: string) => `dsotp/estimate/${site}/${estimator}`,
   forecast: (site: string, issuer: string) => `dsotp/forecast/${site}/${issuer}`,
+  /** Wishes for a use case, from operators and third parties to `service`. */
+  trigger: (site: string, service: string) => `dsotp/trigger/${site}/${service}`,
+  useCase: (site: string, issuer: string) => `dsotp/use-case/${site}/${issuer}`,
+  plan: (site: string, issuer: string) => `dsotp/plan/${site}/${issuer}`,
   repudiation: (site: string, device: string) => `dsotp/repudiation/${site}/${device}`,
   setpoint: (site: string, device: string) => `setpoint/${site}/${device}`,
   balSetpoint: (site: string, device: string) => `platone/setpoint/${site}/${device}`,

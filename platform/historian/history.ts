@@ -3,8 +3,11 @@ import type { Estimate } from '../contract/estimate.ts';
 import type { Forecast } from '../contract/forecast.ts';
 import { historyTables } from '../contract/history.ts';
 import type { Measurement } from '../contract/measurement.ts';
+import type { Plan } from '../contract/plan.ts';
 import type { Setpoint } from '../contract/setpoint.ts';
 import { parseInstant } from '../contract/time.ts';
+import type { Trigger } from '../contract/trigger.ts';
+import type { UseCaseMessage } from '../contract/use-case.ts';
 import type { Input } from '../service/definition.ts';
 import { createTable, type Table } from './table.ts';
 
@@ -22,6 +25,13 @@ export function createHistory(): History {
     'estimate-runs': createTable(historyTables['estimate-runs']),
     estimates: createTable(historyTables.estimates),
     setpoints: createTable(historyTables.setpoints),
+    acknowledgements: createTable(historyTables.acknowledgements),
+    triggers: createTable(historyTables.triggers),
+    'use-cases': createTable(historyTables['use-cases']),
+    plans: createTable(historyTables.plans),
+    'plan-batteries': createTable(historyTables['plan-batteries']),
+    'plan-windows': createTable(historyTables['plan-windows']),
+    'plan-runs': createTable(historyTables['plan-runs']),
     forecasts: createTable(historyTables.forecasts),
   };
   return {
@@ -37,20 +47,32 @@ export function createHistory(): History {
         case 'forecast':
           addForecast(tables.forecasts, input);
           break;
+        case 'plan':
+          addPlan(tables, input);
+          break;
+        case 'use-case':
+          addUseCase(tables['use-cases'], input);
+          break;
+        case 'trigger':
+          addTrigger(tables.triggers, input);
+          break;
         case 'repudiation':
           break;
         default:
-          addMeasurement(tables.measurements, input);
+          addMeasurement(tables.measurements, tables.acknowledgements, input);
       }
     },
   };
 }
 
-function addMeasurement(table: Table, { message, kind, taggedUs }: Input): void {
-  const { device, readings } = message as Measurement;
+function addMeasurement(table: Table, acknowledgements: Table, { message, kind, taggedUs }: Input): void {
+  const { device, readings, command } = message as Measurement;
   for (const { component, measurand, phase, data } of readings) {
     table.push(taggedUs, kind, device, component, measurand, phase, data);
   }
+  if (command === undefined) return;
+  const { timestamp, sequence, activePowerW, status } = command;
+  acknowledgements.push(taggedUs, device, parseInstant(timestamp), sequence, activePowerW, status);
 }
 
 /** Numbers that an estimate leaves out are NaN, absent degrees of freedom -1, absent lists empty ones. */
@@ -102,5 +124,45 @@ function addForecast(table: Table, { message, taggedUs }: Input): void {
       const endUs = startUs + (step + 1) * forecast.stepUs;
       table.push(taggedUs, endUs, component, power, activePowerSigmaW[step] ?? Number.NaN);
     }
+  }
+}
+
+function addTrigger(table: Table, { message, taggedUs }: Input): void {
+  const { schema: _schema, timestamp: _timestamp, issuer, request, useCase, ...parameters } = message as Trigger;
+  table.push(taggedUs, issuer, request, useCase, JSON.stringify(parameters));
+}
+
+/** Numbers that a use-case message leaves out are NaN; only answers are accepted or not. */
+function addUseCase(table: Table, { message, taggedUs }: Input): void {
+  const { useCase, cause, targetW, flexibility, answer } = message as UseCaseMessage;
+  table.push(
+    taggedUs,
+    useCase,
+    cause,
+    targetW ?? Number.NaN,
+    flexibility?.lowestW ?? Number.NaN,
+    flexibility?.highestW ?? Number.NaN,
+    answer?.request ?? '',
+    answer?.accepted ?? false,
+    answer?.reasons.join('; ') ?? '',
+  );
+}
+
+function addPlan(tables: History['tables'], { message, taggedUs }: Input): void {
+  const plan = message as Plan;
+  const startUs = parseInstant(plan.start);
+  const endUs = (step: number) => startUs + (step + 1) * plan.stepUs;
+  tables['plan-runs'].push(taggedUs, plan.useCase, plan.method, plan.status, plan.clashes.join('; '));
+  for (const [step, exchangeW] of plan.exchangeW.entries()) {
+    const [loadW, generationW] = [plan.loadW[step] ?? Number.NaN, plan.generationW[step] ?? Number.NaN];
+    tables.plans.push(taggedUs, endUs(step), plan.useCase, loadW, generationW, exchangeW);
+  }
+  for (const { device, activePowerW, stateOfCharge } of plan.batteries) {
+    for (const [step, power] of activePowerW.entries()) {
+      tables['plan-batteries'].push(taggedUs, endUs(step), device, power, stateOfCharge[step] ?? Number.NaN);
+    }
+  }
+  for (const { kind, start, end, exchangeW } of plan.windows) {
+    tables['plan-windows'].push(taggedUs, kind, parseInstant(start), parseInstant(end), exchangeW);
   }
 }

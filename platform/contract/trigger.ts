@@ -1,0 +1,55 @@
+/**
+ * A trigger starts, changes or ends a use case of the German demo site (I-01 of its use cases): an operator's or a third
+ * party's wish, which the balancer answers with a use-case message (`use-case.ts`).
+ */
+import { z } from 'zod';
+import { parseInstant } from './time.ts';
+
+const instant = z.string().refine((text) => Number.isFinite(parseInstant(text)), {
+  error: 'is no instant: write ISO 8601 with a zone, for example 2021-04-01T12:00:00+02:00',
+});
+
+/** A package of energy: bought in UC-DE-3, sold in UC-DE-4. */
+export const packageSlotSchema = z.strictObject({
+  /** Earliest start. */
+  start: instant,
+  /** Longest duration. */
+  durationUs: z.int().positive(),
+  /** Power through the grid connection, positive in both use cases: imported in UC-DE-3, exported in UC-DE-4. */
+  powerW: z.number().positive(),
+});
+export type PackageSlot = z.infer<typeof packageSlotSchema>;
+
+const head = {
+  schema: z.literal('platone.trigger/1'),
+  /**
+   * When it was issued, in the time of the databus (its newest tick or progress), which in a simulation is not that of
+   * the wall clock. It takes effect at the next instant.
+   */
+  timestamp: instant,
+  /** Who wants it. */
+  issuer: z.string().min(1),
+  /** Name of the request, for the answer; a request that is repeated under its name changes nothing. */
+  request: z.string().min(1),
+};
+
+const slots = z.array(packageSlotSchema).min(1);
+
+/** `useCase` as in the demo: 0 stops, 1 to 4 apply UC-DE-1 to 4. */
+export const triggerSchema = z.discriminatedUnion('useCase', [
+  z.strictObject({ ...head, useCase: z.literal(0) }),
+  z.strictObject({ ...head, useCase: z.literal(1) }),
+  z.strictObject({
+    ...head,
+    useCase: z.literal(2),
+    /** Exchange with the grid to hold, W, import positive. */
+    targetW: z.number(),
+    durationUs: z.int().positive(),
+    /** At once when absent. */
+    start: instant.optional(),
+  }),
+  z.strictObject({ ...head, useCase: z.literal(3), slots }),
+  z.strictObject({ ...head, useCase: z.literal(4), slots }),
+]);
+export type Trigger = z.infer<typeof triggerSchema>;
+export type UseCaseNumber = Trigger['useCase'];
