@@ -1,5 +1,4 @@
 /** JSON text with places: parses it, finds duplicate keys, and tells line and column of any path in it. */
-import { LineCounter, isMap, isNode, isPair, isSeq, parseDocument, type Document, type Node } from 'yaml';
 import type { Problem } from './problem.ts';
 
 export type JsonPath = readonly (string | number)[];
@@ -29,49 +28,114 @@ interface Place {
   readonly column: number;
 }
 
-/** Places in a text of JSON (or YAML, of which JSON is a part); the tree is built at the first question. */
+/** Places in a valid JSON text; containers are indexed one by one as questions lead into them. */
 export interface SourceMap {
   /** Where the value at `path` stands, or its key with `key`; the nearest thing above it when it is missing. */
   place(path: JsonPath, key?: boolean): Place | undefined;
 }
 
+/** Offsets of what a container holds: by key (the last of a key given twice, as in JSON.parse) or by number. */
+interface Container {
+  readonly keys: ReadonlyMap<string, { readonly key: number; readonly value: number }>;
+  readonly items: readonly number[];
+}
+
 export function createSourceMap(text: string): SourceMap {
-  let tree: { document: Document; lines: LineCounter } | undefined;
+  const containers = new Map<number, Container>();
+  const containerAt = (offset: number): Container => {
+    let found = containers.get(offset);
+    if (found === undefined) containers.set(offset, (found = indexContainer(text, offset)));
+    return found;
+  };
   return {
     place: (path, key = false) => {
-      if (tree === undefined) {
-        const lines = new LineCounter();
-        tree = { lines, document: parseDocument(text, { lineCounter: lines, uniqueKeys: false }) };
+      const start = skipSpace(text, 0);
+      if (start >= text.length) return undefined;
+      let offset = start;
+      for (const [depth, part] of path.entries()) {
+        const { keys, items } = containerAt(offset);
+        const member = keys.get(String(part));
+        const next = typeof part === 'number' && member === undefined ? items[part] : member?.value;
+        if (next === undefined) break;
+        if (key && depth === path.length - 1 && member !== undefined) return placeOf(text, member.key);
+        offset = next;
       }
-      const offset = offsetOf(tree.document, path, key);
-      if (offset === undefined) return undefined;
-      const { line, col } = tree.lines.linePos(offset);
-      return { line, column: col };
+      return placeOf(text, offset);
     },
   };
 }
 
-function offsetOf(document: Document, path: JsonPath, key: boolean): number | undefined {
-  let node: Node | null | undefined = document.contents;
-  let offset = node?.range?.[0];
-  for (const [depth, part] of path.entries()) {
-    let next: unknown;
-    if (isSeq(node) && typeof part === 'number') next = node.items[part];
-    else if (isMap(node)) {
-      const pair: unknown = node.items.find((item) => isNode(item.key) && String(item.key) === String(part));
-      if (!isPair(pair)) break;
-      if (key && depth === path.length - 1) return isNode(pair.key) ? (pair.key.range?.[0] ?? offset) : offset;
-      next = pair.value;
-    }
-    if (!isNode(next)) break;
-    node = next;
-    offset = node.range?.[0] ?? offset;
+/** Line and column, from 1, of an offset. */
+export function placeOf(text: string, offset: number): Place {
+  let line = 1;
+  let start = 0;
+  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) {
+    line++;
+    start = at + 1;
   }
-  return offset;
+  return { line, column: offset - start + 1 };
 }
+
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && ' \t\r\n\uFEFF'.includes(text.charAt(at))) at++;
+  return at;
+}
+
+/** End of the string that opens at `from`; the end of the text when nothing closes it. */
+function endOfString(text: string, from: number): number {
+  let at = from + 1;
+  while (at < text.length && text.charAt(at) !== '"') at += text.charAt(at) === '\\' ? 2 : 1;
+  return Math.min(at + 1, text.length);
+}
+
+/** End of the value that begins at `from` in a valid JSON text. */
+function endOfValue(text: string, from: number): number {
+  let depth = 0;
+  for (let at = from; at < text.length; at++) {
+    const c = text.charAt(at);
+    if (c === '"') {
+      at = endOfString(text, at) - 1;
+      if (depth === 0) return at + 1;
+    } else if (c === '{' || c === '[') depth++;
+    else if (c === '}' || c === ']') {
+      depth--;
+      if (depth === 0) return at + 1;
+      if (depth < 0) return at;
+    } else if (depth === 0 && c === ',') return at;
+  }
+  return text.length;
+}
+
+function indexContainer(text: string, offset: number): Container {
+  const keys = new Map<string, { key: number; value: number }>();
+  const items: number[] = [];
+  const kind = text.charAt(offset);
+  if (kind !== '{' && kind !== '[') return { keys, items };
+  let at = skipSpace(text, offset + 1);
+  while (at < text.length && text.charAt(at) !== '}' && text.charAt(at) !== ']') {
+    if (kind === '{') {
+      const end = endOfString(text, at);
+      const value = skipSpace(text, skipSpace(text, end) + 1);
+      keys.set(JSON.parse(text.slice(at, end)) as string, { key: at, value });
+      at = value;
+    } else items.push(at);
+    at = skipSpace(text, endOfValue(text, at));
+    if (text.charAt(at) === ',') at = skipSpace(text, at + 1);
+  }
+  return { keys, items };
+}
+
+/** Deeper than any file of grids or measurements; what reads the value may then recurse without care. */
+const MAX_DEPTH = 200;
 
 /** The value of a JSON text, or its syntax faults; a key given twice is a fault although JSON.parse lets it pass. */
 export function parseJson(text: string): { readonly value: unknown } | { readonly problems: readonly Problem[] } {
+  const deep = tooDeepAt(text);
+  if (deep !== undefined) {
+    const message = `is nested deeper than ${MAX_DEPTH} levels`;
+    return { problems: [{ path: '', message, ...placeOf(text, deep) }] };
+  }
   let value: unknown;
   try {
     value = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
@@ -82,49 +146,93 @@ export function parseJson(text: string): { readonly value: unknown } | { readonl
   return problems.length > 0 ? { problems } : { value };
 }
 
-/** V8 names the offset of most faults; where it quotes the text instead, the YAML reader finds the place. */
+/** Where brackets outside strings open more than MAX_DEPTH levels. */
+function tooDeepAt(text: string): number | undefined {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (c === QUOTE) at = endOfString(text, at) - 1;
+    else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
+      depth++;
+      if (depth > MAX_DEPTH) return at;
+    } else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) depth--;
+  }
+  return undefined;
+}
+
+const [QUOTE, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x22, 0x7b, 0x7d, 0x5b, 0x5d];
+
+/** V8 names the offset of most faults; where it quotes the text instead, our own scan finds the place. */
 function syntaxProblem(text: string, error: unknown): Problem {
   const reason = error instanceof Error ? error.message : String(error);
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const bom = text.startsWith('\uFEFF') ? 1 : 0;
   const named = /position (\d+)/.exec(reason)?.[1];
-  const first = document.errors[0]?.pos[0];
-  const offset = named === undefined ? (/end of JSON/.test(reason) ? text.length : first) : Number(named);
-  const message = `is not valid JSON: ${reason.replace(/,? ?(in JSON )?at position \d+.*$/, '')}`;
-  if (offset === undefined) return { path: '', message };
-  let line = 1;
-  let start = 0;
-  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) {
-    line++;
-    start = at + 1;
+  const offset = named === undefined ? faultOffset(text) : Number(named) + bom;
+  const message = `is not valid JSON: ${reason.replace(/,? ?(in JSON )?at position \d+.*$/s, '')}`;
+  return { path: '', message, ...placeOf(text, offset) };
+}
+
+/** A JSON token that is no string: punctuation, a number or a word. */
+const TOKEN = /[{}[\],:]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|true|false|null/y;
+
+/** The token at an offset; undefined where JSON has none. A string is taken as one, whatever stands in it. */
+function tokenAt(text: string, at: number): string | undefined {
+  if (text.charAt(at) === '"') {
+    const token = text.slice(at, endOfString(text, at));
+    return token.length > 1 && token.endsWith('"') && !/[\n\r\t]/.test(token) ? token : undefined;
   }
-  return { path: '', message, line, column: offset - start + 1 };
+  TOKEN.lastIndex = at;
+  return TOKEN.exec(text)?.[0];
+}
+
+/** Offset of the first token that JSON does not allow where it stands; the end of the text when it is cut off. */
+function faultOffset(text: string): number {
+  const stack: string[] = [];
+  /** What may come next: a value, a value or the end of an empty array, a key, a key or `}`, a colon, a comma or end. */
+  let wanted: 'value' | 'first-item' | 'key' | 'first-key' | 'colon' | 'next' = 'value';
+  let at = skipSpace(text, 0);
+  while (at < text.length) {
+    const token = tokenAt(text, at);
+    if (token === undefined) return at;
+    const open = stack.at(-1);
+    if (wanted === 'colon' ? token === ':' : (wanted === 'key' || wanted === 'first-key') && token.startsWith('"')) {
+      wanted = wanted === 'colon' ? 'value' : 'colon';
+    } else if (wanted === 'next' && token === ',' && open !== undefined) wanted = open === '{' ? 'key' : 'value';
+    else if ((wanted === 'next' || wanted === 'first-key') && token === '}' && open === '{') {
+      stack.pop();
+      wanted = 'next';
+    } else if ((wanted === 'next' || wanted === 'first-item') && token === ']' && open === '[') {
+      stack.pop();
+      wanted = 'next';
+    } else if ((wanted === 'value' || wanted === 'first-item') && !/^[}\],:]$/.test(token)) {
+      if (token === '{' || token === '[') stack.push(token);
+      wanted = token === '{' ? 'first-key' : token === '[' ? 'first-item' : 'next';
+    } else return at;
+    at = skipSpace(text, at + token.length);
+  }
+  return text.length;
 }
 
 /** One pass over a valid JSON text with the set of keys of each open object on a stack. */
 function findDuplicateKeys(text: string): Problem[] {
   const problems: Problem[] = [];
   const stack: (Set<string> | undefined)[] = [];
-  const token = /[{}[\]\n]|"(?:[^"\\]|\\.)*"(\s*:)?/g;
-  let line = 1;
-  let lineStart = 0;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const [found, colon] = match;
-    if (found === '\n') {
-      line++;
-      lineStart = match.index + 1;
-    } else if (found === '{') stack.push(new Set());
-    else if (found === '[') stack.push(undefined);
-    else if (found === '}' || found === ']') stack.pop();
-    else if (colon !== undefined) {
-      const name = JSON.parse(found.slice(0, found.length - colon.length)) as string;
-      const keys = stack.at(-1);
-      if (keys?.has(name) === true) {
-        const column = match.index - lineStart + 1;
-        problems.push({ path: name, line, column, message: `key "${name}" is given twice in one object` });
+  for (let at = 0; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (c === OPEN_BRACE) stack.push(new Set());
+    else if (c === OPEN_BRACKET) stack.push(undefined);
+    else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) stack.pop();
+    if (c !== QUOTE) continue;
+    const end = endOfString(text, at);
+    const keys = stack.at(-1);
+    if (keys !== undefined && text.charAt(skipSpace(text, end)) === ':') {
+      const name = JSON.parse(text.slice(at, end)) as string;
+      if (keys.has(name)) {
+        problems.push({ path: name, ...placeOf(text, at), message: `key "${name}" is given twice in one object` });
       }
-      keys?.add(name);
+      keys.add(name);
     }
+    at = end - 1;
   }
   return problems;
 }
