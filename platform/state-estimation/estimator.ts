@@ -32,6 +32,11 @@ export interface ScalarMeasurement {
   readonly value: number;
   /** Standard deviation in the same unit, positive; Infinity = absent at present (keeps the structure). */
   readonly sigma: number;
+  /**
+   * The part of the error that comes from a cause which others share (one cloud over many forecasts): `sensitivity`
+   * times one standard normal variable per cause, on top of `sigma`. Signs matter between measurements.
+   */
+  readonly shared?: { readonly cause: string; readonly sensitivity: number };
 }
 
 /** A synchronised phasor: magnitude and angle with independent errors. One source; never also its derived powers. */

@@ -13,7 +13,9 @@
  */
 import { SparseLdl } from '../../numerics/sparse-ldl.ts';
 import type { EstimationProblem } from './estimator.ts';
-import { evaluate, layOutEquations, loadMeasurements, type Equations, type Loaded } from './wls-equations.ts';
+import { evaluate } from './equations/evaluate.ts';
+import { layOutEquations, type Equations } from './equations/layout.ts';
+import { loadMeasurements, type Loaded } from './equations/load.ts';
 
 /** Entries of the scaled matrix below this are zero: the numeric rank, hence observability, is decided by it. */
 const RANK_TOLERANCE = 1e-10;
@@ -55,11 +57,10 @@ export class WlsSolver {
   constructor(problem: EstimationProblem) {
     const equations = layOutEquations(problem);
     this.equations = equations;
-    const { rows, states, entryRow, entryColumn, block, blockOfState, busOfBlock } = equations;
-    const unknowns = 2 * states;
+    const { rows, unknowns, entryRow, entryColumn, block, blockOfUnknown, blockCount } = equations;
     // Variables: the state's components, then one multiplier a row; a row stands in the block of its bus.
     const blockOf = new Int32Array(unknowns + rows);
-    for (let i = 0; i < unknowns; i += 1) blockOf[i] = blockOfState[i >> 1]!;
+    blockOf.set(blockOfUnknown);
     for (let row = 0; row < rows; row += 1) blockOf[unknowns + row] = Math.max(0, block[row]!);
     const diagonal = Int32Array.from({ length: rows }, (_, row) => unknowns + row);
     this.ldl = new SparseLdl({
@@ -70,7 +71,7 @@ export class WlsSolver {
       ),
       columns: concatenate(diagonal, entryColumn),
       blockOf,
-      blockCount: Math.max(1, busOfBlock.length),
+      blockCount: Math.max(1, blockCount),
     });
     this.matrix = new Float64Array(rows + entryRow.length);
     this.scale = new Float64Array(unknowns + rows);
@@ -99,9 +100,9 @@ export class WlsSolver {
    * nobody observes says nothing about the rest, and would drag it along. Answers with the number of measured rows left.
    */
   withdraw(blocks: ReadonlySet<number>): number {
-    const { measuredRows, entryRow, entryColumn, blockOfState, active, variance } = this.equations;
+    const { measuredRows, entryRow, entryColumn, blockOfUnknown, source, active, variance } = this.equations;
     for (let entry = 0; entry < entryRow.length; entry += 1) {
-      if (!blocks.has(blockOfState[entryColumn[entry]! >> 1]!)) continue;
+      if (!blocks.has(blockOfUnknown[entryColumn[entry]!]!)) continue;
       const row = entryRow[entry]!;
       active[row] = 0;
       variance[row] = 1;
@@ -110,13 +111,14 @@ export class WlsSolver {
     this.factorExists = false;
     this.factorCurrent = false;
     let left = 0;
-    for (let row = 0; row < measuredRows; row += 1) left += active[row]!;
+    for (let row = 0; row < measuredRows; row += 1) if (source[row]! >= 0) left += active[row]!;
     return left;
   }
 
   /** Starts from these voltages (by state, interleaved); old multipliers only make sense beside old voltages. */
-  start(x: Float64Array): void {
-    this.x.set(x);
+  start(voltage: Float64Array): void {
+    this.x.fill(0);
+    this.x.set(voltage);
     this.multiplier.fill(0);
     this.factorExists = false;
   }

@@ -15,16 +15,16 @@ export function normalisedResiduals(
   solver: WlsSolver,
   measurementCount: number,
 ): { rows: Float64Array; measurements: Float64Array } {
-  const { measuredRows, variance, active, source, states } = solver.equations;
+  const { measuredRows, variance, active, source, unknowns } = solver.equations;
   const rows = new Float64Array(measuredRows).fill(Number.NaN);
   const measurements = new Float64Array(measurementCount).fill(Number.NaN);
   for (let row = 0; row < measuredRows; row += 1) {
-    if (active[row] !== 1) continue;
-    const z = solver.ldl.inverseEntry(2 * states + row, 2 * states + row);
+    const of = source[row]!;
+    if (active[row] !== 1 || of < 0) continue;
+    const z = solver.ldl.inverseEntry(unknowns + row, unknowns + row);
     if (!(z * variance[row]! > CRITICAL_SHARE)) continue;
     const size = Math.abs(solver.multiplier[row]!) / Math.sqrt(z);
     rows[row] = size;
-    const of = source[row]!;
     if (!(measurements[of]! >= size)) measurements[of] = size;
   }
   return { rows, measurements };

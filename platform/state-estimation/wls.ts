@@ -1,16 +1,11 @@
 /** The built-in estimator: three-phase or positive-sequence weighted least squares with equality constraints. */
 import { chiSquareQuantile } from '../../numerics/chi-square.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
-import type {
-  EstimateResult,
-  EstimateStatus,
-  EstimationProblem,
-  Estimator,
-  EstimatorMeasurement,
-} from './estimator.ts';
+import type { EstimateResult, EstimateStatus, EstimationProblem, Estimator } from './estimator.ts';
 import { flatStart } from './flat-start.ts';
-import type { Loaded } from './wls-equations.ts';
-import { WlsSolver } from './wls-solver.ts';
+import { StructureMemory } from './structure-memory.ts';
+import type { WlsSolver } from './wls-solver.ts';
+import { startSolver, turnAll } from './wls-start.ts';
 import { normalisedResiduals, suspectsOf, voltageSigmas } from './wls-statistics.ts';
 
 export interface WlsOptions {
@@ -22,30 +17,20 @@ export interface WlsOptions {
 }
 
 const CHI_SQUARE_PROBABILITY = 0.95;
-/** A turn of the measured angles against the last state beyond which the start is turned along, rad. */
-const TURN_MIN = 0.02;
 /** Share of a null vector's largest entry above which a bus takes part in it. */
 const NULL_SHARE = 1e-6;
 
 /** Weighted least squares that remembers structures, factors and the last state of each grid it has seen. */
 export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator {
   const { tolerance = 1e-10, iterationsMax = 50, structuresMax = 4 } = options;
-  const solvers: KnownStructure[] = [];
+  const structures = new StructureMemory(structuresMax);
   let lastVoltage: { grid: CompiledGrid; voltage: Float64Array } | undefined;
-
-  function solverFor(problem: EstimationProblem): WlsSolver {
-    const found = solvers.findIndex((known) => fits(known, problem));
-    const known = found >= 0 ? solvers.splice(found, 1)[0]! : rememberStructure(problem);
-    solvers.unshift(known);
-    solvers.length = Math.min(solvers.length, structuresMax);
-    return known.solver;
-  }
 
   return {
     name: 'wls',
     estimate(problem) {
       const { grid } = problem;
-      const solver = solverFor(problem);
+      const solver = structures.solverFor(problem);
       const loaded = solver.load(problem);
       if (loaded.active === 0) return withoutAnswer(problem, 'no-measurements', 0, []);
 
@@ -67,7 +52,7 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
         }
         // The observable rest on its own; what touches the unobserved part goes, which may open further buses.
         active = solver.withdraw(
-          new Set(open.buses.map((bus) => solver.equations.blockOfState[stateAt(solver, bus)]!)),
+          new Set(open.buses.map((bus) => solver.equations.blockOfUnknown[2 * stateAt(solver, bus)]!)),
         );
         startSolver(solver, flatStart(grid), loaded, false);
         iteration = solver.iterate({ tolerance, iterationsMax });
@@ -91,102 +76,6 @@ function stateAt(solver: WlsSolver, bus: number): number {
   return solver.equations.stateOf[bus * solver.equations.phases]!;
 }
 
-interface KnownStructure {
-  readonly grid: CompiledGrid;
-  readonly referenceBus: number;
-  readonly zeroInjections: readonly number[];
-  /** Structural part of each measurement as a number: kind, place and phase. */
-  readonly signature: Float64Array;
-  readonly solver: WlsSolver;
-}
-
-function rememberStructure(problem: EstimationProblem): KnownStructure {
-  return {
-    grid: problem.grid,
-    referenceBus: problem.referenceBus,
-    zeroInjections: [...problem.zeroInjections],
-    signature: Float64Array.from(problem.measurements, signatureOf),
-    solver: new WlsSolver(problem),
-  };
-}
-
-function fits(known: KnownStructure, problem: EstimationProblem): boolean {
-  return (
-    known.grid === problem.grid &&
-    known.referenceBus === problem.referenceBus &&
-    known.signature.length === problem.measurements.length &&
-    known.zeroInjections.length === problem.zeroInjections.length &&
-    known.zeroInjections.every((bus, i) => bus === problem.zeroInjections[i]) &&
-    problem.measurements.every((measurement, i) => signatureOf(measurement) === known.signature[i])
-  );
-}
-
-const KIND_CODE: Readonly<Record<EstimatorMeasurement['kind'], number>> = {
-  voltageMagnitude: 0,
-  voltageAngle: 1,
-  activePower: 2,
-  reactivePower: 3,
-  currentMagnitude: 4,
-  currentAngle: 5,
-  voltagePhasor: 6,
-  currentPhasor: 7,
-  sourceBalance: 8,
-};
-
-/** Different for any two measurements that differ in kind, place or phase. */
-function signatureOf(measurement: EstimatorMeasurement): number {
-  const kind = KIND_CODE[measurement.kind];
-  if (measurement.kind === 'sourceBalance') {
-    return 128 * measurement.source + 8 * kind + (measurement.sequence === 'zero' ? 0 : 2);
-  }
-  const { place } = measurement;
-  const phase = measurement.phase === 'sum' ? 7 : measurement.phase;
-  const end = place.at === 'bus' ? 0 : place.at === 'from' ? 1 : 2;
-  const index = place.at === 'bus' ? place.bus : place.branch;
-  return 128 * (4 * index + end) + 8 * kind + phase;
-}
-
-/** Puts the start into the solver, turned to the measured angles, or with the reference at zero where there are none. */
-function startSolver(solver: WlsSolver, voltage: Float64Array, loaded: Loaded, warm: boolean): void {
-  const { equations } = solver;
-  const start = new Float64Array(2 * equations.states);
-  equations.stateOf.forEach((state, k) => {
-    if (state < 0) return;
-    start[2 * state] = voltage[2 * k]!;
-    start[2 * state + 1] = voltage[2 * k + 1]!;
-  });
-  const referenceRow = equations.rows - 1;
-  const reference = equations.active[referenceRow] === 1 ? equations.partOwn[equations.partStart[referenceRow]!]! : -1;
-  const anchor = loaded.angle ?? (reference >= 0 ? { state: reference, rad: 0 } : undefined);
-  let turn = 0;
-  if (anchor !== undefined) {
-    turn = anchor.rad - Math.atan2(start[2 * anchor.state + 1]!, start[2 * anchor.state]!);
-    turn -= 2 * Math.PI * Math.round(turn / (2 * Math.PI));
-  }
-  // A warm state that lies right keeps its multipliers and its factor.
-  const fixed = reference >= 0;
-  if (warm && !fixed && Math.abs(turn) < TURN_MIN && samePlace(solver.x, start)) return;
-  if (warm && fixed && Math.abs(turn) < 1e-6 && samePlace(solver.x, start)) return;
-  turnAll(start, turn);
-  solver.start(start);
-}
-
-function samePlace(a: Float64Array, b: Float64Array): boolean {
-  for (let i = 0; i < a.length; i += 1) if (Math.abs(a[i]! - b[i]!) > 1e-9) return false;
-  return true;
-}
-
-function turnAll(voltage: Float64Array, turn: number): void {
-  const c = Math.cos(turn);
-  const s = Math.sin(turn);
-  for (let i = 0; i < voltage.length; i += 2) {
-    const re = voltage[i]!;
-    const im = voltage[i + 1]!;
-    voltage[i] = c * re - s * im;
-    voltage[i + 1] = s * re + c * im;
-  }
-}
-
 interface Open {
   readonly buses: readonly number[];
   /** Dimension of the open part of the state, and number of constraints that say nothing new. */
@@ -206,7 +95,7 @@ function unobserved(solver: WlsSolver): Open {
     for (let i = 0; i < 2 * equations.states; i += 1) {
       if (Math.abs(vector[i]!) < NULL_SHARE) continue;
       moves = true;
-      buses.add(equations.busOfBlock[equations.blockOfState[i >> 1]!]!);
+      buses.add(equations.busOfBlock[equations.blockOfUnknown[i]!]!);
     }
     if (moves) states += 1;
     else idleConstraints += 1;

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { EstimateResult, EstimationProblem } from '../../platform/state-estimation/estimator.ts';
 import { WlsSolver } from '../../platform/state-estimation/wls-solver.ts';
-import { evaluate, loadMeasurements } from '../../platform/state-estimation/wls-equations.ts';
+import { evaluate } from '../../platform/state-estimation/equations/evaluate.ts';
+import { loadMeasurements } from '../../platform/state-estimation/equations/load.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { hasReference } from '../reference.ts';
 import { pandapowerProblem, pyvoltProblem, textbookCases, textbookProblem } from './reference-cases.ts';
