@@ -1,39 +1,36 @@
-/**
- * Power flow of a compiled grid by current injection: Y v = i(v) with Y factorised once, radial or meshed, one or three
- * phases. On a radial grid each iteration is a backward-forward sweep (see `numerics/block-lu.ts`).
- */
+/** Power flow of a compiled grid, radial or meshed, one or three phases: the one entry point, which chooses the method. */
 import type { CompiledGrid } from '../../grids/model.ts';
-import { createElementModel, type ElementModel, type ElementPowers } from './power-flow-elements.ts';
-import { createNetworkEquations, type NetworkEquations, type PowerFlowTotals } from './power-flow-network.ts';
-
-export type { PowerFlowTotals } from './power-flow-network.ts';
+import { currentInjection } from './power-flow-current-injection.ts';
+import { createElementModel, type ElementPowers } from './power-flow-elements.ts';
+import type { MethodContext, MethodName, MethodResult, MethodSolver, PowerFlowMethod } from './power-flow-method.ts';
+import { createNetworkEquations, type NetworkEquations } from './power-flow-network.ts';
+import { createTotals, type PowerFlowTotals } from './power-flow-totals.ts';
 
 export interface PowerFlowOptions {
+  /** Absent: by the structure of the grid. */
+  readonly method?: MethodName;
   /** Largest power mismatch of a bus and phase at which the solution counts, per unit of `grid.basePowerVA`. */
   readonly tolerancePu?: number;
   readonly maxIterations?: number;
 }
 
-export interface PowerFlowResult {
-  readonly converged: boolean;
-  /** Linear solves that were needed; 0 when nothing had changed. */
-  readonly iterations: number;
-  /** Largest power mismatch, per unit of `grid.basePowerVA`, and where it stands; -1 where there is no injection. */
-  readonly worstMismatchPu: number;
-  readonly worstBus: number;
-  readonly worstPhase: number;
-}
+export type PowerFlowResult = MethodResult;
 
 export interface PowerFlow {
   readonly grid: CompiledGrid;
+  /** The method that solves. */
+  readonly method: MethodName;
   /**
    * Nominal powers of all elements in document order, W and var per phase at `2 * (element * phases + phase)`; loads
    * consume positive, generators and batteries produce positive. Write here, then `solve`. Initially the document's
    * powers, batteries idle. Delta elements: phases mean AB, BC, CA. Positive sequence: a third of the three-phase sum.
+   * The reactive power of a voltage-controlled generator is an answer: `solve` writes it here.
    */
   readonly powers: ElementPowers;
-  /** Phase-to-ground voltages, per unit, laid out as in `Truth.voltage`; NaN in dead islands. Overwritten by `solve`. */
+  /** Phase-to-ground voltages, per unit, laid out as in `Truth.voltage`; NaN where there is none. Overwritten by `solve`. */
   readonly voltage: Float64Array;
+  /** Largest mismatch before each linear solve of the last `solve`: the first `iterations + 1` entries count. */
+  readonly history: Float64Array;
   /** Solves from the last voltages. No convergence is an answer; the next solve then starts from the unloaded grid. */
   solve(): PowerFlowResult;
   /** Currents into the branches at both ends, per unit, laid out as in `Truth`. The arrays are reused. */
@@ -43,102 +40,83 @@ export interface PowerFlow {
   actualPowers(): ElementPowers;
   /** Sets the voltages of the unloaded grid. */
   flatStart(): void;
-  /** A second power flow on the same factorisation with powers and voltages of its own, equal to begin with. */
+  /** A second power flow on the same structure with powers and voltages of its own, equal to begin with. */
   clone(): PowerFlow;
 }
 
 const DEFAULT_TOLERANCE_PU = 1e-10;
 const DEFAULT_MAX_ITERATIONS = 200;
 
+/** In the order in which they are asked when nobody chose: the first that does not refuse the grid. */
+const METHODS: readonly PowerFlowMethod[] = [currentInjection];
+
 /** What all clones share: nothing here changes after it is made. */
-interface Shared {
-  readonly grid: CompiledGrid;
-  readonly network: NetworkEquations;
-  readonly elements: ElementModel;
-  readonly tolerancePu: number;
-  readonly maxIterations: number;
+interface Shared extends MethodContext {
+  readonly method: MethodName;
+  readonly totals: ReturnType<typeof createTotals>;
 }
 
-/** A solution of the network equations and the phase voltages and element currents that belong to it. */
-interface State {
-  readonly solution: Float64Array;
-  readonly voltage: Float64Array;
-  readonly current: Float64Array;
-}
-
-/** Factorises the grid once; throws an Error on a grid that `validateGrid` would have refused. */
+/**
+ * Prepares the grid once. Throws an Error on a grid that `validateGrid` would have refused and on a method that cannot
+ * solve it.
+ */
 export function createPowerFlow(grid: CompiledGrid, options: PowerFlowOptions = {}): PowerFlow {
+  const method = chooseMethod(grid, options.method);
+  let network: NetworkEquations | undefined;
   const shared: Shared = {
     grid,
-    network: createNetworkEquations(grid),
+    method: method.name,
     elements: createElementModel(grid),
+    network: () => (network ??= createNetworkEquations(grid)),
+    totals: createTotals(grid),
     tolerancePu: options.tolerancePu ?? DEFAULT_TOLERANCE_PU,
     maxIterations: options.maxIterations ?? DEFAULT_MAX_ITERATIONS,
   };
-  const length = 2 * grid.phases * grid.busCount;
-  const flow = createInstance(shared, shared.elements.documentPowers(), {
-    solution: shared.network.createSolution(),
-    voltage: new Float64Array(length),
-    current: new Float64Array(length),
-  });
-  flow.flatStart();
-  return flow;
+  return createInstance(shared, shared.elements.documentPowers(), method.prepare(shared));
 }
 
-function createInstance(shared: Shared, powers: ElementPowers, { solution, voltage, current }: State): PowerFlow {
-  const { grid, network, elements, tolerancePu, maxIterations } = shared;
-  const { buses } = elements.free;
-  const next = new Float64Array(voltage.length);
+function chooseMethod(grid: CompiledGrid, wanted: MethodName | undefined): PowerFlowMethod {
+  const fitting = METHODS.filter((method) => wanted === undefined || method.name === wanted);
+  for (const method of fitting) if (method.refuses(grid) === undefined) return method;
+  const reasons = fitting.map((method) => `${method.name}: ${method.refuses(grid)}`);
+  throw new Error(`no method can solve this grid (${reasons.join('; ')})`);
+}
+
+function createInstance(shared: Shared, powers: ElementPowers, solver: MethodSolver): PowerFlow {
+  const { grid, elements } = shared;
+  const { voltage } = solver;
+  const injection = new Float64Array(voltage.length);
   const busPower = new Float64Array(voltage.length);
   const from = new Float64Array(2 * grid.phases * grid.branches.length);
   const to = new Float64Array(2 * grid.phases * grid.branches.length);
   const actual = elements.documentPowers();
-  let diverged = false;
   let currentsKnown = false;
-
-  const flatStart = (): void => {
-    current.fill(0);
-    network.solve(solution, buses, current, voltage);
-    network.readVoltages(solution, voltage);
-    diverged = false;
-    currentsKnown = false;
-  };
-
-  const solve = (): PowerFlowResult => {
-    if (diverged) flatStart();
-    elements.sumConstantPower(powers, busPower);
-    for (let iterations = 0; ; iterations++) {
-      elements.inject(elements.free, powers, busPower, voltage, next);
-      // Y v = sources + current holds exactly, so the mismatch of s = v conj(i) is |v| |next - current|: it costs no
-      // product with Y.
-      const worst = worstMismatch(buses, grid.phases, voltage, next, current);
-      const converged = worst.worstMismatchPu <= tolerancePu;
-      if (converged || iterations >= maxIterations || !Number.isFinite(worst.worstMismatchPu)) {
-        diverged = !converged;
-        network.readVoltages(solution, voltage);
-        return { converged, iterations, ...worst };
-      }
-      current.set(next);
-      network.solve(solution, buses, current, voltage);
-      currentsKnown = false;
-    }
-  };
-
-  const totals = (): PowerFlowTotals => {
-    elements.sumConstantPower(powers, busPower);
-    elements.inject(elements.all, powers, busPower, voltage, next);
-    return network.totals(voltage, next, elements.all.buses);
-  };
+  let settled = true;
 
   return {
     grid,
+    method: shared.method,
     powers,
     voltage,
-    solve,
-    flatStart,
-    totals,
+    history: solver.history,
+    solve: () => {
+      const result = solver.solve(powers);
+      // After a failure the method starts afresh, so even no iteration at all moves the voltages.
+      if (result.iterations > 0 || !settled) currentsKnown = false;
+      settled = result.converged;
+      return result;
+    },
+    flatStart: () => {
+      solver.flatStart();
+      currentsKnown = false;
+    },
+    totals: () => {
+      elements.sumConstantPower(powers, busPower);
+      elements.inject(elements.all, powers, busPower, voltage, injection);
+      return shared.totals(voltage, injection, elements.all.buses);
+    },
     branchCurrents: () => {
-      if (!currentsKnown) network.branchCurrents(solution, from, to);
+      if (!currentsKnown) solver.branchCurrents(from, to);
       currentsKnown = true;
       return { from, to };
     },
@@ -149,39 +127,7 @@ function createInstance(shared: Shared, powers: ElementPowers, { solution, volta
     clone: () => {
       const { load, generator, battery } = powers;
       const copy = { load: load.slice(), generator: generator.slice(), battery: battery.slice() };
-      const state = { solution: solution.slice(), voltage: voltage.slice(), current: current.slice() };
-      return createInstance(shared, copy, state);
+      return createInstance(shared, copy, solver.clone());
     },
-  };
-}
-
-/** Largest |v| |change of injected current| over the buses with elements; NaN as soon as one is NaN. */
-function worstMismatch(
-  buses: Int32Array,
-  phases: number,
-  voltage: Float64Array,
-  next: Float64Array,
-  current: Float64Array,
-): Pick<PowerFlowResult, 'worstMismatchPu' | 'worstBus' | 'worstPhase'> {
-  let worst = 0;
-  let place = -1;
-  for (let b = 0; b < buses.length; b++) {
-    const start = 2 * phases * buses[b]!;
-    for (let at = start; at < start + 2 * phases; at += 2) {
-      const dr = next[at]! - current[at]!;
-      const di = next[at + 1]! - current[at + 1]!;
-      const vr = voltage[at]!;
-      const vi = voltage[at + 1]!;
-      const square = (dr * dr + di * di) * (vr * vr + vi * vi);
-      if (square <= worst) continue;
-      worst = square;
-      place = at >> 1;
-      if (Number.isNaN(square)) b = buses.length;
-    }
-  }
-  return {
-    worstMismatchPu: Math.sqrt(worst),
-    worstBus: place < 0 ? -1 : Math.floor(place / phases),
-    worstPhase: place < 0 ? -1 : place % phases,
   };
 }
