@@ -20,6 +20,34 @@ export const packageSlotSchema = z.strictObject({
 });
 export type PackageSlot = z.infer<typeof packageSlotSchema>;
 
+const slots = z.array(packageSlotSchema).min(1);
+
+/** A use case with its parameters, by what: `useCase` as in the demo, 0 stops, 1 to 4 apply UC-DE-1 to 4. */
+const wishes = {
+  none: { useCase: z.literal(0) },
+  island: { useCase: z.literal(1) },
+  hold: {
+    useCase: z.literal(2),
+    /** Exchange with the grid to hold, W, import positive. */
+    targetW: z.number(),
+    durationUs: z.int().positive(),
+    /** At once when absent. */
+    start: instant.optional(),
+  },
+  delivery: { useCase: z.literal(3), slots },
+  export: { useCase: z.literal(4), slots },
+} as const;
+
+export const useCaseWishSchema = z.discriminatedUnion('useCase', [
+  z.strictObject(wishes.none),
+  z.strictObject(wishes.island),
+  z.strictObject(wishes.hold),
+  z.strictObject(wishes.delivery),
+  z.strictObject(wishes.export),
+]);
+export type UseCaseWish = z.infer<typeof useCaseWishSchema>;
+export type UseCaseNumber = UseCaseWish['useCase'];
+
 const head = {
   schema: z.literal('platone.trigger/1'),
   /**
@@ -33,23 +61,11 @@ const head = {
   request: z.string().min(1),
 };
 
-const slots = z.array(packageSlotSchema).min(1);
-
-/** `useCase` as in the demo: 0 stops, 1 to 4 apply UC-DE-1 to 4. */
 export const triggerSchema = z.discriminatedUnion('useCase', [
-  z.strictObject({ ...head, useCase: z.literal(0) }),
-  z.strictObject({ ...head, useCase: z.literal(1) }),
-  z.strictObject({
-    ...head,
-    useCase: z.literal(2),
-    /** Exchange with the grid to hold, W, import positive. */
-    targetW: z.number(),
-    durationUs: z.int().positive(),
-    /** At once when absent. */
-    start: instant.optional(),
-  }),
-  z.strictObject({ ...head, useCase: z.literal(3), slots }),
-  z.strictObject({ ...head, useCase: z.literal(4), slots }),
+  z.strictObject({ ...head, ...wishes.none }),
+  z.strictObject({ ...head, ...wishes.island }),
+  z.strictObject({ ...head, ...wishes.hold }),
+  z.strictObject({ ...head, ...wishes.delivery }),
+  z.strictObject({ ...head, ...wishes.export }),
 ]);
 export type Trigger = z.infer<typeof triggerSchema>;
-export type UseCaseNumber = Trigger['useCase'];
