@@ -5,38 +5,23 @@ import { ROW } from './row-kinds.ts';
 /** Below this current (per unit) its angle says nothing; the voltage's direction stands in. */
 const CURRENT_MIN = 1e-9;
 
-/** One part of a row at one state: what it reads, and what it adds to the row. */
-interface Part {
-  vr: number;
-  vi: number;
-  ir: number;
-  ii: number;
-  /** Direction of a phasor row, target of an angle row. */
-  cosine: number;
-  sine: number;
-  target: number;
-  /** Contribution to h, and derivatives by Re i, Im i (alpha, beta) and Re v, Im v (gamma, delta). */
-  h: number;
-  alpha: number;
-  beta: number;
-  gamma: number;
-  delta: number;
-}
-
-const part: Part = {
-  vr: 0,
-  vi: 0,
-  ir: 0,
-  ii: 0,
-  cosine: 0,
-  sine: 0,
-  target: 0,
-  h: 0,
-  alpha: 0,
-  beta: 0,
-  gamma: 0,
-  delta: 0,
-};
+/**
+ * One part of a row at one state, as numbers in a typed array (no boxing in the loop): own voltage and current, direction
+ * of a phasor row, target of an angle row; then its contribution to h and its derivatives by Re i, Im i, Re v, Im v.
+ */
+const VR = 0;
+const VI = 1;
+const IR = 2;
+const II = 3;
+const COSINE = 4;
+const SINE = 5;
+const TARGET = 6;
+const H = 7;
+const ALPHA = 8;
+const BETA = 9;
+const GAMMA = 10;
+const DELTA = 11;
+const part = new Float64Array(12);
 
 /** Computes h(x) and the Jacobian at x (unknowns as in the layout). Rows out of use get zeros. */
 export function evaluate(equations: Equations, x: Float64Array): void {
@@ -46,18 +31,18 @@ export function evaluate(equations: Equations, x: Float64Array): void {
   for (let row = 0; row < equations.rows; row += 1) {
     let h = 0;
     const rowKind = active[row] === 1 ? kind[row]! : ROW.inert;
-    part.cosine = cosine[row]!;
-    part.sine = sine[row]!;
-    part.target = target[row]!;
+    part[COSINE] = cosine[row]!;
+    part[SINE] = sine[row]!;
+    part[TARGET] = target[row]!;
     for (let p = partStart[row]!; p < partStart[row + 1]!; p += 1) {
       const current = partCurrent[p]!;
       const own = partOwn[p]!;
-      part.ir = current < 0 ? 0 : currentValue[2 * current]!;
-      part.ii = current < 0 ? 0 : currentValue[2 * current + 1]!;
-      part.vr = own < 0 ? 0 : x[2 * own]!;
-      part.vi = own < 0 ? 0 : x[2 * own + 1]!;
+      part[IR] = current < 0 ? 0 : currentValue[2 * current]!;
+      part[II] = current < 0 ? 0 : currentValue[2 * current + 1]!;
+      part[VR] = own < 0 ? 0 : x[2 * own]!;
+      part[VI] = own < 0 ? 0 : x[2 * own + 1]!;
       derive(rowKind);
-      h += part.h;
+      h += part[H]!;
       writeDerivatives(equations, p, current, own);
     }
     const cause = causeEntry[row]!;
@@ -86,7 +71,8 @@ function evaluateCurrents(equations: Equations, x: Float64Array): void {
 
 function writeDerivatives(equations: Equations, p: number, current: number, own: number): void {
   const { jacobian, currentStart, currentRe, currentIm } = equations;
-  const { alpha, beta } = part;
+  const alpha = part[ALPHA]!;
+  const beta = part[BETA]!;
   let entry = equations.partEntry[p]!;
   if (current >= 0) {
     for (let k = currentStart[current]!; k < currentStart[current + 1]!; k += 1) {
@@ -98,16 +84,16 @@ function writeDerivatives(equations: Equations, p: number, current: number, own:
     }
   }
   if (own >= 0) {
-    jacobian[entry] = part.gamma;
-    jacobian[entry + 1] = part.delta;
+    jacobian[entry] = part[GAMMA]!;
+    jacobian[entry + 1] = part[DELTA]!;
   }
 }
 
 function derive(kind: number): void {
-  part.alpha = 0;
-  part.beta = 0;
-  part.gamma = 0;
-  part.delta = 0;
+  part[ALPHA] = 0;
+  part[BETA] = 0;
+  part[GAMMA] = 0;
+  part[DELTA] = 0;
   switch (kind) {
     case ROW.activePower:
     case ROW.reactivePower:
@@ -120,7 +106,7 @@ function derive(kind: number): void {
     case ROW.linearImaginary:
       return deriveCurrent(kind);
     case ROW.inert:
-      part.h = 0;
+      part[H] = 0;
       return undefined;
     default:
       return deriveVoltage(kind);
@@ -129,52 +115,56 @@ function derive(kind: number): void {
 
 /** P = Re v Re i + Im v Im i, Q = Im v Re i - Re v Im i. */
 function derivePower(kind: number): void {
-  const { vr, vi, ir, ii } = part;
+  const vr = part[VR]!;
+  const vi = part[VI]!;
+  const ir = part[IR]!;
+  const ii = part[II]!;
   if (kind === ROW.activePower) {
-    part.h = vr * ir + vi * ii;
-    part.alpha = vr;
-    part.beta = vi;
-    part.gamma = ir;
-    part.delta = ii;
+    part[H] = vr * ir + vi * ii;
+    part[ALPHA] = vr;
+    part[BETA] = vi;
+    part[GAMMA] = ir;
+    part[DELTA] = ii;
   } else {
-    part.h = vi * ir - vr * ii;
-    part.alpha = vi;
-    part.beta = -vr;
-    part.gamma = -ii;
-    part.delta = ir;
+    part[H] = vi * ir - vr * ii;
+    part[ALPHA] = vi;
+    part[BETA] = -vr;
+    part[GAMMA] = -ii;
+    part[DELTA] = ir;
   }
 }
 
 function deriveVoltage(kind: number): void {
-  const { vr, vi } = part;
+  const vr = part[VR]!;
+  const vi = part[VI]!;
   switch (kind) {
     case ROW.voltageMagnitude: {
       const size = Math.sqrt(vr * vr + vi * vi);
-      part.h = size;
-      part.gamma = vr / size;
-      part.delta = vi / size;
+      part[H] = size;
+      part[GAMMA] = vr / size;
+      part[DELTA] = vi / size;
       break;
     }
     case ROW.voltageAngle: {
       const square = vr * vr + vi * vi;
-      part.h = nearest(Math.atan2(vi, vr), part.target);
-      part.gamma = -vi / square;
-      part.delta = vr / square;
+      part[H] = nearest(Math.atan2(vi, vr), part[TARGET]!);
+      part[GAMMA] = -vi / square;
+      part[DELTA] = vr / square;
       break;
     }
     case ROW.voltageRadial:
-      part.gamma = part.cosine;
-      part.delta = part.sine;
-      part.h = part.gamma * vr + part.delta * vi;
+      part[GAMMA] = part[COSINE]!;
+      part[DELTA] = part[SINE]!;
+      part[H] = part[GAMMA]! * vr + part[DELTA]! * vi;
       break;
     case ROW.voltageTangential:
-      part.gamma = -part.sine;
-      part.delta = part.cosine;
-      part.h = part.gamma * vr + part.delta * vi;
+      part[GAMMA] = -part[SINE]!;
+      part[DELTA] = part[COSINE]!;
+      part[H] = part[GAMMA]! * vr + part[DELTA]! * vi;
       break;
     case ROW.reference:
-      part.delta = 1;
-      part.h = vi;
+      part[DELTA] = 1;
+      part[H] = vi;
       break;
     default:
       throw new Error(`row kind ${kind} is none of a voltage`);
@@ -182,43 +172,48 @@ function deriveVoltage(kind: number): void {
 }
 
 function deriveCurrent(kind: number): void {
-  const { ir, ii } = part;
+  const ir = part[IR]!;
+  const ii = part[II]!;
   switch (kind) {
     case ROW.currentMagnitude:
       deriveCurrentMagnitude();
       return;
     case ROW.currentAngle: {
       const square = Math.max(ir * ir + ii * ii, CURRENT_MIN * CURRENT_MIN);
-      part.h = nearest(Math.atan2(ii, ir), part.target);
-      part.alpha = -ii / square;
-      part.beta = ir / square;
+      part[H] = nearest(Math.atan2(ii, ir), part[TARGET]!);
+      part[ALPHA] = -ii / square;
+      part[BETA] = ir / square;
       return;
     }
     case ROW.currentRadial:
-      part.alpha = part.cosine;
-      part.beta = part.sine;
+      part[ALPHA] = part[COSINE]!;
+      part[BETA] = part[SINE]!;
       break;
     case ROW.currentTangential:
-      part.alpha = -part.sine;
-      part.beta = part.cosine;
+      part[ALPHA] = -part[SINE]!;
+      part[BETA] = part[COSINE]!;
       break;
     case ROW.linearReal:
-      part.alpha = 1;
+      part[ALPHA] = 1;
       break;
     default:
-      part.beta = 1;
+      part[BETA] = 1;
   }
-  part.h = part.alpha * ir + part.beta * ii;
+  part[H] = part[ALPHA]! * ir + part[BETA]! * ii;
 }
 
 /** |i| has no derivative at zero: there it grows as a current in phase with the voltage would. */
 function deriveCurrentMagnitude(): void {
-  const { vr, vi, ir, ii } = part;
+  const vr = part[VR]!;
+  const vi = part[VI]!;
+  const ir = part[IR]!;
+  const ii = part[II]!;
   const size = Math.sqrt(ir * ir + ii * ii);
-  part.h = size;
-  const [re, im, length] = size > CURRENT_MIN ? [ir, ii, size] : [vr, vi, Math.sqrt(vr * vr + vi * vi)];
-  part.alpha = re / length;
-  part.beta = im / length;
+  part[H] = size;
+  const flows = size > CURRENT_MIN;
+  const length = flows ? size : Math.sqrt(vr * vr + vi * vi);
+  part[ALPHA] = (flows ? ir : vr) / length;
+  part[BETA] = (flows ? ii : vi) / length;
 }
 
 /** The turn of `angle` by whole revolutions that comes nearest to `target`. */
