@@ -6,41 +6,44 @@ import type { WlsSolver } from './wls-solver.ts';
 const TURN_MIN = 0.02;
 
 /**
- * Puts the start (interleaved by bus-phase) into the solver, turned to the measured angles, or with the reference at
- * zero where there are none. A `warm` state that lies right already keeps its multipliers and its factor.
+ * Puts the start (interleaved by bus-phase) into the solver, each island turned to its measured angles, or with its
+ * reference at zero where there are none. A `warm` state that lies right already keeps its multipliers and its factor.
  */
 export function startSolver(solver: WlsSolver, voltage: Float64Array, loaded: Loaded, warm: boolean): void {
-  const { equations } = solver;
-  const start = new Float64Array(2 * equations.states);
-  equations.stateOf.forEach((state, k) => {
-    if (state < 0) return;
-    start[2 * state] = voltage[2 * k]!;
-    start[2 * state + 1] = voltage[2 * k + 1]!;
-  });
-  const referenceRow = equations.rows - 1;
-  const reference = equations.active[referenceRow] === 1 ? equations.partOwn[equations.partStart[referenceRow]!]! : -1;
-  const anchor = loaded.angle ?? (reference >= 0 ? { state: reference, rad: 0 } : undefined);
-  let turn = 0;
-  if (anchor !== undefined) {
-    turn = anchor.rad - Math.atan2(start[2 * anchor.state + 1]!, start[2 * anchor.state]!);
-    turn -= 2 * Math.PI * Math.round(turn / (2 * Math.PI));
+  const { busPhaseOfState, states, referenceOfIsland, islandOfState, active, referenceRow } = solver.equations;
+  const start = new Float64Array(2 * states);
+  for (let state = 0; state < states; state += 1) {
+    start[2 * state] = voltage[2 * busPhaseOfState[state]!]!;
+    start[2 * state + 1] = voltage[2 * busPhaseOfState[state]! + 1]!;
   }
-  const fixed = reference >= 0;
-  if (warm && Math.abs(turn) < (fixed ? 1e-6 : TURN_MIN) && samePlace(solver.x, start)) return;
-  turnAll(start, turn);
+  let near = true;
+  const turns =
+    referenceOfIsland.length === 0
+      ? []
+      : Array.from(referenceOfIsland, (reference, island) => {
+          const fixed = active[referenceRow[island]!] === 1;
+          const measured = loaded.anchorState[island]!;
+          const anchor = measured >= 0 ? measured : fixed ? reference : -1;
+          if (anchor < 0) return 0;
+          const rad = measured >= 0 ? loaded.anchorRad[island]! : 0;
+          const turn = rad - Math.atan2(start[2 * anchor + 1]!, start[2 * anchor]!);
+          const nearest = turn - 2 * Math.PI * Math.round(turn / (2 * Math.PI));
+          if (!(Math.abs(nearest) < (fixed ? 1e-6 : TURN_MIN))) near = false;
+          return nearest;
+        });
+  if (warm && near && samePlace(solver.x, start)) return;
+  for (let state = 0; state < states; state += 1) turnPhasor(start, 2 * state, turns[islandOfState[state]!]!);
   solver.start(start);
 }
 
-/** Turns every phasor (interleaved) by an angle in place. */
-export function turnAll(voltage: Float64Array, turn: number): void {
+/** Turns the phasor at `at` and `at + 1` by an angle in place. */
+export function turnPhasor(values: Float64Array, at: number, turn: number): void {
   const c = Math.cos(turn);
   const s = Math.sin(turn);
-  for (let i = 0; i < voltage.length; i += 2) {
-    const re = voltage[i]!;
-    const im = voltage[i + 1]!;
-    voltage[i] = c * re - s * im;
-    voltage[i + 1] = s * re + c * im;
-  }
+  const re = values[at]!;
+  const im = values[at + 1]!;
+  values[at] = c * re - s * im;
+  values[at + 1] = s * re + c * im;
 }
 
 function samePlace(a: Float64Array, b: Float64Array): boolean {

@@ -65,6 +65,9 @@ export function voltageSigmas(
   const reference = stateOf[referenceBus * phases]!;
   const common = covarianceWithAngle(solver, reference);
   const referenceVariance = reference < 0 ? 0 : alongAngle(common, x, reference);
+  // An island whose angle is fixed for itself has no angle against the reference bus.
+  const comparable = (state: number) =>
+    equations.active[equations.referenceRow[equations.islandOfState[state]!]!] === 0;
 
   stateOf.forEach((state, k) => {
     if (state < 0) return;
@@ -79,7 +82,7 @@ export function voltageSigmas(
     // d|v| = c dre + s dim, |v| dangle = -s dre + c dim.
     magnitude[k] = Math.sqrt(Math.max(0, c * c * rr + 2 * c * s * ri + s * s * ii));
     const own = (s * s * rr - 2 * c * s * ri + c * c * ii) / (size * size);
-    const variance = own + referenceVariance - 2 * alongAngle(common, x, state);
+    const variance = comparable(state) ? own + referenceVariance - 2 * alongAngle(common, x, state) : own;
     angle[k] = state === reference ? 0 : Math.sqrt(Math.max(0, variance));
   });
   return { magnitude, angle };

@@ -5,7 +5,7 @@ import type { EstimateResult, EstimateStatus, EstimationProblem, Estimator } fro
 import { flatStart } from './flat-start.ts';
 import { StructureMemory } from './structure-memory.ts';
 import type { WlsSolver } from './wls-solver.ts';
-import { startSolver, turnAll } from './wls-start.ts';
+import { startSolver, turnPhasor } from './wls-start.ts';
 import { normalisedResiduals, suspectsOf, voltageSigmas } from './wls-statistics.ts';
 
 export interface WlsOptions {
@@ -51,9 +51,7 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
           return withoutAnswer(problem, 'not-observable', iteration.iterations, open.buses);
         }
         // The observable rest on its own; what touches the unobserved part goes, which may open further buses.
-        active = solver.withdraw(
-          new Set(open.buses.map((bus) => solver.equations.blockOfUnknown[2 * stateAt(solver, bus)]!)),
-        );
+        active = solver.withdraw(new Set(open.buses.map((bus) => solver.equations.blockOfBus[bus]!)));
         startSolver(solver, flatStart(grid), loaded, false);
         iteration = solver.iterate({ tolerance, iterationsMax });
         const before = open.buses.length;
@@ -69,11 +67,6 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
       return answer(problem, solver, active, iteration.iterations, open);
     },
   };
-}
-
-/** State of phase 0 of an energised bus. */
-function stateAt(solver: WlsSolver, bus: number): number {
-  return solver.equations.stateOf[bus * solver.equations.phases]!;
 }
 
 interface Open {
@@ -136,7 +129,7 @@ function answer(
   const normalised = withResiduals ? normalisedResiduals(solver, problem.measurements.length) : undefined;
   const sigmas = withSigmas ? voltageSigmas(solver, problem.referenceBus) : undefined;
   const voltage = expand(solver);
-  turnToReference(voltage, problem);
+  turnToReference(voltage, solver, problem.referenceBus);
   for (const bus of open.buses) blank(voltage, problem.grid.phases, bus, 2);
   for (const bus of open.buses) {
     if (sigmas === undefined) break;
@@ -168,12 +161,19 @@ function objectiveOf(solver: WlsSolver): number {
   return sum;
 }
 
-function turnToReference(voltage: Float64Array, problem: EstimationProblem): void {
-  const k = 2 * problem.referenceBus * problem.grid.phases;
-  const angle = Math.atan2(voltage[k + 1]!, voltage[k]!);
-  if (!Number.isFinite(angle)) return;
-  turnAll(voltage, -angle);
-  voltage[k + 1] = 0;
+/** Turns all islands that share the measured time base so that the reference bus's first phase is real. */
+function turnToReference(voltage: Float64Array, solver: WlsSolver, referenceBus: number): void {
+  const { equations } = solver;
+  const { stateOf, phases, islandOfState, referenceRow, active, busPhaseOfState, states } = equations;
+  const k = referenceBus * phases;
+  const reference = stateOf[k]!;
+  if (reference < 0 || active[referenceRow[islandOfState[reference]!]!] === 1) return;
+  const turn = -Math.atan2(voltage[2 * k + 1]!, voltage[2 * k]!);
+  for (let state = 0; state < states; state += 1) {
+    const synchronised = active[referenceRow[islandOfState[state]!]!] === 0;
+    if (synchronised) turnPhasor(voltage, 2 * busPhaseOfState[state]!, turn);
+  }
+  voltage[2 * k + 1] = 0;
 }
 
 function blank(values: Float64Array, phases: number, bus: number, width: number): void {

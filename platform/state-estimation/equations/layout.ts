@@ -12,22 +12,21 @@ import type { CompiledGrid } from '../../../grids/model.ts';
 import type { EstimationProblem, EstimatorMeasurement, MeasuredPlace } from '../estimator.ts';
 import { LinearCurrents } from './linear-currents.ts';
 import { ROW } from './row-kinds.ts';
+import { layOutStates, type StateSpace } from './state-space.ts';
 
 /** Rows, their parts and their currents in typed arrays; the values of one problem and one state. */
-export interface Equations {
+export interface Equations extends StateSpace {
   readonly phases: number;
-  /** State number of each bus-phase, -1 where dead. Components of state s are unknowns 2 s and 2 s + 1. */
-  readonly stateOf: Int32Array;
-  readonly states: number;
-  /** Two unknowns a state, then one for each shared cause of errors. */
+  /** Components of state s are unknowns 2 s and 2 s + 1, then comes one unknown for each shared cause. */
   readonly unknowns: number;
   /** Energised buses are blocks 0 ..; each shared cause is a block of its own behind them. */
-  readonly busOfBlock: Int32Array;
   readonly blockOfUnknown: Int32Array;
   readonly blockCount: number;
-  /** Measured rows first (shared causes at their end), then constraints: two per bus-phase without injection, then the reference angle. */
+  /** Measured rows first (shared causes at their end), then two constraints per bus-phase without injection. */
   readonly measuredRows: number;
   readonly rows: number;
+  /** Row that fixes the angle of each electrical island, in use where no measurement does: the last rows of all. */
+  readonly referenceRow: Int32Array;
   readonly kind: Uint8Array;
   /** Measurement of a measured row (-1 for shared causes and constraints), and the block that the row stands at. */
   readonly source: Int32Array;
@@ -70,9 +69,7 @@ interface DraftRow {
 
 interface Draft {
   readonly grid: CompiledGrid;
-  readonly stateOf: Int32Array;
-  readonly blockOfBus: Int32Array;
-  readonly busOfBlock: number[];
+  readonly space: StateSpace;
   readonly currents: LinearCurrents;
   readonly causes: Map<string, number>;
   readonly rows: DraftRow[];
@@ -80,41 +77,29 @@ interface Draft {
 
 /** Lays out the rows of a problem. Values are filled by `loadMeasurements` and `evaluate`. */
 export function layOutEquations(problem: EstimationProblem): Equations {
-  const draft = startDraft(problem.grid);
+  const { grid } = problem;
+  const space = layOutStates(grid, problem.referenceBus);
+  const currents = new LinearCurrents(grid, space.stateOf);
+  const draft: Draft = { grid, space, currents, causes: new Map(), rows: [] };
   problem.measurements.forEach((measurement, index) => addMeasurement(draft, measurement, index));
   for (const cause of draft.causes.values()) {
-    draft.rows.push({ kind: ROW.cause, source: -1, block: draft.busOfBlock.length + cause, parts: [], cause });
+    draft.rows.push({ kind: ROW.cause, source: -1, block: space.busOfBlock.length + cause, parts: [], cause });
   }
   const measuredRows = draft.rows.length;
-  const { phases } = problem.grid;
   for (const bus of problem.zeroInjections) {
-    if (draft.blockOfBus[bus]! < 0) continue;
-    for (let phase = 0; phase < phases; phase += 1) {
-      const current = draft.currents.injection(bus, phase);
+    for (let phase = 0; phase < grid.phases; phase += 1) {
+      if (space.stateOf[bus * grid.phases + phase]! < 0) continue;
+      const current = currents.injection(bus, phase);
       addRow(draft, ROW.linearReal, -1, bus, [[current, -1]]);
       addRow(draft, ROW.linearImaginary, -1, bus, [[current, -1]]);
     }
   }
-  const reference = draft.stateOf[problem.referenceBus * phases]!;
-  if (reference < 0) addRow(draft, ROW.inert, -1, -1, []);
-  else addRow(draft, ROW.reference, -1, problem.referenceBus, [[-1, reference]]);
-  return freeze(draft, measuredRows);
-}
-
-function startDraft(grid: CompiledGrid): Draft {
-  const { phases, busCount } = grid;
-  const stateOf = new Int32Array(busCount * phases).fill(-1);
-  const blockOfBus = new Int32Array(busCount).fill(-1);
-  const busOfBlock: number[] = [];
-  for (let bus = 0; bus < busCount; bus += 1) {
-    if (grid.energised[bus] !== 1) continue;
-    const block = busOfBlock.length;
-    blockOfBus[bus] = block;
-    for (let phase = 0; phase < phases; phase += 1) stateOf[bus * phases + phase] = block * phases + phase;
-    busOfBlock.push(bus);
-  }
-  const currents = new LinearCurrents(grid, stateOf);
-  return { grid, stateOf, blockOfBus, busOfBlock, currents, causes: new Map(), rows: [] };
+  const referenceRow = space.referenceOfIsland.map((state) => {
+    const bus = Math.floor(space.busPhaseOfState[state]! / grid.phases);
+    addRow(draft, ROW.reference, -1, bus, [[-1, state]]);
+    return draft.rows.length - 1;
+  });
+  return freeze(draft, measuredRows, referenceRow);
 }
 
 function addMeasurement(draft: Draft, measurement: EstimatorMeasurement, index: number): void {
@@ -129,21 +114,26 @@ function addMeasurement(draft: Draft, measurement: EstimatorMeasurement, index: 
   }
   const { place, phase } = measurement;
   const bus = busOfPlace(grid, place, measurement.id);
-  if (draft.blockOfBus[bus]! < 0) {
+  if (phase !== 'sum' && (phase < 0 || phase >= grid.phases)) {
+    throw new Error(`${measurement.id}: the grid has no phase ${phase}`);
+  }
+  const own = (p: number) => draft.space.stateOf[bus * grid.phases + p]!;
+  const phases = Array.from({ length: grid.phases }, (_, p) => p).filter(
+    (p) => own(p) >= 0 && (phase === 'sum' || phase === p),
+  );
+  if (phases.length === 0) {
     addRow(draft, ROW.inert, index, -1, []);
     return;
   }
-  const own = (p: number) => draft.stateOf[bus * grid.phases + p]!;
   const current = (p: number) => (place.at === 'bus' ? currents.injection(bus, p) : currents.branch(place, p));
   if (phase === 'sum') {
     if (measurement.kind !== 'activePower' && measurement.kind !== 'reactivePower') {
       throw new Error(`${measurement.id}: only powers can be summed over phases`);
     }
-    const parts = Array.from({ length: grid.phases }, (_, p) => [current(p), own(p)] as const);
+    const parts = phases.map((p) => [current(p), own(p)] as const);
     addRow(draft, ROW[measurement.kind], index, bus, parts, causeOf(draft, measurement));
     return;
   }
-  if (phase < 0 || phase >= grid.phases) throw new Error(`${measurement.id}: the grid has no phase ${phase}`);
   switch (measurement.kind) {
     case 'voltageMagnitude':
     case 'voltageAngle':
@@ -194,29 +184,31 @@ function addRow(
   parts: DraftRow['parts'],
   cause: number = -1,
 ): void {
-  draft.rows.push({ kind, source, block: bus < 0 ? -1 : draft.blockOfBus[bus]!, parts, cause });
+  draft.rows.push({ kind, source, block: bus < 0 ? -1 : draft.space.blockOfBus[bus]!, parts, cause });
 }
 
-function freeze(draft: Draft, measuredRows: number): Equations {
-  const { rows, grid, stateOf, busOfBlock, causes } = draft;
+function freeze(draft: Draft, measuredRows: number, referenceRow: Int32Array): Equations {
+  const { rows, grid, space, causes } = draft;
   const currents = draft.currents.list;
   const { phases } = grid;
-  const states = busOfBlock.length * phases;
-  const unknowns = 2 * states + causes.size;
+  const unknowns = 2 * space.states + causes.size;
+  const blocks = space.busOfBlock.length;
   const coefficients = currents.flatMap((current) => [...current.entries()]);
-  const jacobian = layOutJacobian(draft, 2 * states);
+  const jacobian = layOutJacobian(draft, 2 * space.states);
+  const blockOfUnknown = new Int32Array(unknowns);
+  space.busPhaseOfState.forEach((k, state) => {
+    blockOfUnknown.fill(space.blockOfBus[Math.floor(k / phases)]!, 2 * state, 2 * state + 2);
+  });
+  for (let cause = 0; cause < causes.size; cause += 1) blockOfUnknown[2 * space.states + cause] = blocks + cause;
   return {
+    ...space,
     phases,
-    stateOf,
-    states,
     unknowns,
-    busOfBlock: Int32Array.from(busOfBlock),
-    blockOfUnknown: Int32Array.from({ length: unknowns }, (_, i) =>
-      i < 2 * states ? Math.floor(i / (2 * phases)) : busOfBlock.length + i - 2 * states,
-    ),
-    blockCount: busOfBlock.length + causes.size,
+    blockOfUnknown,
+    blockCount: blocks + causes.size,
     measuredRows,
     rows: rows.length,
+    referenceRow,
     kind: Uint8Array.from(rows, (row) => row.kind),
     source: Int32Array.from(rows, (row) => row.source),
     block: Int32Array.from(rows, (row) => row.block),

@@ -7,16 +7,26 @@ import { ROW } from './row-kinds.ts';
 export interface Loaded {
   /** Rows of measurements in use; rows of shared causes do not count. */
   readonly active: number;
-  /** Angle of the first voltage measured against the common time base, and its state; undefined without one. */
-  readonly angle: { readonly state: number; readonly rad: number } | undefined;
+  /** Per island: state and angle of the first voltage measured against the common time base; -1 without one. */
+  readonly anchorState: Int32Array;
+  readonly anchorRad: Float64Array;
 }
 
-/** Fills targets and variances; decides whether the reference angle is fixed. */
+/** Fills targets and variances; decides in which islands the reference angle is fixed. */
 export function loadMeasurements(equations: Equations, measurements: readonly EstimatorMeasurement[]): Loaded {
-  const { kind, source, target, variance, active, causeEntry, jacobian, measuredRows, rows } = equations;
+  const { kind, source, target, variance, active, causeEntry, jacobian, measuredRows, referenceRow } = equations;
   let count = 0;
-  let synchronised = false;
-  let angle: Loaded['angle'];
+  const synchronised = new Uint8Array(referenceRow.length);
+  const anchorState = new Int32Array(referenceRow.length).fill(-1);
+  const anchorRad = new Float64Array(referenceRow.length);
+  const synchronise = (row: number, isVoltage: boolean, rad: number) => {
+    const state = equations.entryColumn[equations.partEntry[equations.partStart[row]!]!]! >> 1;
+    const island = equations.islandOfState[state]!;
+    synchronised[island] = 1;
+    if (!isVoltage || anchorState[island]! >= 0) return;
+    anchorState[island] = state;
+    anchorRad[island] = rad;
+  };
   for (let row = 0; row < measuredRows; row += 1) {
     const rowKind = kind[row]!;
     target[row] = 0;
@@ -36,20 +46,28 @@ export function loadMeasurements(equations: Equations, measurements: readonly Es
     if (measurement.kind === 'sourceBalance') continue;
     if (measurement.kind === 'voltagePhasor' || measurement.kind === 'currentPhasor') {
       loadPhasorRow(equations, row, measurement);
-      synchronised = true;
-      if (rowKind === ROW.voltageRadial) angle ??= { state: ownState(equations, row), rad: measurement.angleRad };
+      synchronise(row, rowKind === ROW.voltageRadial, measurement.angleRad);
       continue;
     }
     target[row] = measurement.value;
-    if (rowKind === ROW.voltageAngle) angle ??= { state: ownState(equations, row), rad: measurement.value };
-    if (rowKind === ROW.voltageAngle || rowKind === ROW.currentAngle) synchronised = true;
+    if (rowKind === ROW.voltageAngle || rowKind === ROW.currentAngle) {
+      synchronise(row, rowKind === ROW.voltageAngle, measurement.value);
+    }
   }
-  for (let row = measuredRows; row < rows; row += 1) {
-    const fixed = kind[row] !== ROW.inert && (kind[row] !== ROW.reference || !synchronised);
-    active[row] = fixed ? 1 : 0;
-    variance[row] = fixed ? 0 : 1;
-  }
-  return { active: count, angle };
+  loadConstraints(equations, synchronised);
+  return { active: count, anchorState, anchorRad };
+}
+
+/** Zero injections always hold; the angle of an island is fixed where no measurement carries it. */
+function loadConstraints(equations: Equations, synchronised: Uint8Array): void {
+  const { measuredRows, rows, referenceRow, active, variance } = equations;
+  active.fill(1, measuredRows, rows);
+  variance.fill(0, measuredRows, rows);
+  referenceRow.forEach((row, island) => {
+    if (synchronised[island] !== 1) return;
+    active[row] = 0;
+    variance[row] = 1;
+  });
 }
 
 /**
@@ -72,8 +90,4 @@ function tangentialSigma(phasor: PhasorMeasurement): number {
 
 function sensitivityOf(measurement: EstimatorMeasurement): number {
   return 'shared' in measurement ? (measurement.shared?.sensitivity ?? 0) : 0;
-}
-
-function ownState(equations: Equations, row: number): number {
-  return equations.partOwn[equations.partStart[row]!]!;
 }
