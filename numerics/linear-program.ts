@@ -1,0 +1,214 @@
+/**
+ * Linear and mixed-integer programs: minimise c'x with lower <= x <= upper and rowLower <= A x <= rowUpper, some x whole.
+ * Rows are gathered sparse; HiGHS (https://highs.dev, compiled to WebAssembly) solves them once it has been loaded.
+ */
+import type { Highs, Model } from 'highs';
+
+/** A program under construction. Columns and rows are numbered from 0 in the order in which they come. */
+export interface LinearProgram {
+  readonly columns: number;
+  readonly rows: number;
+  /** Adds a variable and answers with its number. Bounds may be infinite. */
+  addColumn(cost: number, lower: number, upper: number): number;
+  /** Adds lower <= sum(values[i] x[columns[i]]) <= upper and answers with its number. */
+  addRow(lower: number, upper: number, columns: readonly number[], values: readonly number[]): number;
+  readonly cost: readonly number[];
+  readonly columnLower: readonly number[];
+  readonly columnUpper: readonly number[];
+  readonly rowLower: readonly number[];
+  readonly rowUpper: readonly number[];
+  /** Compressed rows: entries of row i are starts[i] ... starts[i + 1] - 1. */
+  readonly starts: readonly number[];
+  readonly indices: readonly number[];
+  readonly values: readonly number[];
+}
+
+export function createLinearProgram(): LinearProgram {
+  const cost: number[] = [];
+  const columnLower: number[] = [];
+  const columnUpper: number[] = [];
+  const rowLower: number[] = [];
+  const rowUpper: number[] = [];
+  const starts: number[] = [0];
+  const indices: number[] = [];
+  const values: number[] = [];
+  return {
+    get columns() {
+      return cost.length;
+    },
+    get rows() {
+      return rowLower.length;
+    },
+    addColumn(columnCost, lower, upper) {
+      columnLower.push(lower);
+      columnUpper.push(upper);
+      return cost.push(columnCost) - 1;
+    },
+    addRow(lower, upper, columns, coefficients) {
+      for (const [place, column] of columns.entries()) {
+        indices.push(column);
+        values.push(coefficients[place] as number);
+      }
+      starts.push(indices.length);
+      rowUpper.push(upper);
+      return rowLower.push(lower) - 1;
+    },
+    cost,
+    columnLower,
+    columnUpper,
+    rowLower,
+    rowUpper,
+    starts,
+    indices,
+    values,
+  };
+}
+
+/** Bounds of all columns and rows, in order: those of the program, or others in their place. */
+export interface Bounds {
+  readonly columnLower: readonly number[];
+  readonly columnUpper: readonly number[];
+  readonly rowLower: readonly number[];
+  readonly rowUpper: readonly number[];
+}
+
+/** At most one of two columns, each >= 0, may differ from zero; the upper bounds hold for either. */
+export interface EitherOr {
+  readonly first: number;
+  readonly firstUpper: number;
+  readonly second: number;
+  readonly secondUpper: number;
+}
+
+export type LinearAnswer =
+  | { readonly status: 'optimal'; readonly objective: number; readonly x: Float64Array }
+  | { readonly status: 'infeasible' }
+  | { readonly status: 'unbounded' }
+  /** Numerical trouble: the solver's own number for its state. */
+  | { readonly status: 'unsolved'; readonly code: number };
+
+/** A program inside the solver, to be solved again and again; `dispose` frees its memory, which nothing else does. */
+export interface LinearSession {
+  /** Replaces all bounds. The next solve starts from the basis of the last one. */
+  setBounds(bounds: Bounds): void;
+  /** From now on each pair is either-or: one binary a pair, and two rows. Columns so added follow those of the program. */
+  addEitherOr(pairs: readonly EitherOr[]): void;
+  solve(): LinearAnswer;
+  dispose(): void;
+}
+
+export interface LinearSolver {
+  open(program: LinearProgram): LinearSession;
+}
+
+let loading: Promise<LinearSolver> | undefined;
+
+/** Loads the solver (3.5 MB of WebAssembly) on the first call; every later call gets the same one. */
+export function loadLinearSolver(): Promise<LinearSolver> {
+  loading ??= import('highs').then(async ({ default: loader }) => {
+    // The package's types describe its CommonJS form, whose default export lies one level deeper than the one loaded here.
+    const loadHighs = loader as unknown as typeof loader.default;
+    return createSolver(await loadHighs());
+  });
+  return loading;
+}
+
+function createSolver(highs: Highs): LinearSolver {
+  return {
+    open(program) {
+      // Bounds that cross are an answer, not a mistake; the solver gets to see the other ones only.
+      const { columnLower, columnUpper, rowLower, rowUpper } = hasCrossedBounds(program) ? noBounds(program) : program;
+      const model = highs.createModel({
+        numCols: program.columns,
+        numRows: program.rows,
+        colCost: program.cost,
+        colLower: columnLower,
+        colUpper: columnUpper,
+        rowLower,
+        rowUpper,
+        matrix: {
+          format: 'csr',
+          numRows: program.rows,
+          numCols: program.columns,
+          starts: program.starts,
+          indices: program.indices,
+          values: program.values,
+        },
+      });
+      // Neither time limit nor threads: the same program gets the same answer on every machine.
+      model.options.set({
+        output_flag: false,
+        mip_rel_gap: MIP_GAP,
+        mip_abs_gap: MIP_GAP,
+        mip_feasibility_tolerance: 1e-9,
+      });
+      return createSession(highs, model, program);
+    },
+  };
+}
+
+function hasCrossedBounds({ columnLower, columnUpper, rowLower, rowUpper }: Bounds): boolean {
+  return (
+    columnLower.some((lower, column) => lower > (columnUpper[column] as number)) ||
+    rowLower.some((lower, row) => lower > (rowUpper[row] as number))
+  );
+}
+
+function noBounds({ columns, rows }: LinearProgram): Bounds {
+  const filled = (length: number, value: number) => Array<number>(length).fill(value);
+  return {
+    columnLower: filled(columns, -Infinity),
+    columnUpper: filled(columns, Infinity),
+    rowLower: filled(rows, -Infinity),
+    rowUpper: filled(rows, Infinity),
+  };
+}
+
+/** Relative and absolute distance to the best bound at which a mixed-integer search ends. */
+const MIP_GAP = 1e-7;
+
+function createSession(highs: Highs, model: Model, program: LinearProgram): LinearSession {
+  const state = highs.constants.modelStatus;
+  let crossed = hasCrossedBounds(program);
+  const run = (): LinearAnswer => {
+    const status = model.run().modelStatus;
+    if (status === state.optimal) {
+      return { status: 'optimal', objective: model.getObjectiveValue(), x: model.getSolution().colValue };
+    }
+    if (status === state.infeasible) return { status: 'infeasible' };
+    if (status === state.unbounded) return { status: 'unbounded' };
+    return { status: 'unsolved', code: status };
+  };
+  return {
+    setBounds(bounds) {
+      const columns = { kind: 'range', from: 0, to: program.columns - 1 } as const;
+      const rows = { kind: 'range', from: 0, to: program.rows - 1 } as const;
+      crossed = hasCrossedBounds(bounds);
+      if (crossed) return;
+      if (program.columns > 0) model.changeColsBounds(columns, bounds.columnLower, bounds.columnUpper);
+      if (program.rows > 0) model.changeRowsBounds(rows, bounds.rowLower, bounds.rowUpper);
+    },
+    addEitherOr(pairs) {
+      for (const pair of pairs) {
+        const binary = model.getDimensions().numCols;
+        model.addVar(0, 1);
+        model.changeColIntegrality(binary, highs.constants.variableType.integer);
+        // first <= U1 z and second <= U2 (1 - z)
+        model.addRow(-Infinity, 0, { indices: [pair.first, binary], values: [1, -pair.firstUpper] });
+        model.addRow(-Infinity, pair.secondUpper, { indices: [pair.second, binary], values: [1, pair.secondUpper] });
+      }
+    },
+    solve() {
+      if (crossed) return { status: 'infeasible' };
+      const answer = run();
+      if (answer.status !== 'unsolved') return answer;
+      // "Unbounded or infeasible" is all that presolve can tell, and a lost basis heals from a cold start.
+      model.clearSolver();
+      model.options.set({ presolve: 'off' });
+      const second = run();
+      model.options.set({ presolve: 'choose' });
+      return second;
+    },
+    dispose: () => model.dispose(),
+  };
+}
