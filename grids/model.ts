@@ -32,14 +32,19 @@ export interface CompiledGrid {
   readonly phases: 1 | 3;
   /** Per-phase base power, VA. */
   readonly basePowerVA: number;
-  /** Number of computational buses after fusing closed switches. */
+  /** Number of computational buses: fused ones in document order, then the star points of three-winding transformers. */
   readonly busCount: number;
   /** Document bus id -> computational bus index; undefined for unknown ids. Fused buses share an index. */
   readonly busIndex: ReadonlyMap<string, number>;
-  /** For each computational bus: the ids that were fused into it, first one first. */
+  /** For each computational bus: the ids that were fused into it, first one first. A star point is named `<id>:star`. */
   readonly busIds: readonly (readonly string[])[];
   /** Nominal phase-to-ground voltage of each computational bus, V. */
   readonly baseVoltageV: Float64Array;
+  /**
+   * In document order of their lists: lines, transformers, three-winding transformers (a branch for each leg, named
+   * `<id>:high`, `<id>:medium` and `<id>:low`, from the terminal to the star point), matrix lines, general branches,
+   * admittance branches. Both ends of a branch may be one bus, when a closed switch stands beside it.
+   */
   readonly branches: readonly CompiledBranch[];
   readonly branchIndex: ReadonlyMap<string, number>;
   /** Shunt admittance blocks (document shunts and constant-impedance shares of loads are not merged here), by bus. */
@@ -53,6 +58,8 @@ export interface CompiledGrid {
     /** Series admittance block, or undefined for a stiff source (the bus voltage is then given). */
     readonly y: ComplexBlock | undefined;
   }[];
-  /** 1 where the bus is connected to a source in service, 0 for dead islands. */
+  /** 1 where some phase of the bus is connected to a source in service, 0 for dead islands. */
   readonly energised: Uint8Array;
+  /** The same of each phase, at `bus * phases + phase`: a bus on a single-phase lateral has one live phase. */
+  readonly energisedPhases: Uint8Array;
 }

@@ -2,8 +2,8 @@
 import { didYouMean } from '../numerics/edit-distance.ts';
 import type { Problem } from './problem.ts';
 import type { GridDocument, GridTransformer } from './schema.ts';
-import { clockFits, parseVectorGroup } from './sequence.ts';
 import { findIslands, fuseBuses } from './topology.ts';
+import { clockFits, parseVectorGroup } from './vector-group.ts';
 
 type Report = (path: string, message: string, hint?: string) => void;
 
