@@ -23,7 +23,7 @@ const batterySchema = z.strictObject({
   dis_efficiency: efficiency.default(1),
 });
 
-const requestSchema = z.strictObject({
+export const requestSchema = z.strictObject({
   id: z.string().min(1),
   application: z.string().optional(),
   control_logic: z.enum(['rule_based', 'optimization_based']),

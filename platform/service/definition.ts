@@ -3,6 +3,7 @@
  * for, and a pure core that turns the messages of one instant into outputs. `runner.ts` does everything else.
  */
 import type { z } from 'zod';
+import type { HttpSide } from './http-side.ts';
 
 /** A message that passed the checks, in the order (topic, device, sequence). */
 export interface Input<Message = unknown> {
@@ -56,6 +57,8 @@ export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
   upstreams(config: z.infer<Schema>): readonly string[];
   /** It judges hashes, chains and signatures itself: certified messages reach its core unchecked, repudiated ones too. */
   readonly checksCertificates?: true;
+  /** What people and other systems may call it by over HTTP, loaded where `twin serve` is told to open it. */
+  readonly http?: () => Promise<HttpSide>;
   create(config: z.infer<Schema>): ServiceCore;
 }
 

@@ -10,6 +10,7 @@ import { createIntakeVerifier } from '../contract/intake-verifier.ts';
 import { topics } from '../contract/topics.ts';
 import { mqttDatabus } from '../databus/mqtt.ts';
 import type { ServiceDefinition } from './definition.ts';
+import { type HttpSide, ListenFailure } from './http-side.ts';
 import { isServiceName, loadService, serviceNames } from './registry.ts';
 import { type RunningService, startService } from './runner.ts';
 import { atEveryBoundary, calendarUs } from './wall-clock.ts';
@@ -29,6 +30,8 @@ const settingsSchema = z.strictObject({
   instance: z.string().default('0'),
   /** Answers `GET /health` with the newest completed instant and counters; 0 = any free port. */
   health: z.strictObject({ port: z.int().min(0).max(65_535), host: z.string().default('127.0.0.1') }).optional(),
+  /** Opens the service's HTTP side, where it has one; each service says what it takes. */
+  http: z.record(z.string(), z.unknown()).optional(),
   log: z.enum(['error', 'warn', 'info']).default('info'),
   service: z.unknown(),
 });
@@ -69,7 +72,26 @@ export async function serveService(name: string, configFile: string, signal: Abo
   }
   const definition = await loadService(name);
   const config = check(definition.configSchema, settings.service, 'service', problems);
-  await serve(definition, config, settings, log, signal);
+  const http = settings.http && (await readHttp(definition, settings.http, problems));
+  await serve(definition, config, settings, http, log, signal);
+}
+
+interface Http {
+  readonly side: HttpSide;
+  readonly settings: unknown;
+}
+
+/** The HTTP side that the settings ask for; its token is best put in the environment. */
+async function readHttp(
+  definition: ServiceDefinition,
+  section: Readonly<Record<string, unknown>>,
+  problems: (list: readonly Omit<Problem, 'file'>[]) => InvalidInputError,
+): Promise<Http> {
+  const side = await definition.http?.();
+  if (side === undefined) throw problems([{ path: 'http', message: `${definition.name} answers no HTTP` }]);
+  const token = process.env[side.tokenVariable];
+  const given = token === undefined ? section : { ...section, token };
+  return { side, settings: check(side.settingsSchema, given, 'http', problems) };
 }
 
 type Settings = z.infer<typeof settingsSchema>;
@@ -78,26 +100,36 @@ async function serve(
   definition: ServiceDefinition,
   config: unknown,
   settings: Settings,
+  http: Http | undefined,
   log: pino.Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const failure = new AbortController();
+  const databus = databusOf(settings);
   const service = await startService({
     definition,
     config,
-    databus: databusOf(settings),
+    databus,
     instance: settings.instance,
     verifier: createIntakeVerifier(),
     log,
     onFailure: (error) => failure.abort(error),
   });
-  const health = settings.health && (await answerHealth(settings.health, service));
-  log.info({ databus: settings.databus.url, ...(health && { health: health.url }) }, `${definition.name} is up`);
+  const opened: { readonly url: string; close(): Promise<void> | void }[] = [];
   try {
+    const health = settings.health && (await answerHealth(settings.health, service));
+    if (health) opened.push(health);
+    const { instance } = settings;
+    const onFailure = (error: Error) => failure.abort(error);
+    const context = http && { settings: http.settings, config, service, databus, instance, log, onFailure };
+    const api = context && (await http.side.open(context));
+    if (api) opened.push(api);
+    const urls = { ...(health && { health: health.url }), ...(api && { http: api.url }) };
+    log.info({ databus: settings.databus.url, ...urls }, `${definition.name} is up`);
     await aborted(AbortSignal.any([signal, failure.signal]));
     failure.signal.throwIfAborted();
   } finally {
-    health?.close();
+    for (const each of opened) await each.close();
     await service.stop();
   }
 }
@@ -118,11 +150,16 @@ async function answerHealth(address: { readonly port: number; readonly host: str
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(new ListenFailure(service.name, address, error)));
     server.listen(address.port, address.host, resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://${address.host}:${port}/health`, close: () => server.close() };
+  const close = () => {
+    server.close();
+    // A prober's idle connection would keep the process.
+    server.closeIdleConnections();
+  };
+  return { url: `http://${address.host}:${port}/health`, close };
 }
 
 /** Publishes a tick on each stream at every whole period of the wall clock. */

@@ -1,0 +1,194 @@
+/**
+ * The API's place at the databus: hands orders to the balancer as trigger messages, and remembers what it says. The
+ * balancer itself never learns that HTTP exists: an order is an input of its next instant, like any other message.
+ */
+import { randomUUID } from 'node:crypto';
+import { planSchema, type Plan } from '../../contract/plan.ts';
+import { type Setpoint, setpointSchema } from '../../contract/setpoint.ts';
+import { formatInstant } from '../../contract/time.ts';
+import { messageKind, topics } from '../../contract/topics.ts';
+import { type UseCaseMessage, useCaseSchema } from '../../contract/use-case.ts';
+import type { DatabusConnection } from '../../databus/databus.ts';
+import type { HttpContext } from '../../service/http-side.ts';
+import { calendarUs } from '../../service/wall-clock.ts';
+import { type SetpointOrder, type TriggerOrder, triggerOf } from './orders.ts';
+import { HttpProblem } from './problem-details.ts';
+
+/** What was ordered, and what became of it. */
+export interface Order {
+  readonly request: string;
+  readonly useCase: number;
+  /** In the time of the databus; it takes effect at the instant after. */
+  readonly issuedAt: string;
+  readonly state: 'pending' | 'accepted' | 'refused';
+  /** Why not, or what will not be possible all the same. */
+  readonly reasons: readonly string[];
+}
+
+export interface BalancerDesk {
+  /** Throws HttpProblem 503 while the databus has no time yet. */
+  trigger(order: TriggerOrder): Promise<Order>;
+  setpoint(order: SetpointOrder): Promise<Order>;
+  findOrder(request: string): Order | undefined;
+  /** The newest plan that the balancer has published. */
+  plan(): Plan | undefined;
+  status(): object;
+  health(): { readonly alive: boolean; readonly watermark: string | null; readonly lagS: number | null };
+  close(): Promise<void>;
+}
+
+/** Orders that are remembered for their callers; the oldest goes first. */
+const KEPT_ORDERS = 1000;
+
+/** Connects and listens. Rejects with DatabusError. */
+export async function openDesk(context: HttpContext, site: string): Promise<BalancerDesk> {
+  const desk = new Desk(context, site);
+  await desk.connect();
+  return desk;
+}
+
+class Desk implements BalancerDesk {
+  readonly #context: HttpContext;
+  readonly #site: string;
+  readonly #orders = new Map<string, Order>();
+  readonly #setpoints = new Map<string, Setpoint>();
+  #useCase: UseCaseMessage | undefined;
+  #plan: Plan | undefined;
+  #connection: DatabusConnection | undefined;
+  #alive = true;
+
+  constructor(context: HttpContext, site: string) {
+    this.#context = context;
+    this.#site = site;
+  }
+
+  async connect(): Promise<void> {
+    const { databus, service, instance } = this.#context;
+    this.#connection = await databus.connect({
+      clientId: `${service.name}-http-${instance}`,
+      onMessage: (topic, payload) => this.#receive(topic, payload),
+      onError: (error) => {
+        this.#alive = false;
+        this.#context.onFailure(error);
+      },
+    });
+    const { name } = service;
+    const own = [topics.useCase(this.#site, name), topics.plan(this.#site, name), topics.setpoint(this.#site, '+')];
+    await this.#connection.subscribe(own);
+  }
+
+  async trigger(order: TriggerOrder): Promise<Order> {
+    const request = order.request ?? randomUUID();
+    const known = this.#orders.get(request);
+    // The balancer ignores a repeated name too; the caller learns what became of the first.
+    if (known !== undefined) return known;
+    const watermarkUs = this.#context.service.watermarkUs();
+    if (!Number.isFinite(watermarkUs)) {
+      throw new HttpProblem(503, 'no tick has come yet, so the platform has no time: start the ticker', {
+        headers: { 'retry-after': '10' },
+      });
+    }
+    const issuedAt = formatInstant(watermarkUs);
+    const issued: Order = { request, useCase: order.useCase, issuedAt, state: 'pending', reasons: [] };
+    this.#orders.set(request, issued);
+    for (const oldest of this.#orders.keys()) {
+      if (this.#orders.size <= KEPT_ORDERS) break;
+      this.#orders.delete(oldest);
+    }
+    const message = triggerOf(order, { timestamp: issuedAt, issuer: ISSUER, request });
+    const topic = topics.trigger(this.#site, this.#context.service.name);
+    await this.#connection?.publish(topic, Buffer.from(JSON.stringify(message)));
+    return issued;
+  }
+
+  setpoint(order: SetpointOrder): Promise<Order> {
+    return this.trigger({ useCase: 2, ...order });
+  }
+
+  findOrder(request: string): Order | undefined {
+    return this.#orders.get(request);
+  }
+
+  plan(): Plan | undefined {
+    return this.#plan;
+  }
+
+  status(): object {
+    const { service } = this.#context;
+    const { alive: _alive, ...time } = this.health();
+    return {
+      ...time,
+      useCase: this.#useCase?.useCase ?? null,
+      since: this.#useCase?.timestamp ?? null,
+      targetW: this.#useCase?.targetW ?? null,
+      flexibility: this.#useCase?.flexibility ?? null,
+      setpoints: [...this.#setpoints.values()]
+        .map(({ device, timestamp, activePowerW, validForUs, issuer }) => ({
+          device,
+          timestamp,
+          activePowerW,
+          validForS: validForUs / 1e6,
+          issuer,
+        }))
+        .toSorted((a, b) => (a.device < b.device ? -1 : 1)),
+      planIssuedAt: this.#plan?.timestamp ?? null,
+      waitingFor: service.waitingFor(),
+      metrics: service.metrics(),
+    };
+  }
+
+  health() {
+    const watermarkUs = this.#context.service.watermarkUs();
+    const known = Number.isFinite(watermarkUs);
+    return {
+      alive: this.#alive,
+      watermark: known ? formatInstant(watermarkUs) : null,
+      lagS: known ? (calendarUs() - watermarkUs) / 1e6 : null,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.close();
+  }
+
+  #receive(topic: string, payload: Uint8Array): void {
+    const read = reader(payload);
+    switch (messageKind(topic)) {
+      case 'use-case':
+        this.#takeUseCase(read(useCaseSchema));
+        break;
+      case 'plan':
+        this.#plan = read(planSchema) ?? this.#plan;
+        break;
+      case 'setpoint': {
+        const setpoint = read(setpointSchema);
+        if (setpoint !== undefined) this.#setpoints.set(setpoint.device, setpoint);
+        break;
+      }
+    }
+  }
+
+  #takeUseCase(message: UseCaseMessage | undefined): void {
+    if (message === undefined) return;
+    this.#useCase = message;
+    const { answer } = message;
+    const order = answer === undefined ? undefined : this.#orders.get(answer.request);
+    if (answer === undefined || order === undefined) return;
+    const state = answer.accepted ? 'accepted' : 'refused';
+    this.#orders.set(order.request, { ...order, state, reasons: answer.reasons });
+  }
+}
+
+/** Names the API in trigger messages. */
+const ISSUER = 'rest';
+
+/** Reads a payload against a schema; undefined when it is none of that kind. */
+function reader(payload: Uint8Array) {
+  return <Output>(schema: { safeParse(value: unknown): { data?: Output } }): Output | undefined => {
+    try {
+      return schema.safeParse(JSON.parse(Buffer.from(payload).toString())).data;
+    } catch {
+      return undefined;
+    }
+  };
+}

@@ -1,0 +1,28 @@
+/** The `http` section of `twin serve balancer --config FILE`: where the API listens, and the token that its callers need. */
+import { z } from 'zod';
+
+/** Environment variable that the token is best put in: it then stands in no file. */
+export const tokenVariable = 'TWIN_HTTP_TOKEN';
+
+export const httpSettingsSchema = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1'),
+  /** 0 = any free port. */
+  port: z.int().min(0).max(65_535),
+  /** Bearer token; TWIN_HTTP_TOKEN goes before it. Printable ASCII without blanks, as RFC 6750 has it. */
+  token: z
+    .string({ error: `is missing: write it here or, better, set ${tokenVariable}` })
+    .min(16, 'is shorter than 16 characters, which can be guessed')
+    .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'is no bearer token: letters, digits and -._~+/ only, `=` at the end'),
+  /** Path below which a gateway mounts the API, for example `/balancer`. */
+  basePath: z
+    .string()
+    .regex(/^(\/[A-Za-z0-9\-._~]+)*$/, 'is no path: write it like /balancer, without a slash at the end')
+    .default(''),
+  /** A week in steps of 15 min with bounds is some 100 kB. */
+  bodyLimitBytes: z.int().positive().default(4_000_000),
+  /** Plans that may wait for their turn; more are turned away with 503. */
+  planQueue: z.int().nonnegative().default(16),
+  /** Finished jobs that are kept for their callers; the oldest goes first. */
+  keptJobs: z.int().positive().default(100),
+});
+export type HttpSettings = z.output<typeof httpSettingsSchema>;

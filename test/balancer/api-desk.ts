@@ -1,0 +1,151 @@
+/** A balancer with its API on a free loopback port and a databus in memory, for tests that call it as strangers do. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { projectRoot } from '../../grids/project-root.ts';
+import { balancerHttp } from '../../platform/balancer/rest/http-side.ts';
+import { balancer } from '../../platform/balancer/service.ts';
+import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
+import { topics } from '../../platform/contract/topics.ts';
+import type { DatabusConnection } from '../../platform/databus/databus.ts';
+import { createMemoryDatabus } from '../../platform/databus/memory.ts';
+import { startService } from '../../platform/service/runner.ts';
+
+export const token = 'a-token-of-the-test-0123456789';
+const startUs = parseInstant('2021-04-01T12:00:00+02:00');
+const PERIOD_US = 10e6;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly json: unknown;
+  readonly text: string;
+}
+
+export interface Bench {
+  readonly url: string;
+  /** What the API and the service wrote to their log. */
+  readonly logged: readonly string[];
+  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** Breaker power and telemetry of the next instant, and its tick; resolves when the balancer has finished it. */
+  tick(): Promise<void>;
+  /** Messages that were published below a topic. */
+  published(prefix: string): readonly object[];
+  close(): Promise<void>;
+}
+
+/** The plan's thread runs from the build. */
+export function buildOnce(): void {
+  execFileSync(process.execPath, [join(projectRoot(), 'bin', 'twin.mjs'), '--help'], { stdio: 'pipe' });
+}
+
+export async function openBench(settings: object = {}): Promise<Bench> {
+  const databus = createMemoryDatabus();
+  const logged: string[] = [];
+  const note = (data: object, message: string) => void logged.push(`${message} ${JSON.stringify(data)}`);
+  const log = { info: note, warn: note, error: note };
+  const onFailure = (error: Error) => {
+    throw error;
+  };
+  const config = balancer.configSchema.parse({
+    mode: 'near-real-time',
+    site: 'germany',
+    battery: { device: 'cbes', ratedPowerW: 300e3, capacityWh: 800e3, socMin: 0.0875, socMax: 0.875 },
+    breaker: { device: 'pmu-breaker', component: 'branch:transformer:to', importSign: -1 },
+  });
+  const service = await startService({ definition: balancer, config, databus, log, onFailure });
+  const http = await balancerHttp.open({
+    settings: balancerHttp.settingsSchema.parse({ port: 0, token, ...settings }),
+    config,
+    service,
+    databus,
+    instance: '0',
+    log,
+    onFailure,
+  });
+  const messages: { topic: string; message: object }[] = [];
+  const world = await databus.connect({
+    clientId: 'world',
+    onMessage: (topic, payload) => {
+      messages.push({ topic, message: JSON.parse(Buffer.from(payload).toString()) as object });
+    },
+  });
+  await world.subscribe(['#']);
+  let sequence = 0;
+  return {
+    url: http.url,
+    logged,
+    call: (method, path, body, headers) => call(`${http.url}${path}`, method, body, headers),
+    async tick() {
+      sequence += 1;
+      const timeUs = startUs + sequence * PERIOD_US;
+      await publishInstant(world, timeUs, sequence);
+      while (service.watermarkUs() !== timeUs) await new Promise((resolve) => setImmediate(resolve));
+    },
+    published: (prefix) => messages.filter(({ topic }) => topic.startsWith(prefix)).map(({ message }) => message),
+    async close() {
+      await http.close();
+      await service.stop();
+      await world.close();
+    },
+  };
+}
+
+async function call(
+  url: string,
+  method: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') === true;
+  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
+}
+
+async function publishInstant(world: DatabusConnection, timeUs: number, sequence: number): Promise<void> {
+  const timestamp = formatInstant(timeUs);
+  const send = (topic: string, message: object) => world.publish(topic, Buffer.from(JSON.stringify(message)));
+  const reading = (component: string, measurand: string, data: number) => ({
+    component,
+    measurand,
+    phase: 'total',
+    data,
+  });
+  const head = { schema: 'platone.measurement/1', timestamp, sequence };
+  await send(topics.bridgedMeasurement('germany', 'bess', 'cbes'), {
+    ...head,
+    device: 'cbes',
+    readings: [reading('battery:cbes', 'activepower', 0), reading('battery:cbes', 'stateofcharge', 0.5)],
+  });
+  await send(topics.power('germany', 'pmu-breaker'), {
+    ...head,
+    device: 'pmu-breaker',
+    readings: [reading('branch:transformer:to', 'activepower', 40e3)],
+  });
+  await send(topics.progress('power-calculation'), {
+    schema: 'platone.progress/1',
+    runId: 'test',
+    service: 'power-calculation',
+    instance: '0',
+    timeUs,
+    sequence,
+    inputs: {},
+    outputs: { power: 1 },
+  });
+  await send(topics.bridgedTick, {
+    schema: 'platone.tick/1',
+    runId: 'test',
+    stream: 'bal',
+    timeUs,
+    sequence,
+    published: { bess: 1 },
+  });
+}
