@@ -38,7 +38,7 @@ interface State {
 function createSolver(context: MethodContext, { solution, voltage, current }: State): MethodSolver {
   const { grid, elements, tolerancePu, maxIterations } = context;
   const network = context.network();
-  const { buses } = elements.free;
+  const { buses, places } = elements.free;
   const next = new Float64Array(voltage.length);
   const busPower = new Float64Array(voltage.length);
   const history = new Float64Array(maxIterations + 1);
@@ -58,7 +58,7 @@ function createSolver(context: MethodContext, { solution, voltage, current }: St
       elements.inject(elements.free, powers, busPower, voltage, next);
       // Y v = sources + current holds exactly, so the mismatch of s = v conj(i) is |v| |next - current|: it costs no
       // product with Y.
-      const worst = worstMismatch(buses, grid.phases, voltage, next, current);
+      const worst = worstMismatch(places, grid.phases, voltage, next, current);
       history[iterations] = worst.worstMismatchPu;
       const converged = worst.worstMismatchPu <= tolerancePu;
       if (converged || iterations >= maxIterations || !Number.isFinite(worst.worstMismatchPu)) {

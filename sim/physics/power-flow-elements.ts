@@ -10,24 +10,36 @@ export interface ElementPowers {
 }
 
 /** Live elements: all of them, or those at buses whose voltage is solved for (no stiff source holds it). */
-interface ElementGroup {
+export interface ElementGroup {
   /** Buses with an element of any kind, ascending. */
   readonly buses: Int32Array;
-  /** Elements whose power depends on the voltage or that stand between phases. */
-  readonly general: readonly GeneralElement[];
+  /** Live bus-phases of these buses, `bus * phases + phase`, ascending. */
+  readonly places: Int32Array;
+  /** Parts of elements whose power depends on the voltage or that stand between phases. */
+  readonly general: readonly GeneralPart[];
 }
 
-interface GeneralElement {
-  readonly kind: keyof ElementPowers;
-  readonly index: number;
-  readonly bus: number;
-  /** +1 produces, -1 consumes. */
-  readonly sign: number;
-  readonly delta: boolean;
-  /** Shares of constant impedance, current and power. */
+/** Shares of constant impedance, current and power of a nominal power. */
+interface Shares {
   readonly z: number;
   readonly i: number;
   readonly p: number;
+}
+
+/** One phase of an element, to earth or to another phase. */
+export interface GeneralPart {
+  readonly kind: keyof ElementPowers;
+  /** Where its nominal P and Q stand in the powers of its kind. */
+  readonly own: number;
+  /** Where the voltages of its two ends stand; `far` is -1 for earth. */
+  readonly near: number;
+  readonly far: number;
+  /** +1 produces, -1 consumes. */
+  readonly sign: number;
+  /** Voltage between its ends at which the nominal power holds, per unit of the phase-to-ground base. */
+  readonly nominal: number;
+  readonly active: Shares;
+  readonly reactive: Shares;
 }
 
 export interface ElementModel {
@@ -37,7 +49,7 @@ export interface ElementModel {
   documentPowers(): ElementPowers;
   /** Sums constant-power wye elements into per-unit injections per bus and phase. */
   sumConstantPower(powers: ElementPowers, busPower: Float64Array): void;
-  /** Sets `current` at the buses of a group to what its elements inject at the given voltages, all per unit. */
+  /** Sets `current` at the places of a group to what its elements inject at the given voltages, all per unit. */
   inject(
     group: ElementGroup,
     powers: ElementPowers,
@@ -45,19 +57,25 @@ export interface ElementModel {
     voltage: Float64Array,
     current: Float64Array,
   ): void;
-  /** Powers at the given voltages, W and var; zero at dead buses. */
+  /** Powers at the given voltages, W and var; zero where there is no voltage. */
   actualPowers(powers: ElementPowers, voltage: Float64Array, actual: ElementPowers): void;
 }
 
 /** An element as the document has it, with what the power flow adds. */
-interface Placed extends GeneralElement {
+interface Placed {
+  readonly kind: keyof ElementPowers;
+  readonly index: number;
+  readonly bus: number;
   /** In service, at a bus that is alive. */
   readonly live: boolean;
   readonly constantPower: boolean;
+  /** Its live parts; those of constant power to earth serve the actual powers only. */
+  readonly parts: readonly GeneralPart[];
 }
 
 const PHASES: readonly Phase[] = ['A', 'B', 'C'];
 const SQRT3 = Math.sqrt(3);
+const CONSTANT_POWER: Shares = { z: 0, i: 0, p: 1 };
 
 export function createElementModel(grid: CompiledGrid): ElementModel {
   const { document, phases, basePowerVA } = grid;
@@ -75,9 +93,13 @@ export function createElementModel(grid: CompiledGrid): ElementModel {
       factor: (kind === 'load' ? -1 : 1) / basePowerVA,
     };
   });
+  const parts = live.flatMap((element) => element.parts);
   return {
-    free: groupOf(live.filter((element) => !held.has(element.bus))),
-    all: groupOf(live),
+    free: groupOf(
+      grid,
+      live.filter((element) => !held.has(element.bus)),
+    ),
+    all: groupOf(grid, live),
     documentPowers: () => documentPowers(document, phases),
     sumConstantPower: (powers, busPower) => {
       busPower.fill(0);
@@ -91,74 +113,95 @@ export function createElementModel(grid: CompiledGrid): ElementModel {
       }
     },
     inject: (group, powers, busPower, voltage, current) => {
-      injectConstantPower(group.buses, phases, busPower, voltage, current);
-      for (const element of group.general) {
-        injectGeneral(element, phases, basePowerVA, powers[element.kind], voltage, current);
-      }
+      injectConstantPower(group.places, busPower, voltage, current);
+      for (const part of group.general) injectPart(part, basePowerVA, powers[part.kind], voltage, current);
     },
     actualPowers: (powers, voltage, actual) => {
-      for (const element of placed) {
-        const stride = 2 * phases;
-        const nominal = powers[element.kind];
-        for (let k = 0; k < stride; k++) {
-          const factor = element.live ? zipFactor(element, phases, voltage, k >> 1) : 0;
-          actual[element.kind][element.index * stride + k] = nominal[element.index * stride + k]! * factor;
-        }
+      actual.load.fill(0);
+      actual.generator.fill(0);
+      actual.battery.fill(0);
+      for (const part of parts) {
+        const u = voltageOver(part, voltage);
+        actual[part.kind][part.own] = powers[part.kind][part.own]! * shareAt(part.active, u);
+        actual[part.kind][part.own + 1] = powers[part.kind][part.own + 1]! * shareAt(part.reactive, u);
       }
     },
   };
 }
 
-function groupOf(elements: readonly Placed[]): ElementGroup {
-  return {
-    buses: Int32Array.from(new Set(elements.map((element) => element.bus))).sort(),
-    general: elements.filter((element) => !element.constantPower),
-  };
+function groupOf(grid: CompiledGrid, elements: readonly Placed[]): ElementGroup {
+  const { phases, energisedPhases } = grid;
+  const buses = Int32Array.from(new Set(elements.map((element) => element.bus))).sort();
+  const places: number[] = [];
+  for (const bus of buses) {
+    for (let k = bus * phases; k < (bus + 1) * phases; k++) if (energisedPhases[k] === 1) places.push(k);
+  }
+  const general = elements.filter((element) => !element.constantPower).flatMap((element) => element.parts);
+  return { buses, places: Int32Array.from(places), general };
 }
+
+type Item = GridDocument['loads'][number] | GridDocument['generators'][number] | GridDocument['batteries'][number];
 
 function placeElements(grid: CompiledGrid): Placed[] {
   const { document, busIndex, energised } = grid;
   const inService = new Map(document.buses.map((bus) => [bus.id, bus.inService]));
-  const place = (
-    kind: keyof ElementPowers,
-    index: number,
-    item: { bus: string; inService: boolean; connection: string },
-    zip = { constantImpedance: 0, constantCurrent: 0, constantPower: 1 },
-  ): Placed => {
+  const place = (kind: keyof ElementPowers, index: number, item: Item): Placed => {
     const bus = busIndex.get(item.bus);
     if (bus === undefined) throw new Error(`${kind} ${index} stands at bus ${item.bus}, which the grid does not have`);
-    // In a positive-sequence grid wye and delta are the same.
-    const delta = item.connection === 'delta' && grid.phases === 3;
-    return {
-      kind,
-      index,
-      bus,
-      sign: kind === 'load' ? -1 : 1,
-      delta,
-      z: zip.constantImpedance,
-      i: zip.constantCurrent,
-      p: zip.constantPower,
-      live: item.inService && inService.get(item.bus) === true && energised[bus] === 1,
-      constantPower: !delta && zip.constantImpedance === 0 && zip.constantCurrent === 0,
-    };
+    const live = item.inService && inService.get(item.bus) === true && energised[bus] === 1;
+    const parts = live ? partsOf(grid, kind, index, item, bus) : [];
+    const constantPower = parts.every(
+      ({ far, active, reactive }) => far < 0 && isConstantPower(active) && isConstantPower(reactive),
+    );
+    return { kind, index, bus, live, constantPower, parts };
   };
   return [
-    ...document.loads.map((item, i) => place('load', i, item, item.zip)),
+    ...document.loads.map((item, i) => place('load', i, item)),
     ...document.generators.map((item, i) => place('generator', i, item)),
     ...document.batteries.map((item, i) => place('battery', i, item)),
   ];
 }
 
+function isConstantPower({ z, i }: Shares): boolean {
+  return z === 0 && i === 0;
+}
+
+/** The parts of an element whose ends are alive. In a positive-sequence grid wye and delta are the same. */
+function partsOf(grid: CompiledGrid, kind: keyof ElementPowers, index: number, item: Item, bus: number): GeneralPart[] {
+  const { phases, energisedPhases, baseVoltageV } = grid;
+  const between = phases === 3 && (item.connection === 'delta' || item.connection.length === 2);
+  const active = 'zip' in item ? sharesOf(item.zip) : CONSTANT_POWER;
+  const reactive = 'zipReactive' in item && item.zipReactive !== undefined ? sharesOf(item.zipReactive) : active;
+  const rated = 'ratedVoltageV' in item ? item.ratedVoltageV : undefined;
+  const nominal = (between ? SQRT3 : 1) * (rated === undefined ? 1 : rated / (baseVoltageV[bus]! * SQRT3));
+  const parts: GeneralPart[] = [];
+  for (let phase = 0; phase < phases; phase++) {
+    const near = bus * phases + phase;
+    const far = bus * phases + farPhase(phase);
+    if (energisedPhases[near] === 0 || (between && energisedPhases[far] === 0)) continue;
+    const own = 2 * (index * phases + phase);
+    const sign = kind === 'load' ? -1 : 1;
+    parts.push({ kind, own, near: 2 * near, far: between ? 2 * far : -1, sign, nominal, active, reactive });
+  }
+  return parts;
+}
+
+function sharesOf(zip: GridDocument['loads'][number]['zip']): Shares {
+  return zip === undefined
+    ? CONSTANT_POWER
+    : { z: zip.constantImpedance, i: zip.constantCurrent, p: zip.constantPower };
+}
+
 type DocumentPower = GridDocument['loads'][number]['activePowerW'];
 
-/** Power of one phase: a sum is shared by three phases, or belongs to the one phase of a single-phase element. */
+/** Power of one phase: a sum is shared by three phases, or belongs to the one phase or pair that the element has. */
 function phasePower(power: DocumentPower, connection: string, phases: 1 | 3, phase: number): number {
   if (phases === 1) {
     return (typeof power === 'number' ? power : (power.A ?? 0) + (power.B ?? 0) + (power.C ?? 0)) / 3;
   }
   const name = PHASES[phase]!;
   const single = connection !== 'wye' && connection !== 'delta';
-  if (single && connection !== name) return 0;
+  if (single && connection[0] !== name) return 0;
   if (typeof power !== 'number') return power[name] ?? 0;
   return single ? power : power / 3;
 }
@@ -185,24 +228,20 @@ function documentPowers(document: GridDocument, phases: 1 | 3): ElementPowers {
 
 /** i = conj(s / v) = (P - jQ) v / |v|^2 for the summed constant powers. */
 function injectConstantPower(
-  buses: Int32Array,
-  phases: number,
+  places: Int32Array,
   busPower: Float64Array,
   voltage: Float64Array,
   current: Float64Array,
 ): void {
-  for (let b = 0; b < buses.length; b++) {
-    const start = 2 * phases * buses[b]!;
-    const end = start + 2 * phases;
-    for (let at = start; at < end; at += 2) {
-      const re = voltage[at]!;
-      const im = voltage[at + 1]!;
-      const p = busPower[at]!;
-      const q = busPower[at + 1]!;
-      const d = 1 / (re * re + im * im);
-      current[at] = (p * re + q * im) * d;
-      current[at + 1] = (p * im - q * re) * d;
-    }
+  for (let k = 0; k < places.length; k++) {
+    const at = 2 * places[k]!;
+    const re = voltage[at]!;
+    const im = voltage[at + 1]!;
+    const p = busPower[at]!;
+    const q = busPower[at + 1]!;
+    const d = 1 / (re * re + im * im);
+    current[at] = (p * re + q * im) * d;
+    current[at + 1] = (p * im - q * re) * d;
   }
 }
 
@@ -211,48 +250,39 @@ function farPhase(phase: number): number {
   return (phase + 1) % 3;
 }
 
-/** Share of the nominal power at the given voltage: z u^2 + i u + p with u over the nominal voltage. */
-function zipFactor(element: GeneralElement, phases: number, voltage: Float64Array, phase: number): number {
-  const near = 2 * (element.bus * phases + phase);
-  let re = voltage[near]!;
-  let im = voltage[near + 1]!;
-  let nominal = 1;
-  if (element.delta) {
-    const far = 2 * (element.bus * phases + farPhase(phase));
-    re -= voltage[far]!;
-    im -= voltage[far + 1]!;
-    nominal = SQRT3;
-  }
-  const u = Math.sqrt(re * re + im * im) / nominal;
-  return element.z * u * u + element.i * u + element.p;
+/** Magnitude of the voltage over a part, relative to the one at which its nominal power holds. */
+function voltageOver({ near, far, nominal }: GeneralPart, voltage: Float64Array): number {
+  const re = voltage[near]! - (far < 0 ? 0 : voltage[far]!);
+  const im = voltage[near + 1]! - (far < 0 ? 0 : voltage[far + 1]!);
+  return Math.sqrt(re * re + im * im) / nominal;
 }
 
-/** One ZIP element, to ground or between phases: the current of a delta branch leaves at its far phase. */
-function injectGeneral(
-  element: GeneralElement,
-  phases: number,
+/** Share of the nominal power at a relative voltage: z u^2 + i u + p. */
+function shareAt({ z, i, p }: Shares, u: number): number {
+  return z * u * u + i * u + p;
+}
+
+/** One part, to earth or between phases: the current of a delta branch leaves at its far phase. */
+function injectPart(
+  part: GeneralPart,
   basePowerVA: number,
   power: Float64Array,
   voltage: Float64Array,
   current: Float64Array,
 ): void {
-  for (let phase = 0; phase < phases; phase++) {
-    const own = 2 * (element.index * phases + phase);
-    if (power[own] === 0 && power[own + 1] === 0) continue;
-    const factor = (element.sign * zipFactor(element, phases, voltage, phase)) / basePowerVA;
-    const p = power[own]! * factor;
-    const q = power[own + 1]! * factor;
-    const near = 2 * (element.bus * phases + phase);
-    const far = 2 * (element.bus * phases + farPhase(phase));
-    const re = element.delta ? voltage[near]! - voltage[far]! : voltage[near]!;
-    const im = element.delta ? voltage[near + 1]! - voltage[far + 1]! : voltage[near + 1]!;
-    const d = re * re + im * im;
-    const ir = (p * re + q * im) / d;
-    const ii = (p * im - q * re) / d;
-    current[near]! += ir;
-    current[near + 1]! += ii;
-    if (!element.delta) continue;
-    current[far]! -= ir;
-    current[far + 1]! -= ii;
-  }
+  const { own, near, far, sign, nominal } = part;
+  if (power[own] === 0 && power[own + 1] === 0) return;
+  const re = voltage[near]! - (far < 0 ? 0 : voltage[far]!);
+  const im = voltage[near + 1]! - (far < 0 ? 0 : voltage[far + 1]!);
+  const d = re * re + im * im;
+  const u = Math.sqrt(d) / nominal;
+  const p = power[own]! * ((sign * shareAt(part.active, u)) / basePowerVA);
+  const q = power[own + 1]! * ((sign * shareAt(part.reactive, u)) / basePowerVA);
+  const ir = (p * re + q * im) / d;
+  const ii = (p * im - q * re) / d;
+  current[near]! += ir;
+  current[near + 1]! += ii;
+  if (far < 0) return;
+  current[far]! -= ir;
+  current[far + 1]! -= ii;
 }

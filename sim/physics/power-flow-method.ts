@@ -60,9 +60,9 @@ export interface MethodSolver {
   clone(): MethodSolver;
 }
 
-/** Largest |v| |change of injected current| over the buses with elements; NaN as soon as one is NaN. */
+/** Largest |v| |change of injected current| over the places with elements; NaN as soon as one is NaN. */
 export function worstMismatch(
-  buses: Int32Array,
+  places: Int32Array,
   phases: number,
   voltage: Float64Array,
   next: Float64Array,
@@ -70,19 +70,17 @@ export function worstMismatch(
 ): Pick<MethodResult, 'worstMismatchPu' | 'worstBus' | 'worstPhase'> {
   let worst = 0;
   let place = -1;
-  for (let b = 0; b < buses.length; b++) {
-    const start = 2 * phases * buses[b]!;
-    for (let at = start; at < start + 2 * phases; at += 2) {
-      const dr = next[at]! - current[at]!;
-      const di = next[at + 1]! - current[at + 1]!;
-      const vr = voltage[at]!;
-      const vi = voltage[at + 1]!;
-      const square = (dr * dr + di * di) * (vr * vr + vi * vi);
-      if (square <= worst) continue;
-      worst = square;
-      place = at >> 1;
-      if (Number.isNaN(square)) b = buses.length;
-    }
+  for (let k = 0; k < places.length; k++) {
+    const at = 2 * places[k]!;
+    const dr = next[at]! - current[at]!;
+    const di = next[at + 1]! - current[at + 1]!;
+    const vr = voltage[at]!;
+    const vi = voltage[at + 1]!;
+    const square = (dr * dr + di * di) * (vr * vr + vi * vi);
+    if (square <= worst) continue;
+    worst = square;
+    place = at >> 1;
+    if (Number.isNaN(square)) break;
   }
   return {
     worstMismatchPu: Math.sqrt(worst),

@@ -14,7 +14,7 @@ export interface NetworkEquations {
   createSolution(): Float64Array;
   /** Solves Y w = sources + `current` of the listed buses (phases, per unit), and writes their phase voltages. */
   solve(w: Float64Array, buses: Int32Array, current: Float64Array, voltage: Float64Array): void;
-  /** Phase voltages of all buses; NaN at dead ones. */
+  /** Phase voltages of all buses; NaN at dead ones and in dead phases. */
   readVoltages(w: Float64Array, voltage: Float64Array): void;
   /** Phase currents into all branches at both ends; zero where there is no voltage. */
   branchCurrents(w: Float64Array, from: Float64Array, to: Float64Array): void;
@@ -32,6 +32,8 @@ export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
   const sources = orderSources(grid, frame, lu, sourceInjection(grid, live, held));
   const place = Int32Array.from({ length: grid.busCount }, (_, bus) => stride * lu.position[bus]!);
   const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
+  // Dead buses are not a number in w already; a dead phase of a live bus is a zero there.
+  const dead = Array.from(grid.energisedPhases.keys()).filter((k) => grid.energisedPhases[k] === 0);
   const currents = branchCurrentTable(grid, frame, lu);
   return {
     createSolution: () => sources.slice(),
@@ -41,14 +43,17 @@ export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
       lu.solveOrdered(w);
       frame.readVoltages(buses, place, w, voltage);
     },
-    readVoltages: (w, voltage) => frame.readVoltages(everyBus, place, w, voltage),
+    readVoltages: (w, voltage) => {
+      frame.readVoltages(everyBus, place, w, voltage);
+      for (const at of dead) voltage.fill(Number.NaN, 2 * at, 2 * at + 2);
+    },
     branchCurrents: (w, from, to) => frame.branchCurrents(currents, w, from, to),
   };
 }
 
 /**
- * Builds and factorises Y with every bus as a row; rows of stiff and dead buses are identities. An island without any
- * zero-sequence path to earth would be singular: it is earthed by a negligible admittance.
+ * Builds and factorises Y with every bus as a row; rows of stiff and dead buses are identities, and so are those of dead
+ * phases. An island without any zero-sequence path to earth would be singular: it is earthed by a negligible admittance.
  */
 function factoriseAdmittance(
   grid: CompiledGrid,
@@ -66,6 +71,7 @@ function factoriseAdmittance(
   for (let phase = 0; phase < phases; phase++) unit[2 * phase * (phases + 1)] = 1;
   const identity = frame.block(unit);
 
+  const deadPhases = deadPhaseIdentities(grid).filter(([bus]) => free(bus));
   const earthed = new Map<number, number>();
   for (let attempt = 0; attempt <= busCount; attempt++) {
     lu.clear();
@@ -73,9 +79,14 @@ function factoriseAdmittance(
       if (free(bus)) lu.add(bus, bus, frame.block(block));
     };
     for (let bus = 0; bus < busCount; bus++) if (!free(bus)) lu.add(bus, bus, identity);
+    for (const [bus, block] of deadPhases) lu.add(bus, bus, frame.block(block));
     for (const branch of live) {
       addSelf(branch.from, branch.yff);
       addSelf(branch.to, branch.ytt);
+      if (branch.from === branch.to) {
+        addSelf(branch.from, branch.yft);
+        addSelf(branch.from, branch.ytf);
+      }
       if (!joins(branch) || !free(branch.from) || !free(branch.to)) continue;
       lu.add(branch.from, branch.to, frame.block(branch.yft));
       lu.add(branch.to, branch.from, frame.block(branch.ytf));
@@ -88,6 +99,20 @@ function factoriseAdmittance(
     for (const bus of singular) earthed.set(bus, FLOATING_EARTH * largestEntry(live, bus));
   }
   throw new Error('the admittance matrix stays singular after earthing every bus');
+}
+
+/** For each live bus with dead phases: ones on the diagonal of these. */
+function deadPhaseIdentities(grid: CompiledGrid): [bus: number, block: Float64Array][] {
+  const { phases, energised, energisedPhases } = grid;
+  const blocks: [number, Float64Array][] = [];
+  for (let bus = 0; bus < grid.busCount; bus++) {
+    const flags = energisedPhases.subarray(bus * phases, (bus + 1) * phases);
+    if (energised[bus] === 0 || flags.every((flag) => flag === 1)) continue;
+    const block = new Float64Array(2 * phases * phases);
+    flags.forEach((flag, phase) => (block[2 * phase * (phases + 1)] = 1 - flag));
+    blocks.push([bus, block]);
+  }
+  return blocks;
 }
 
 function largestEntry(branches: readonly CompiledBranch[], bus: number): number {

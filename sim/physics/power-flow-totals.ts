@@ -20,7 +20,13 @@ export function createTotals(
   grid: CompiledGrid,
 ): (voltage: Float64Array, injection: Float64Array, buses: Int32Array) => PowerFlowTotals {
   const held = heldBuses(grid);
-  return (voltage, injection, buses) => totals(grid, held, voltage, injection, buses);
+  const partlyDead = grid.energisedPhases.some(
+    (flag, k) => flag === 0 && grid.energised[Math.floor(k / grid.phases)] === 1,
+  );
+  // A dead phase takes part in products of whole blocks: as nothing, not as NaN.
+  const clean = (voltage: Float64Array): Float64Array =>
+    partlyDead ? voltage.map((value) => (Number.isNaN(value) ? 0 : value)) : voltage;
+  return (voltage, injection, buses) => totals(grid, held, clean(voltage), injection, buses);
 }
 
 export function heldBuses(grid: CompiledGrid): ReadonlyMap<number, HeldBus> {
@@ -97,6 +103,12 @@ function totals(
     // A stiff source carries all that leaves its bus: Y v of that row less the elements.
     current.fill(0);
     for (const branch of branches) {
+      if (branch.from === branch.to) {
+        for (const block of [branch.yff, branch.yft, branch.ytf, branch.ytt]) {
+          addProduct(block, 1, voltage, bus * stride, current, 0, phases);
+        }
+        continue;
+      }
       const atFrom = branch.from === bus;
       const far = atFrom ? branch.to : branch.from;
       addProduct(atFrom ? branch.yff : branch.ytt, 1, voltage, bus * stride, current, 0, phases);
