@@ -6,10 +6,13 @@ import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readText } from '../read-text.ts';
 
-/** Reads `file` and answers it as JSON text. Throws `InvalidInputError` with every fault and its JSON path. */
-export function balance(file: string): string {
-  const answer = answerPymfmRequest(parsePymfmRequest(readJson(file), file));
-  return JSON.stringify(answer, undefined, 2);
+/**
+ * Reads `file` and answers it as JSON text. Throws `InvalidInputError` with every fault and its JSON path. Demands that
+ * cannot be met together are an answer, for exit code 20: `met` is false.
+ */
+export async function balance(file: string): Promise<{ readonly text: string; readonly met: boolean }> {
+  const answer = await answerPymfmRequest(parsePymfmRequest(readJson(file), file));
+  return { text: JSON.stringify(answer, undefined, 2), met: !('status' in answer) };
 }
 
 /** Python writes these where JSON has no number; as text they are refused at their path instead of failing the file. */
@@ -27,9 +30,12 @@ function readJson(file: string): unknown {
 export const command = defineCommand<{ readonly request: string }>({
   positionals: { request: { type: 'string', describe: 'JSON file with the request', demandOption: true } },
   options: {},
-  examples: [{ line: 'twin balance request.json', does: 'Battery powers and state of charge by the rule' }],
-  run({ request }, { terminal }) {
-    terminal.print(balance(request));
-    return Promise.resolve(exitCodes.pass.code);
+  examples: [
+    { line: 'twin balance request.json', does: 'Battery powers and state of charge, by rule or optimisation' },
+  ],
+  async run({ request }, { terminal }) {
+    const { text, met } = await balance(request);
+    terminal.print(text);
+    return met ? exitCodes.pass.code : exitCodes.expectationFailed.code;
   },
 });

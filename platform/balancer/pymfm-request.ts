@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { didYouMean } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../contract/time.ts';
+import { dayEndBoundary } from './pymfm-optimisation.ts';
+import { windowOf } from './pymfm-units.ts';
 
 const percent = z.number().min(0).max(100);
 const positive = z.number().positive();
@@ -41,7 +43,7 @@ export const requestSchema = z.strictObject({
   measurements_request: z
     .strictObject({ timestamp, P_req_kW: z.number().nullish(), delta_T_h: positive, P_net_meas_kW: z.number() })
     .nullish(),
-  // Read by optimisation only; checked in shape so that a slip in them does not pass.
+  // Read by optimisation only; the rules ignore them, as pymfm does.
   day_end: timestamp.nullish(),
   bulk: z.strictObject({ bulk_start: timestamp, bulk_end: timestamp, bulk_energy_kWh: z.number() }).nullish(),
   P_net_after_kW_limitation: z
@@ -53,6 +55,7 @@ export const requestSchema = z.strictObject({
 
 export type PymfmRequest = z.output<typeof requestSchema>;
 export type PymfmBattery = z.output<typeof batterySchema>;
+export type PymfmSample = NonNullable<PymfmRequest['generation_and_load']>['values'][number];
 
 /** Checks a request. Throws `InvalidInputError` with every fault; `file` names where the request came from. */
 export function parsePymfmRequest(value: unknown, file?: string): PymfmRequest {
@@ -89,23 +92,24 @@ function contentProblems(request: PymfmRequest, singleBattery: boolean): Problem
   const report = (path: readonly PropertyKey[], message: string, hint?: string) => {
     problems.push({ path: jsonPath(path, singleBattery), message, ...(hint === undefined ? {} : { hint }) });
   };
-  if (request.control_logic === 'optimization_based') {
-    report(
-      ['control_logic'],
-      'optimization_based is not available yet: rule_based requests are answered',
-      'set "control_logic": "rule_based" for one community battery without bounds, packages or a final state of charge',
-    );
-  } else if (request.battery_specs.length > 1) {
+  const optimised = request.control_logic === 'optimization_based';
+  if (!optimised && request.battery_specs.length > 1) {
     report(['battery_specs'], `rule_based takes one battery, not ${request.battery_specs.length}`);
   }
   for (const [index, battery] of request.battery_specs.entries()) checkBattery(battery, index, report);
   checkWindow(request, report);
-  if (request.operation_mode === 'scheduling') checkSeries(request, report);
-  else if (request.measurements_request == null)
+  // pymfm optimises the schedule whatever the operation mode says.
+  if (optimised || request.operation_mode === 'scheduling') {
+    checkSeries(request, report);
+    if (problems.length === 0 && windowOf(request).samples.length === 0) {
+      report(['uc_start'], 'no sample lies between uc_start and uc_end');
+    }
+  } else if (request.measurements_request == null)
     report(['measurements_request'], 'is missing: near_real_time needs it');
   else if (Number.isNaN(parseInstant(request.measurements_request.timestamp))) {
     report(['measurements_request', 'timestamp'], noInstant(request.measurements_request.timestamp));
   }
+  if (optimised && problems.length === 0) checkOptimisation(request, report);
   return problems;
 }
 
@@ -160,6 +164,60 @@ function checkSeries(request: PymfmRequest, report: Report): void {
   }
   if (parseInstant(last) < parseInstant(request.uc_end)) {
     report(at(samples.length - 1), `the series ends at ${last}, before uc_end, ${request.uc_end}`);
+  }
+}
+
+/** Ids, bounds, package and end of the day of an optimisation whose series and window are sound. */
+function checkOptimisation(request: PymfmRequest, report: Report): void {
+  const ids = request.battery_specs.map(({ id }) => id);
+  for (const [index, id] of ids.entries()) {
+    if (id !== undefined && ids.indexOf(id) !== index) {
+      report(['battery_specs', index, 'id'], `"${id}" is the id of another battery, too`);
+    }
+  }
+  const { timesUs, stepUs } = windowOf(request);
+  checkLimits(request, timesUs[0] as number, stepUs, report);
+  checkBulk(request, timesUs, report);
+  const households = request.battery_specs.some(({ bat_type: type }) => type === 'hbes');
+  const final = request.battery_specs.some(({ final_SoC: soc }) => soc != null);
+  if (!households || !final) return;
+  const boundary = dayEndBoundary(request);
+  if (Number.isNaN(boundary)) report(['day_end'], noInstant(request.day_end ?? ''));
+  else if (boundary < 0 || boundary > timesUs.length) {
+    const what = request.day_end ?? 'the sunset in Berlin, which stands in for it,';
+    report(['day_end'], `${what} is not between uc_start and uc_end, where household batteries have to be full`);
+  } else if (!Number.isInteger(boundary)) {
+    report(['day_end'], `${request.day_end} is the time of no sample`);
+  }
+}
+
+function checkLimits(request: PymfmRequest, firstUs: number, stepUs: number, report: Report): void {
+  const seen = new Set<number>();
+  for (const [index, limit] of (request.P_net_after_kW_limitation ?? []).entries()) {
+    const at = (key: string) => ['P_net_after_kW_limitation', index, key];
+    const timeUs = parseInstant(limit.timestamp);
+    if (Number.isNaN(timeUs)) report(at('timestamp'), noInstant(limit.timestamp));
+    else if ((timeUs - firstUs) % stepUs !== 0) report(at('timestamp'), `${limit.timestamp} is the time of no sample`);
+    else if (seen.has(timeUs)) report(at('timestamp'), `${limit.timestamp} has a limit already`);
+    seen.add(timeUs);
+    const { lower_bound: lower, upper_bound: upper } = limit;
+    if (lower != null && upper != null && lower > upper) {
+      report(at('lower_bound'), `${lower} kW is above upper_bound, ${upper} kW`);
+    }
+  }
+}
+
+function checkBulk({ bulk }: PymfmRequest, timesUs: readonly number[], report: Report): void {
+  if (bulk == null) return;
+  const startUs = parseInstant(bulk.bulk_start);
+  const endUs = parseInstant(bulk.bulk_end);
+  if (Number.isNaN(startUs)) report(['bulk', 'bulk_start'], noInstant(bulk.bulk_start));
+  if (Number.isNaN(endUs)) report(['bulk', 'bulk_end'], noInstant(bulk.bulk_end));
+  if (startUs > endUs) report(['bulk', 'bulk_end'], `${bulk.bulk_end} is before bulk_start, ${bulk.bulk_start}`);
+  else if (startUs < (timesUs[0] as number)) report(['bulk', 'bulk_start'], `${bulk.bulk_start} is before uc_start`);
+  else if (endUs > (timesUs.at(-1) as number)) report(['bulk', 'bulk_end'], `${bulk.bulk_end} is after uc_end`);
+  else if (!timesUs.some((timeUs) => timeUs >= startUs && timeUs <= endUs)) {
+    report(['bulk', 'bulk_start'], 'no sample lies between bulk_start and bulk_end');
   }
 }
 

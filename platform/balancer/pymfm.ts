@@ -7,8 +7,15 @@
  * discharging draws 1/eta); pymfm has them the wrong way round, so answers differ where they are below 1.
  */
 import { formatInstant, parseInstant } from '../contract/time.ts';
-import type { PymfmBattery, PymfmRequest } from './pymfm-request.ts';
-import { balanceStep, scheduleByRule, type BatteryModel } from './rules.ts';
+import {
+  answerOfPlan,
+  problemOfPymfm,
+  type PymfmOptimisedAnswer,
+  type PymfmUnmetAnswer,
+} from './pymfm-optimisation.ts';
+import type { PymfmRequest } from './pymfm-request.ts';
+import { batteryModelOf, chargePositiveKW, pymfmTime, windowOf } from './pymfm-units.ts';
+import { balanceStep, scheduleByRule } from './rules.ts';
 
 interface PymfmAnswerHead {
   readonly id: string;
@@ -34,10 +41,21 @@ export interface PymfmSchedulingAnswer extends PymfmAnswerHead {
   readonly results: readonly Readonly<Record<string, number | string>>[];
 }
 
-/** Answers a rule-based request that `parsePymfmRequest` let pass. */
-export function answerPymfmRequest(request: PymfmRequest): PymfmNearRealTimeAnswer | PymfmSchedulingAnswer {
-  if (request.control_logic !== 'rule_based') throw new Error('only rule-based requests can be answered');
-  return request.operation_mode === 'near_real_time' ? answerNearRealTime(request) : answerScheduling(request);
+export type PymfmAnswer =
+  | PymfmNearRealTimeAnswer
+  | PymfmSchedulingAnswer
+  | PymfmOptimisedAnswer
+  /** Demands that clash are an answer: `status` and `explanation` say which. */
+  | PymfmUnmetAnswer;
+
+/** Answers a request that `parsePymfmRequest` let pass. The solver is loaded when the first one asks for optimisation. */
+export async function answerPymfmRequest(request: PymfmRequest): Promise<PymfmAnswer> {
+  if (request.control_logic === 'rule_based') {
+    return request.operation_mode === 'near_real_time' ? answerNearRealTime(request) : answerScheduling(request);
+  }
+  const { loadOptimiser } = await import('./optimisation/optimiser.ts');
+  const optimiser = await loadOptimiser();
+  return answerOfPlan(request, optimiser.plan(problemOfPymfm(request)));
 }
 
 function answerNearRealTime(request: PymfmRequest): PymfmNearRealTimeAnswer {
@@ -47,7 +65,7 @@ function answerNearRealTime(request: PymfmRequest): PymfmNearRealTimeAnswer {
     throw new Error('a near-real-time request without measurement or battery');
   const requestedKW = asked.P_req_kW ?? 0;
   const step = balanceStep(
-    batteryModel(battery),
+    batteryModelOf(battery),
     battery.initial_SoC / 100,
     asked.P_net_meas_kW * 1000,
     requestedKW * 1000,
@@ -70,20 +88,15 @@ function answerNearRealTime(request: PymfmRequest): PymfmNearRealTimeAnswer {
 
 function answerScheduling(request: PymfmRequest): PymfmSchedulingAnswer {
   const [battery] = request.battery_specs;
-  const samples = request.generation_and_load?.values;
-  if (battery === undefined || samples === undefined) throw new Error('a scheduling request without series or battery');
-  const startUs = parseInstant(request.uc_start);
-  const endUs = parseInstant(request.uc_end);
-  const times = samples.map((sample) => parseInstant(sample.timestamp));
-  const stepS = ((times[1] as number) - (times[0] as number)) / 1e6;
-  const within = samples.filter((_, index) => (times[index] as number) >= startUs && (times[index] as number) <= endUs);
-  const netKW = within.map((sample) => sample.P_load_kW - sample.P_gen_kW);
+  if (battery === undefined) throw new Error('a scheduling request without battery');
+  const { samples, timesUs, stepUs } = windowOf(request);
+  const netKW = samples.map((sample) => sample.P_load_kW - sample.P_gen_kW);
   const steps = scheduleByRule(
-    batteryModel(battery),
+    batteryModelOf(battery),
     battery.initial_SoC / 100,
     netKW.map((net) => net * 1000),
     0,
-    stepS,
+    stepUs / 1e6,
   );
   const name = battery.id ?? 'bat_1';
   return {
@@ -91,37 +104,14 @@ function answerScheduling(request: PymfmRequest): PymfmSchedulingAnswer {
     application: 'pymfm',
     control_logic: 'rule_based',
     operation_mode: 'scheduling',
-    uc_start: pymfmTime(startUs),
-    uc_end: pymfmTime(endUs),
+    uc_start: pymfmTime(timesUs[0] as number),
+    uc_end: pymfmTime(timesUs.at(-1) as number),
     results: steps.map((step, index) => ({
       P_net_before_kW: netKW[index] as number,
       P_net_after_kW: step.exchangeW / 1000,
       [`P_${name}_kW`]: chargePositiveKW(step.batteryW),
       [`SoC_${name}_%`]: step.stateOfCharge * 100,
-      timestamp: pymfmTime(parseInstant((within[index] as { timestamp: string }).timestamp)),
+      timestamp: pymfmTime(timesUs[index] as number),
     })),
   };
-}
-
-/** kW, charging positive, from W, discharging positive; never minus zero. */
-function chargePositiveKW(batteryW: number): number {
-  return batteryW === 0 ? 0 : -batteryW / 1000;
-}
-
-function batteryModel(battery: PymfmBattery): BatteryModel {
-  return {
-    maxDischargeW: battery.P_dis_max_kW * 1000,
-    maxChargeW: battery.P_ch_max_kW * 1000,
-    capacityWh: battery.bat_capacity_kWh * 1000,
-    socMin: battery.min_SoC / 100,
-    socMax: battery.max_SoC / 100,
-    chargeEfficiency: battery.ch_efficiency,
-    dischargeEfficiency: battery.dis_efficiency,
-  };
-}
-
-/** `2021-04-01T00:00:00.000000Z`: UTC with six decimals. */
-function pymfmTime(timeUs: number): string {
-  const text = formatInstant(timeUs);
-  return text.includes('.') ? text : text.replace('Z', '.000000Z');
 }
