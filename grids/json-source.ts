@@ -42,6 +42,7 @@ interface Container {
 
 export function createSourceMap(text: string): SourceMap {
   const containers = new Map<number, Container>();
+  const placeAt = createPlaces(text);
   const containerAt = (offset: number): Container => {
     let found = containers.get(offset);
     if (found === undefined) containers.set(offset, (found = indexContainer(text, offset)));
@@ -57,16 +58,34 @@ export function createSourceMap(text: string): SourceMap {
         const member = keys.get(String(part));
         const next = typeof part === 'number' && member === undefined ? items[part] : member?.value;
         if (next === undefined) break;
-        if (key && depth === path.length - 1 && member !== undefined) return placeOf(text, member.key);
+        if (key && depth === path.length - 1 && member !== undefined) return placeAt(member.key);
         offset = next;
       }
-      return placeOf(text, offset);
+      return placeAt(offset);
     },
   };
 }
 
+/** Line and column of any offset; the lines are counted once. */
+export function createPlaces(text: string): (offset: number) => Place {
+  let starts: number[] | undefined;
+  return (offset) => {
+    if (starts === undefined) {
+      starts = [0];
+      for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+    }
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: offset - starts[low]! + 1 };
+  };
+}
+
 /** Line and column, from 1, of an offset. */
-export function placeOf(text: string, offset: number): Place {
+function placeOf(text: string, offset: number): Place {
   let line = 1;
   let start = 0;
   for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) {

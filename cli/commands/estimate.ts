@@ -1,6 +1,7 @@
 /** `twin estimate GRID MEASUREMENTS`: the state of a grid from measurements by weighted least squares. */
 import { compileGrid } from '../../grids/compile.ts';
-import { loadGrid } from '../../grids/load.ts';
+import { formatNames } from '../../grids/import/imported-grid.ts';
+import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { branchEndFlow, gridLosses } from '../../platform/state-estimation/branch-flows.ts';
@@ -12,28 +13,40 @@ import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injecti
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { GridAnswer, PerPhase } from '../grid-answer.ts';
+import { GRID_HELP, notesHint } from '../grid-argument.ts';
 import { readText } from '../read-text.ts';
 import { formatTable } from '../text-table.ts';
 
 interface Values {
   readonly grid: string;
-  readonly measurements?: string;
+  readonly measurements?: readonly string[];
   readonly format: 'table' | 'json';
 }
 
 export const command = defineCommand<Values>({
   positionals: {
-    grid: { type: 'string', describe: 'Name of a native network, or a grid document (JSON)', demandOption: true },
-    measurements: { type: 'string', describe: 'MEASUREMENTS file (JSON)' },
+    grid: { type: 'string', describe: GRID_HELP, demandOption: true },
+    measurements: {
+      type: 'string',
+      array: true,
+      describe:
+        'MEASUREMENTS file (JSON); none for a GRID with sensors of its own. Before it, further files of a CIM grid',
+    },
   },
   options: { format: { choices: ['table', 'json'], default: 'table', describe: 'How to print the answer' } },
   examples: [
     { line: 'twin estimate ieee-33 measurements.json', does: 'Voltages, suspects and the chi-square test' },
     { line: 'twin estimate ieee-33 measurements.json --format json', does: 'The same for other programs' },
+    { line: 'twin estimate pandapower.json', does: 'With the measurements in the file' },
   ],
-  async run({ grid, measurements, format }, { terminal }) {
-    const { text, converged } = estimate(grid, measurements, format);
+  async run({ grid, measurements = [], format }, { terminal }) {
+    // The files of a CIM grid are all XML: the one that is none holds the measurements.
+    const last = measurements.at(-1);
+    const own = last === undefined || last.toLowerCase().endsWith('.xml');
+    const files = [grid, ...(own ? measurements : measurements.slice(0, -1))];
+    const { text, converged, hint } = estimate(files, own ? undefined : last, format);
     terminal.print(text);
+    if (hint !== undefined) terminal.say(hint);
     return converged ? exitCodes.pass.code : exitCodes.expectationFailed.code;
   },
 });
@@ -43,21 +56,30 @@ export const command = defineCommand<Values>({
  * exit code 20: `converged` is true only for an estimate of the whole grid.
  */
 export function estimate(
-  gridFile: string,
+  gridFiles: string | readonly string[],
   measurementsFile: string | undefined,
   format: 'table' | 'json',
-): { text: string; converged: boolean } {
-  const grid = compileGrid(loadGrid(gridFile));
-  if (measurementsFile === undefined) {
-    const message = 'a native grid document carries no measurements';
-    const hint = `name a file: twin estimate ${gridFile} measurements.json`;
-    throw new InvalidInputError([{ file: gridFile, path: '', message, hint }]);
+): { text: string; converged: boolean; hint: string | undefined } {
+  const imported = readGridFiles(gridFiles);
+  const grid = compileGrid(imported.grid);
+  const file = typeof gridFiles === 'string' ? gridFiles : gridFiles.join(' ');
+  if (measurementsFile === undefined && imported.measurements.length === 0) {
+    const message =
+      imported.format === 'native'
+        ? 'a native grid document carries no measurements'
+        : `the ${formatNames[imported.format]} carries no measurements`;
+    const hint = `name a file: twin estimate ${file} measurements.json`;
+    throw new InvalidInputError([{ file, path: '', message, hint }]);
   }
-  const problem = problemOf(grid, readText(measurementsFile), measurementsFile);
+  const text =
+    measurementsFile === undefined
+      ? JSON.stringify({ measurements: imported.measurements })
+      : readText(measurementsFile);
+  const problem = problemOf(grid, text, measurementsFile ?? file);
   const result = solve(problem);
   const answer = describeAnswer(problem, result);
-  const text = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatAnswer(problem, result, answer);
-  return { text, converged: result.status === 'converged' };
+  const printed = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatAnswer(problem, result, answer);
+  return { text: printed, converged: result.status === 'converged', hint: notesHint(imported, gridFiles) };
 }
 
 function problemOf(grid: CompiledGrid, text: string, file: string): EstimationProblem {

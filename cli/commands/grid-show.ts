@@ -1,18 +1,20 @@
 /** `twin grid show GRID`: what a grid consists of and how it hangs together. */
 import { compileGrid, joins } from '../../grids/compile.ts';
-import { loadGrid } from '../../grids/load.ts';
+import { describeNote, formatNames } from '../../grids/import/imported-grid.ts';
+import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { findIslands, spanForest } from '../../grids/topology.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { GRID_HELP } from '../grid-argument.ts';
 
 interface Values {
-  readonly grid: string;
+  readonly grid: readonly string[];
 }
 
 export const command = defineCommand<Values>({
-  positionals: { grid: { type: 'string', describe: 'Name of a native network, or a grid document (JSON)' } },
+  positionals: { grid: { type: 'string', array: true, describe: GRID_HELP } },
   options: {},
   examples: [{ line: 'twin grid show abbenhausen', does: 'Buses, lines, transformers, loads and topology of a grid' }],
   async run({ grid }, { terminal }) {
@@ -22,9 +24,9 @@ export const command = defineCommand<Values>({
 });
 
 /** A summary in words; throws InvalidInputError on a bad grid. */
-export function gridShow(file: string): string {
-  const grid = compileGrid(loadGrid(file));
-  const { document } = grid;
+export function gridShow(files: string | readonly string[]): string {
+  const { format, grid: document, measurements, notes } = readGridFiles(files);
+  const grid = compileGrid(document);
   const rows: (readonly [string, string])[] = [
     ['Grid', document.name],
     ...(document.description === undefined ? [] : [['', document.description] as const]),
@@ -44,6 +46,9 @@ export function gridShow(file: string): string {
     ),
     ...list('Sources', document.externalGrids.map(describeSource)),
     ...list('Topology', describeTopology(grid)),
+    ...(format === 'native' ? [] : [['Source', formatNames[format]] as const]),
+    ...(measurements.length === 0 ? [] : [['Measured', `${measurements.length} values`] as const]),
+    ...(notes.length === 0 ? [] : list('Notes', notes.map(describeNote))),
   ];
   const width = Math.max(...rows.map(([title]) => title.length)) + 2;
   return rows.map(([title, text]) => `${title.padEnd(width)}${text}`).join('\n');

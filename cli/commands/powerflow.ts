@@ -1,39 +1,46 @@
 /** `twin powerflow GRID`: the power flow of a grid document with the powers that stand in it. */
 import { compileGrid } from '../../grids/compile.ts';
-import { loadGrid } from '../../grids/load.ts';
+import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { createPowerFlow, type PowerFlow, type PowerFlowResult } from '../../sim/physics/power-flow.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { GridAnswer, PerPhase } from '../grid-answer.ts';
+import { GRID_HELP, notesHint } from '../grid-argument.ts';
 import { formatTable } from '../text-table.ts';
 
 interface Values {
-  readonly grid: string;
+  readonly grid: readonly string[];
   readonly format: 'table' | 'json';
 }
 
 export const command = defineCommand<Values>({
-  positionals: { grid: { type: 'string', describe: 'Name of a native network, or a grid document (JSON)' } },
+  positionals: { grid: { type: 'string', array: true, describe: GRID_HELP } },
   options: { format: { choices: ['table', 'json'], default: 'table', describe: 'How to print the answer' } },
   examples: [
     { line: 'twin powerflow ieee-33', does: 'Voltages, flows and losses of a native network' },
     { line: 'twin powerflow my-grid.json --format json', does: 'The same of a file, for other programs' },
+    { line: 'twin powerflow case33bw.m', does: 'The same of a file of another tool' },
   ],
   async run({ grid, format }, { terminal }) {
-    const { text, converged } = powerflow(grid, format);
+    const { text, converged, hint } = powerflow(grid, format);
     terminal.print(text);
+    if (hint !== undefined) terminal.say(hint);
     return converged ? exitCodes.pass.code : exitCodes.expectationFailed.code;
   },
 });
 
 /** Throws InvalidInputError on a bad grid; no convergence is an answer, for exit code 20. */
-export function powerflow(file: string, format: 'table' | 'json'): { text: string; converged: boolean } {
-  const flow = createPowerFlow(compileGrid(loadGrid(file)));
+export function powerflow(
+  files: string | readonly string[],
+  format: 'table' | 'json',
+): { text: string; converged: boolean; hint: string | undefined } {
+  const imported = readGridFiles(files);
+  const flow = createPowerFlow(compileGrid(imported.grid));
   const result = flow.solve();
   const answer = describeAnswer(flow, result);
   const text = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatAnswer(flow, answer);
-  return { text, converged: result.converged };
+  return { text, converged: result.converged, hint: notesHint(imported, files) };
 }
 
 function describeAnswer(flow: PowerFlow, result: PowerFlowResult): GridAnswer {

@@ -54,8 +54,8 @@ describe('usage errors end with 2', () => {
   it.each([
     [['rum', 'x.yaml'], 'unknown command "rum"; did you mean "run"?'],
     [['frobnicate'], 'unknown command "frobnicate"'],
-    [['grid'], '"grid" needs a second word: grid show'],
-    [['grid', 'shwo'], '"grid" needs a second word: grid show'],
+    [['grid'], '"grid" needs a second word: grid import, grid show'],
+    [['grid', 'shwo'], '"grid" needs a second word: grid import, grid show'],
     [['--verson'], 'unknown option "--verson"'],
     [['run'], 'an argument is missing: twin run SCENARIO'],
     [['run', 'a.yaml', 'b.yaml'], 'unknown argument "b.yaml"'],

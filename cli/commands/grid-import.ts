@@ -1,0 +1,99 @@
+/** `twin grid import FILE...`: the native form of a grid of another tool, its measurements, and what it leaves out. */
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, extname, join, resolve } from 'node:path';
+import { formatGrid } from '../../grids/generate/format.ts';
+import { describeNote, formatNames, type ImportedGrid } from '../../grids/import/imported-grid.ts';
+import { readGridFiles } from '../../grids/import/read-grid-files.ts';
+import { UsageError, defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+interface Values {
+  readonly file: readonly string[];
+  readonly out?: string;
+}
+
+export const command = defineCommand<Values>({
+  positionals: {
+    file: {
+      type: 'string',
+      array: true,
+      describe: 'MATPOWER .m, pandapower or power-grid-model JSON, CIM/CGMES XML (one, several, or a folder)',
+    },
+  },
+  options: {
+    out: { type: 'string', requiresArg: true, describe: 'Folder to write (default: the name of the first file)' },
+  },
+  examples: [
+    { line: 'twin grid import case33bw.m --out grids/case33bw', does: 'Write grid.json and import-notes.md' },
+    { line: 'twin grid import cgmes/', does: 'Read all XML files of a folder as one grid' },
+  ],
+  async run({ file, out }, { terminal }) {
+    const imported = readGridFiles(file);
+    const folder = out ?? basename(resolve(file[0]!), extname(file[0]!));
+    const written = writeImport(imported, file, folder);
+    terminal.print(`${formatNames[imported.format]}: ${describe(imported)}`);
+    for (const name of written) terminal.print(`  ${join(folder, name)}`);
+    return exitCodes.pass.code;
+  },
+});
+
+const NOTES = 'import-notes.md';
+
+/** Writes the folder, the grid last, so that a folder with a grid in it is whole. Returns the names written. */
+function writeImport(imported: ImportedGrid, sources: readonly string[], folder: string): string[] {
+  if (existsSync(join(folder, 'grid.json')) && !existsSync(join(folder, NOTES))) {
+    throw new UsageError(
+      `${join(folder, 'grid.json')} exists and was not written by an import: name another --out`,
+      'grid import',
+    );
+  }
+  const { grid, measurements } = imported;
+  mkdirSync(folder, { recursive: true });
+  rmSync(join(folder, 'grid.json'), { force: true });
+  rmSync(join(folder, 'measurements.json'), { force: true });
+  const files = [
+    [NOTES, formatNotes(imported, sources)] as const,
+    ...(measurements.length > 0 ? [['measurements.json', formatMeasurements(imported)] as const] : []),
+    ['grid.json', formatGrid(grid)] as const,
+  ];
+  for (const [name, text] of files) {
+    const part = join(folder, `${name}.part`);
+    writeFileSync(part, text);
+    renameSync(part, join(folder, name));
+  }
+  return files.map(([name]) => name);
+}
+
+function formatMeasurements({ measurements }: ImportedGrid): string {
+  return `{\n  "measurements": [\n${measurements.map((item) => `    ${JSON.stringify(item)}`).join(',\n')}\n  ]\n}\n`;
+}
+
+function formatNotes(imported: ImportedGrid, sources: readonly string[]): string {
+  const { format, notes } = imported;
+  const head = [
+    `# ${imported.grid.name}`,
+    '',
+    `Imported from ${formatNames[format]}: ${sources.map((file) => basename(file)).join(', ')}.`,
+  ];
+  if (notes.length === 0) return [...head, '', 'Everything was carried over.', ''].join('\n');
+  return [...head, '', 'Assumed, or not carried over:', '', ...notes.map((note) => `- ${describeNote(note)}`), ''].join(
+    '\n',
+  );
+}
+
+function describe({ grid, measurements, notes }: ImportedGrid): string {
+  const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+  const branches =
+    grid.lines.length +
+    grid.transformers.length +
+    grid.threeWindingTransformers.length +
+    grid.matrixLines.length +
+    grid.generalBranches.length +
+    grid.admittanceBranches.length;
+  return [
+    count(grid.buses.length, 'bus', 'buses'),
+    count(branches, 'branch', 'branches'),
+    count(measurements.length, 'measurement', 'measurements'),
+    count(notes.length, 'note', 'notes'),
+  ].join(', ');
+}

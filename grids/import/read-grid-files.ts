@@ -1,0 +1,89 @@
+/** Reads a grid from the files of any tool that is known, told by content; several files may make one CIM grid. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseGrid, resolveGridFile } from '../load.ts';
+import { InvalidInputError, type Problem } from '../problem.ts';
+import { formatNames, type GridFormat, type ImportedGrid, type SourceFile } from './imported-grid.ts';
+import { readMatpower } from './matpower/to-grid.ts';
+import { recognise } from './recognise.ts';
+
+/** Larger than any grid file; what is larger would only fill the memory. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The grid of one or several files, of a folder, or of a native network by name, with its measurements and with notes on
+ * what could not be carried over. Ids are those of the source. Throws InvalidInputError with every fault and its place.
+ */
+export function readGridFiles(paths: string | readonly string[]): ImportedGrid {
+  const files = (typeof paths === 'string' ? [paths] : paths).flatMap(filesOf);
+  if (files.length === 0) throw new InvalidInputError([{ path: '', message: 'no file of a grid is named' }]);
+  return importGrid(files.map(readSource));
+}
+
+/** The same from texts that were read already. */
+export function importGrid(files: readonly SourceFile[]): ImportedGrid {
+  const formats = files.map((file) => ({ file, format: formatOf(file) }));
+  const [first] = formats;
+  const others = formats.filter(({ format }) => format !== first!.format);
+  const problems: Problem[] = others.map(({ file, format }) => ({
+    file: file.name,
+    path: '',
+    message: `is a ${formatNames[format]}, while ${first!.file.name} is a ${formatNames[first!.format]}`,
+    hint: 'name the files of one grid',
+  }));
+  if (problems.length === 0 && first!.format !== 'cim') {
+    for (const { file } of formats.slice(1)) {
+      const message = `a ${formatNames[first!.format]} is one file, and ${first!.file.name} is named already`;
+      problems.push({ file: file.name, path: '', message, hint: 'only CIM/CGMES grids consist of several files' });
+    }
+  }
+  if (problems.length > 0) throw new InvalidInputError(problems);
+  const reader = readers[first!.format];
+  if (reader === undefined) throw new Error(`no reader of ${first!.format}`);
+  return reader(files);
+}
+
+const readers: Readonly<Partial<Record<GridFormat, (files: readonly SourceFile[]) => ImportedGrid>>> = {
+  native: ([file]) => ({ format: 'native', grid: parseGrid(file!.text, file!.name), measurements: [], notes: [] }),
+  matpower: ([file]) => readMatpower(file!.text, file!.name),
+};
+
+function formatOf(file: SourceFile): GridFormat {
+  const known = recognise(file.text);
+  const fail = (message: string): never => {
+    throw new InvalidInputError([{ file: file.name, path: '', message }]);
+  };
+  if ('reason' in known) return fail(known.reason);
+  return known.format === 'measurements' ? fail('holds measurements, not a grid') : known.format;
+}
+
+/** The path itself, the XML files of a folder, or the file of a native network. */
+function filesOf(path: string): string[] {
+  const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!folder) return [resolveGridFile(path)];
+  const names = readdirSync(path).toSorted();
+  const xml = names.filter((name) => name.toLowerCase().endsWith('.xml'));
+  if (xml.length > 0) return xml.map((name) => join(path, name));
+  if (names.includes('grid.json')) return [join(path, 'grid.json')];
+  const message = 'is a folder with neither CIM/CGMES XML files nor a grid.json in it';
+  throw new InvalidInputError([{ file: path, path: '', message }]);
+}
+
+function readSource(name: string): SourceFile {
+  const { size } = statSync(name);
+  if (size > MAX_BYTES) {
+    const message = `is larger than any grid: ${Math.round(size / 1e6)} MB, at most ${Math.round(MAX_BYTES / 1e6)} MB are read`;
+    throw new InvalidInputError([{ file: name, path: '', message }]);
+  }
+  return { name, text: decode(readFileSync(name)) };
+}
+
+/** UTF-8 unless a byte order mark or an XML declaration says otherwise. */
+function decode(bytes: Buffer): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
+  const declared = /^\s*<\?xml[^>]*encoding=["'](?:iso-8859-1|latin1|windows-1252)["']/i.test(
+    bytes.toString('latin1', 0, 200),
+  );
+  return bytes.toString(declared ? 'latin1' : 'utf8');
+}
