@@ -284,12 +284,16 @@ const loadSchema = z.strictObject({
   inService: z.boolean().default(true),
 });
 
-/** Holds the voltage magnitude of its bus (three phases: of the positive sequence) by its reactive power. */
+/** Holds the voltage magnitude of its bus by its reactive power. */
 const voltageControl = z.strictObject({
   voltagePu: positive,
+  /** What is held in a three-phase grid: the positive sequence, by equal reactive powers, or each phase by its own. */
+  holds: z.enum(['positive-sequence', 'each-phase']).default('positive-sequence'),
   /** Reactive limits, three-phase, injected positive; at a limit the voltage is let go. Absent means without. */
   minReactivePowerVar: z.number().optional(),
   maxReactivePowerVar: z.number().optional(),
+  /** False: the limits are known but not kept, the default of MATPOWER and pandapower. */
+  enforceLimits: z.boolean().default(true),
 });
 
 /** Production positive; injected reactive power positive. */
