@@ -31,7 +31,7 @@ export interface BalanceStep {
 }
 
 /** Powers that a battery can hold for `durationS` from state of charge `soc`, W at the terminals, both >= 0. */
-function availablePower(
+export function availablePower(
   battery: BatteryModel,
   soc: number,
   durationS: number,

@@ -12,7 +12,7 @@ import { stateOfCharge } from './telemetry.ts';
  * forecast's step which holds the interval; without one, or without a state of charge to start from, it decides nothing.
  */
 export function createSchedule(config: ScheduleConfig): Controller {
-  const battery = batteryModelOf(config);
+  const battery = batteryModelOf(config.battery);
   let forecast: Forecast | undefined;
   let issuedUs = -Infinity;
   let soc = config.initialSoc;
@@ -32,11 +32,12 @@ export function createSchedule(config: ScheduleConfig): Controller {
     },
     decide(timeUs) {
       const netW = forecast === undefined ? undefined : netPowerAt(forecast, timeUs, config.forecast);
-      if (netW === undefined || soc === undefined) return undefined;
+      if (netW === undefined || soc === undefined) return { commands: [], messages: [] };
       const step = balanceStep(battery, soc, netW, config.targetW, config.everyUs / 1e6);
       soc = step.stateOfCharge;
       if (step.limitedBy !== 'none') counts.limitedSetpoints += 1;
-      return step.batteryW;
+      const validForUs = config.validForPeriods * config.everyUs;
+      return { commands: [{ device: config.battery.device, powerW: step.batteryW, validForUs }], messages: [] };
     },
     metrics: () => counts,
   };

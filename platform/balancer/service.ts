@@ -1,24 +1,35 @@
-/** The balancer as a service: measurements or forecasts in, setpoints for one battery out. */
+/** The balancer as a service: measurements, forecasts and triggers in, setpoints, plans and answers out. */
 import type { Setpoint } from '../contract/setpoint.ts';
 import { formatInstant } from '../contract/time.ts';
 import { topics } from '../contract/topics.ts';
 import { defineService, type Output } from '../service/definition.ts';
 import { balancerConfigSchema, type BalancerConfig } from './config.ts';
-import { createNearRealTime } from './near-real-time.ts';
+import type { Command, Controller } from './controller.ts';
+import { planByRule } from './rule-plan.ts';
 import { createSchedule } from './schedule.ts';
+import { createUseCases } from './use-cases.ts';
 
 export const balancer = defineService({
   name: 'balancer',
-  summary: 'setpoints for a battery by rule: near-real-time from breaker and telemetry, or by schedule from a forecast',
+  summary:
+    'use cases UC-DE-1 to 4: setpoints for batteries, near-real-time from breaker and telemetry, or by schedule from a forecast',
   configSchema: balancerConfigSchema,
-  inputs: ({ site, mode }) => [
-    topics.bridgedMeasurement(site, 'bess', '+'),
-    mode === 'near-real-time' ? topics.power(site, '+') : topics.forecast(site, '+'),
-  ],
+  inputs(config) {
+    const { site } = config;
+    return [
+      topics.bridgedMeasurement(site, 'bess', '+'),
+      ...(config.mode === 'near-real-time' ? [topics.power(site, '+'), topics.trigger(site, 'balancer')] : []),
+      ...(readsForecast(config) ? [topics.forecast(site, '+')] : []),
+    ];
+  },
   streams: ({ streams }) => streams,
-  upstreams: ({ mode }) => [mode === 'near-real-time' ? 'power-calculation' : 'forecasting'],
+  upstreams: (config) => [
+    ...(config.mode === 'near-real-time' ? ['power-calculation'] : []),
+    ...(readsForecast(config) ? ['forecasting'] : []),
+  ],
   create(config) {
-    const controller = config.mode === 'near-real-time' ? createNearRealTime(config) : createSchedule(config);
+    const controller = createController(config);
+    const sequences = new Map<string, number>();
     let firstUs: number | undefined;
     let period = -1;
     let setpoints = 0;
@@ -31,28 +42,41 @@ export const balancer = defineService({
         const now = Math.floor((instant.timeUs - firstUs) / config.everyUs);
         if (now === period) return [];
         period = now;
-        const powerW = controller.decide(instant.timeUs);
-        if (powerW === undefined) {
-          withoutSetpoint += 1;
-          return [];
-        }
-        return [setpointOutput(config, instant.timeUs, powerW, setpoints++)];
+        const { commands, messages } = controller.decide(instant.timeUs);
+        setpoints += commands.length;
+        if (!commands.some(({ device }) => device === config.battery.device)) withoutSetpoint += 1;
+        const outputs = commands.map((command) => {
+          const sequence = sequences.get(command.device) ?? 0;
+          sequences.set(command.device, sequence + 1);
+          return setpointOutput(config.site, instant.timeUs, command, sequence);
+        });
+        return [...outputs, ...messages];
       },
       metrics: () => ({ setpoints, withoutSetpoint, ...controller.metrics() }),
     };
   },
 });
 
-function setpointOutput(config: BalancerConfig, timeUs: number, activePowerW: number, sequence: number): Output {
+function readsForecast(config: BalancerConfig): boolean {
+  return config.mode === 'schedule' || config.planning !== 'none';
+}
+
+function createController(config: BalancerConfig): Controller {
+  if (config.mode === 'schedule') return createSchedule(config);
+  return createUseCases(config, config.planning === 'none' ? undefined : planByRule);
+}
+
+function setpointOutput(site: string, timeUs: number, command: Command, sequence: number): Output {
+  const { device, powerW, validForUs } = command;
   const message: Setpoint = {
     schema: 'platone.setpoint/1',
-    device: config.battery.device,
+    device,
     timestamp: formatInstant(timeUs),
     sequence,
     // Minus zero does not survive JSON; nobody should have to tell the two apart.
-    activePowerW: activePowerW === 0 ? 0 : activePowerW,
-    validForUs: config.validForPeriods * config.everyUs,
+    activePowerW: powerW === 0 ? 0 : powerW,
+    validForUs,
     issuer: 'balancer',
   };
-  return { topic: topics.setpoint(config.site, config.battery.device), message };
+  return { topic: topics.setpoint(site, device), message };
 }

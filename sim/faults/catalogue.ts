@@ -7,8 +7,11 @@ export interface FaultEntry {
   readonly value: { readonly meaning: string; readonly unit: string; readonly default: number | string } | undefined;
   /** Chance of striking a message where the event names no `probability`. */
   readonly probability: number;
-  /** Who carries it out: this folder on the devices' messages, the light node on the certificate, or the connection. */
-  readonly where: 'message' | 'certificate' | 'connection';
+  /**
+   * Who carries it out: this folder on the devices' messages, the light node on the certificate, the connection, or the
+   * device itself (batteries).
+   */
+  readonly where: 'message' | 'certificate' | 'connection' | 'device';
 }
 
 export const faultCatalogue: Readonly<Record<FaultName, FaultEntry>> = {
@@ -113,5 +116,17 @@ export const faultCatalogue: Readonly<Record<FaultName, FaultEntry>> = {
     value: undefined,
     probability: 1,
     where: 'connection',
+  },
+  'late-response': {
+    summary: 'a battery begins to obey each setpoint later',
+    value: { meaning: 'delay besides its command delay', unit: 'duration', default: '45s' },
+    probability: 1,
+    where: 'device',
+  },
+  derating: {
+    summary: 'a battery gives and takes no more than a share of its rated power, and does not say so',
+    value: { meaning: 'share of rated power', unit: '%', default: '40 %' },
+    probability: 1,
+    where: 'device',
   },
 };

@@ -9,7 +9,7 @@ import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import type { DeviceMessage } from '../devices/device.ts';
 import { targetMatcher } from '../scenario/checks.ts';
 import { eventInstant } from '../scenario/events.ts';
-import type { ScenarioEvent } from '../scenario/schema.ts';
+import type { FaultEvent, ScenarioEvent } from '../scenario/schema.ts';
 import { faultCatalogue } from './catalogue.ts';
 import { faultParameter, type FaultParameter } from './parameters.ts';
 import {
@@ -50,6 +50,7 @@ export function createFaultInjector(options: {
 }): FaultInjector {
   const problems: Problem[] = [];
   const active = options.events.flatMap((event, index) => {
+    if (!('fault' in event) || faultCatalogue[event.fault].where === 'device') return [];
     const result = readEvent(event, options.start, options.seed);
     if (typeof result !== 'string') return [result];
     problems.push({ path: `events.${index}`, message: result });
@@ -92,7 +93,7 @@ interface Fate {
 /** An event, ready to act on a message at an instant. */
 type ActiveEvent = (fate: Fate, timeUs: number) => Fate;
 
-function readEvent(event: ScenarioEvent, start: string, seed: string): ActiveEvent | string {
+function readEvent(event: FaultEvent, start: string, seed: string): ActiveEvent | string {
   const beginUs = eventInstant(event.at, start);
   if (typeof beginUs === 'string') return beginUs;
   const parameter = faultParameter(event);
@@ -131,7 +132,7 @@ function remember(memory: Memory, readings: readonly Reading[], count: number): 
 }
 
 interface Stroke {
-  readonly event: ScenarioEvent;
+  readonly event: FaultEvent;
   readonly parameter: FaultParameter;
   readonly memory: Memory;
   readonly selected: Selection;

@@ -1,13 +1,13 @@
 /** What the measurement faults do to the readings of one message: pure functions from readings to readings. */
 import type { RandomStream } from '../../numerics/random.ts';
 import type { Measurand, Reading } from '../../platform/contract/measurement.ts';
-import type { ScenarioEvent } from '../scenario/schema.ts';
+import type { FaultEvent } from '../scenario/schema.ts';
 import type { FaultParameter } from './parameters.ts';
 
 /** A reading that an event names: by measurand and phase where it says so, any other way. */
 export type Selection = (reading: Reading) => boolean;
 
-export function selectionOf({ measurand, phase }: Pick<ScenarioEvent, 'measurand' | 'phase'>): Selection {
+export function selectionOf({ measurand, phase }: Pick<FaultEvent, 'measurand' | 'phase'>): Selection {
   return (reading) =>
     (measurand === undefined || reading.measurand === measurand) && (phase === undefined || reading.phase === phase);
 }

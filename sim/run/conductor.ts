@@ -36,6 +36,8 @@ export interface ConductorOptions {
   readonly deviceSide: DeviceSide;
   readonly devices: readonly Device[];
   readonly ledger: Ledger;
+  /** Asks for the use cases whose time has come; resolves when the databus has taken it. */
+  readonly operate: (timeUs: number) => Promise<void>;
   /** Moves the world over (fromUs, toUs]. */
   readonly advance: (fromUs: number, toUs: number) => Truth;
   /** What faults make of the messages of an instant. */
@@ -120,6 +122,7 @@ async function playInstant(options: ConductorOptions, truth: Truth, sequence: nu
   let ticks: readonly RoadTick[] = [];
   const stopWatching = watchOver(options, sequence, () => ticks);
   try {
+    await lifeline.during(options.operate(timeUs));
     await lifeline.during(deviceSide.turnAway(turnedAway, timeUs));
     const published = await lifeline.during(deviceSide.publish(sent, timeUs));
     ticks = ticksOf(options, { timeUs, sequence, published, final });

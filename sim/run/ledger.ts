@@ -37,7 +37,7 @@ interface Entry extends Omit<SentMessage, 'payload'> {
   seen: number;
 }
 
-const HOP_OF_DEVICE = { bal: 'device>bal', direct: 'device>dsotp' } as const;
+const HOP_OF_SENDER = { bal: 'device>bal', direct: 'device>dsotp', operator: 'operator>dsotp' } as const;
 /** From the services to the databus's broker: what they say they published, against what it took. */
 const SERVICE_HOP = 'service>dsotp';
 
@@ -58,35 +58,41 @@ export class Ledger {
   readonly #lastSequence = new Map<string, Map<string, number>>();
   readonly #wallUs: () => number;
 
-  /** `wallUs`: wall clock since the run began; where latencies mean nothing, a function that answers NaN. */
-  constructor(wallUs: () => number) {
+  readonly #openToOperators: boolean;
+
+  /**
+   * `wallUs`: wall clock since the run began; where latencies mean nothing, a function that answers NaN. `openToOperators`:
+   * triggers may come from people at a live run; a run that is to be repeated byte for byte has only its scenario's.
+   */
+  constructor(wallUs: () => number, { openToOperators = false }: { readonly openToOperators?: boolean } = {}) {
     this.#wallUs = wallUs;
+    this.#openToOperators = openToOperators;
   }
 
   /** A device hands a message to its client. The same bytes again are no new message; the broker counts the duplicate. */
-  sent(route: 'bal' | 'direct', message: SentMessage): void {
+  sent(route: keyof typeof HOP_OF_SENDER, message: SentMessage): void {
     if (this.#find(message.topic, message.payload) !== undefined) return;
     this.#enter(message);
-    this.#hops.of(HOP_OF_DEVICE[route], message.kind).published += 1;
+    this.#hops.of(HOP_OF_SENDER[route], message.kind).published += 1;
   }
 
   /** A fault swallowed a message on its way from the device. */
   lostByFault(route: 'bal' | 'direct', message: SentMessage): void {
     this.sent(route, message);
-    this.#hops.of(HOP_OF_DEVICE[route], message.kind).lostInjected += 1;
+    this.#hops.of(HOP_OF_SENDER[route], message.kind).lostInjected += 1;
   }
 
   /** The broker would not take a device's message. */
   refusedByBroker(route: 'bal' | 'direct', message: SentMessage, reason: string): void {
     this.sent(route, message);
-    this.#hops.of(HOP_OF_DEVICE[route], message.kind).refused += 1;
+    this.#hops.of(HOP_OF_SENDER[route], message.kind).refused += 1;
     this.refuse(route === 'bal' ? 'bal' : 'dsotp', reason, 1);
   }
 
   /** The end of the run found a delayed message on its way. */
   inFlight(route: 'bal' | 'direct', message: SentMessage): void {
     this.sent(route, message);
-    this.#hops.of(HOP_OF_DEVICE[route], message.kind).inFlight += 1;
+    this.#hops.of(HOP_OF_SENDER[route], message.kind).inFlight += 1;
   }
 
   /** The access layer's broker took a message: a device's on its way in, or a setpoint on its way out. */
@@ -113,6 +119,9 @@ export class Ledger {
     } else if (topic.startsWith('pmu/')) {
       const entry = this.#find(topic, payload) ?? this.#foreign('device>dsotp', topic, kind, payload);
       if (this.#passed('device>dsotp', entry, 'databus')) this.#tookOnDatabus(kind);
+    } else if (kind === 'trigger') {
+      const entry = this.#find(topic, payload) ?? this.#foreign(HOP_OF_SENDER.operator, topic, kind, payload);
+      if (this.#passed(HOP_OF_SENDER.operator, entry, 'databus')) noteNewest(this.#tookOnDatabus(kind), entry.taggedUs);
     } else {
       const entry = this.#output(topic, kind, payload);
       this.#unclaimed.delete(entry);
@@ -224,8 +233,10 @@ export class Ledger {
   #foreign(hop: string, topic: string, kind: string, payload: Uint8Array): Entry {
     this.#hops.of(hop, kind).published += 1;
     const where = `${hop} (${kind})`;
-    this.#strangers.set(where, (this.#strangers.get(where) ?? 0) + 1);
-    const unknown = { device: '', sequence: -1, measuredUs: Number.NaN, publishedUs: Number.NaN, taggedUs: Number.NaN };
+    const welcome = hop === HOP_OF_SENDER.operator && this.#openToOperators;
+    if (!welcome) this.#strangers.set(where, (this.#strangers.get(where) ?? 0) + 1);
+    const { taggedUs } = headOf(topic, payload);
+    const unknown = { device: '', sequence: -1, measuredUs: Number.NaN, publishedUs: Number.NaN, taggedUs };
     return this.#enter({ topic, kind, ...unknown, faults: ['foreign'], payload });
   }
 

@@ -14,6 +14,7 @@ import { type Credentials, readCredentials } from './credentials.ts';
 import { DeviceSide } from './device-side.ts';
 import { Ledger } from './ledger.ts';
 import { commitOf, hashesOf, host, versions } from './manifest.ts';
+import { createOperator } from './operator.ts';
 import { type RunOptions, type RunProgress, type RunResult, usualPatience } from './options.ts';
 import { type Preparation, prepareRun } from './prepare.ts';
 import { Recorder } from './recorder.ts';
@@ -73,7 +74,9 @@ async function runInFolder(
   const log = pino({ base: null }, pino.destination({ dest: join(directory, 'log.ndjson'), sync: true }));
 
   const latenciesCount = preparation.class !== 'exact';
-  const ledger = new Ledger(latenciesCount ? () => wallUs() - beganUs : () => Number.NaN);
+  const ledger = new Ledger(latenciesCount ? () => wallUs() - beganUs : () => Number.NaN, {
+    openToOperators: latenciesCount,
+  });
   const recorder = new Recorder(preparation.recording);
   const loopBeganUs = wallUs();
   const finish = async (state: Manifest['state'], instants: number, stage: Stage) => {
@@ -138,6 +141,7 @@ async function play(
   onProgress: (progress: RunProgress) => void,
 ): Promise<number> {
   const { world, park, injector, lightNodes, loaded } = preparation;
+  const operator = createOperator(loaded.scenario);
   const { devices } = park;
   const deviceSide = new DeviceSide({
     site: loaded.scenario.site,
@@ -164,6 +168,12 @@ async function play(
         deviceSide,
         devices,
         ledger,
+        async operate(timeUs) {
+          for (const message of operator.due(timeUs)) {
+            ledger.sent('operator', message);
+            await stage.sendOnDatabus(message.topic, message.payload);
+          }
+        },
         advance: (fromUs, toUs) => world.advance(fromUs, toUs),
         disturb: (messages, timeUs) => injector.apply(messages, timeUs),
         record(truth, messages) {

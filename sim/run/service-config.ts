@@ -6,6 +6,7 @@ import { InvalidInputError } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { KeyRegister } from '../../platform/contract/certification.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
+import type { UseCaseWish } from '../../platform/contract/trigger.ts';
 import { loadService, type ServiceName, serviceNames } from '../../platform/service/registry.ts';
 import { readCsvSeries, type Series } from '../profiles/csv.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
@@ -119,12 +120,18 @@ function meterOf(device: ExpandedDevice): Config[] {
   return [{ device: id, kind, at, voltageTransformerClass, currentTransformerClass }];
 }
 
-/** The battery's nameplate, and the breaker: the PMU at a transformer. */
+/**
+ * The batteries' nameplates, and the breaker: the PMU at a transformer. The first battery is the community's, the others
+ * are the households'. Plans are made where something needs them and there is a forecast to make them from.
+ */
 function balancerConfig({ loaded, roads }: ServiceFacts): Config {
-  const { scenario, devices, platformGrid } = loaded;
-  const battery = devices.find((device) => device.kind === 'bess');
+  const { scenario, devices, platformGrid, serviceOptions } = loaded;
+  const [battery, ...households] = devices.filter((device) => device.kind === 'bess');
   const breaker = devices.find(({ kind, at }) => kind === 'pmu' && at.startsWith('branch:')) ?? undefined;
   const side = breaker?.at.split(':')[2];
+  const begin = serviceOptions['balancer']?.['begin'] as UseCaseWish | undefined;
+  const others = scenario.events.some((event) => 'useCase' in event) || (begin !== undefined && begin.useCase !== 1);
+  const plans = servicesOf(loaded).includes('forecasting') && (others || households.length > 0);
   return {
     site: scenario.site,
     mode: 'near-real-time',
@@ -134,16 +141,21 @@ function balancerConfig({ loaded, roads }: ServiceFacts): Config {
     ...(breaker !== undefined && {
       breaker: { device: breaker.id, component: breaker.at, importSign: side === 'to' ? -1 : 1 },
     }),
+    planning: plans ? 'rule' : 'none',
+    households: households.map((household) => nameplateOf(household, platformGrid)),
+    ...(households[0]?.every !== undefined && { householdEveryUs: households[0].every }),
   };
 }
 
 function nameplateOf(battery: Extract<ExpandedDevice, { kind: 'bess' }>, grid: GridDocument): Config {
   const inGrid = grid.batteries.find(({ id }) => id === battery.id);
-  const { socMin, socMax, chargeEfficiency, dischargeEfficiency } = battery;
-  const stated = { socMin, socMax, chargeEfficiency, dischargeEfficiency };
+  const { socMin, socMax, chargeEfficiency, dischargeEfficiency, mayDischarge, rampTime } = battery;
+  const ratedPowerW = battery.power ?? inGrid?.ratedPowerW;
+  const rampWPerS = rampTime === undefined || rampTime === 0 ? undefined : (1e6 * ratedPowerW) / rampTime;
+  const stated = { socMin, socMax, chargeEfficiency, dischargeEfficiency, mayDischarge, rampWPerS };
   return {
     device: battery.id,
-    ratedPowerW: battery.power ?? inGrid?.ratedPowerW,
+    ratedPowerW,
     capacityWh: battery.energy ?? inGrid?.capacityWh,
     ...Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== undefined)),
   };
@@ -165,8 +177,11 @@ function overlay(known: Config, said: Config): Config {
     const before = merged[key];
     merged[key] = isObject(before) && isObject(value) ? overlay(before, value) : value;
   }
-  // Another mode of the balancer has no breaker, a forecast from the model no series: what does not apply is dropped.
-  if (merged['mode'] === 'schedule') delete merged['breaker'];
+  // Another mode of the balancer has no breaker and no use cases, a forecast from the model no series: what does not
+  // apply is dropped.
+  if (merged['mode'] === 'schedule') {
+    for (const key of ['breaker', 'planning', 'households', 'householdEveryUs']) delete merged[key];
+  }
   return merged;
 }
 

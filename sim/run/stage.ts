@@ -47,6 +47,8 @@ export interface Stage {
   /** Fails when a service, the bridge or a broker dies. */
   readonly lifeline: Lifeline;
   sendTick(road: Road, tick: Tick): Promise<void>;
+  /** Publishes on the databus; resolves when its broker has taken it. */
+  sendOnDatabus(topic: string, payload: Uint8Array): Promise<void>;
   /** Setpoints published so far, by the services' own count. */
   setpointsPublished(): number;
   lastTrafficWallUs(): number;
@@ -182,6 +184,7 @@ async function build(
       askOnce(payload, '#tick', () => tick);
       return senders[road].publish(tickTopics[road], payload);
     },
+    sendOnDatabus: (topic, payload) => senders.direct.publish(topic, payload),
     setpointsPublished: () => setpoints,
     lastTrafficWallUs: () => trafficWallUs,
     clientCredentials,

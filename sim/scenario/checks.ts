@@ -11,7 +11,8 @@ import { endInstant, eventInstant, showInstant } from './events.ts';
 import { type ExpandedDevice, expandDevices, matcher } from './expand-devices.ts';
 import { changeGrid } from './grid-changes.ts';
 import type { SchemaFault } from './schema-problems.ts';
-import type { Scenario, ScenarioEvent } from './schema.ts';
+import type { FaultEvent, Scenario, ScenarioEvent } from './schema.ts';
+import { useCaseFaults } from './use-cases.ts';
 
 export interface ScenarioFault extends SchemaFault {
   /** Characters after the beginning of the value, where the value is a text that was read further. */
@@ -105,7 +106,10 @@ function checkEvents(scenario: Scenario, devices: readonly ExpandedDevice[]): Sc
       message,
       ...(hint !== undefined && { hint }),
     });
-    return [...checkEventTime(event, scenario, at), ...checkEventTarget(event, devices, at)];
+    const time = checkEventTime(event, scenario, at);
+    if ('fault' in event) return [...time, ...checkEventTarget(event, devices, at)];
+    const parameters = useCaseFaults(event, scenario.clock.start);
+    return [...time, ...parameters.map(({ path, ...fault }) => ({ path: ['events', index, ...path], ...fault }))];
   });
 }
 
@@ -119,13 +123,14 @@ function checkEventTime(event: ScenarioEvent, { clock }: Scenario, at: FaultAt):
     const message = `${showInstant(begin)} is outside the run (${showInstant(start)} to ${showInstant(end)})`;
     return [at('at', message)];
   }
-  const last = begin + (event.for ?? 0);
+  // A hold may be agreed for a time that the run does not live to see.
+  const last = begin + ('fault' in event ? (event.for ?? 0) : 0);
   return last > end
     ? [at('for', `lasts until ${showInstant(last)}, after the end of the run (${showInstant(end)})`)]
     : [];
 }
 
-function checkEventTarget(event: ScenarioEvent, devices: readonly ExpandedDevice[], at: FaultAt): ScenarioFault[] {
+function checkEventTarget(event: FaultEvent, devices: readonly ExpandedDevice[], at: FaultAt): ScenarioFault[] {
   const names = devices.flatMap(({ kind, id }) => [id, `${kind}/${id}`]);
   const matches = targetMatcher(event.target);
   if (devices.some(matches)) return [];

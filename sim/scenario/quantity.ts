@@ -42,13 +42,13 @@ const EXAMPLES: Record<QuantityKind, string> = {
 
 /**
  * A zod schema that reads a quantity and yields SI: us for durations, W, Wh, rad, Hz, m, and 0..1 for shares.
- * Negative values are refused, and shares above 1 (`20` for `20 %`).
+ * Negative values are refused unless the quantity is `signed`, and shares above 1 (`20` for `20 %`).
  */
-export function quantity(kind: QuantityKind) {
+export function quantity(kind: QuantityKind, { signed = false }: { readonly signed?: boolean } = {}) {
   const written = z.union([z.string(), z.number()], { error: `is no ${kind}: write for example "${EXAMPLES[kind]}"` });
   return written.transform((text, context) => {
     const value = parseQuantity(kind, text);
-    const fault = typeof value === 'string' ? value : outsideRange(kind, value, text);
+    const fault = typeof value === 'string' ? value : outsideRange(kind, signed ? Math.abs(value) : value, text);
     if (typeof value === 'number' && fault === undefined) return value;
     context.addIssue({ code: 'custom', message: fault ?? '' });
     return z.NEVER;

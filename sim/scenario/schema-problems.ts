@@ -65,10 +65,11 @@ function describeUnion(
   }
   if (value === undefined) return [{ path, message: 'missing' }];
   if (issue.message !== 'Invalid input') return [{ path, message: `${show(value)} ${issue.message}` }];
-  // The member whose kind of value this is (a map for a map) knows best what is wrong inside.
-  const fitting = issue.errors.find(
-    (issues) => !issues.some(({ code, path: inner }) => code === 'invalid_type' && inner.length === 0),
-  );
+  // The member whose kind of value this is (a map for a map) knows best what is wrong inside; of several the one that
+  // knows most of its keys.
+  const fitting = issue.errors
+    .filter((issues) => !issues.some(({ code, path: inner }) => code === 'invalid_type' && inner.length === 0))
+    .toSorted((a, b) => strangeKeys(a) - strangeKeys(b))[0];
   if (fitting !== undefined && fitting.some(({ code }) => code !== 'invalid_value')) {
     return fitting.flatMap((inner) => describeIssue(shape, root, inner, path));
   }
@@ -86,6 +87,10 @@ function describeUnion(
       ...hintFor(value, values.map(String)),
     },
   ];
+}
+
+function strangeKeys(issues: readonly Issue[]): number {
+  return issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0);
 }
 
 const TYPES: Readonly<Record<string, string>> = {

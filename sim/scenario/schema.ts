@@ -64,6 +64,8 @@ const bessSchema = z.strictObject({
   /** Age of the values when they are sent. */
   telemetryDelay: duration.optional(),
   standbyLoss: power.optional(),
+  /** `false`: the platform may only let it charge; it discharges into its own house. */
+  mayDischarge: z.boolean().optional(),
 });
 
 export const deviceSchema = z.discriminatedUnion('kind', [pmuSchema, smartMeterSchema, bessSchema]);
@@ -139,11 +141,15 @@ export const faultNames = [
   'wrong-schema',
   'not-a-number',
   'wrong-password',
+  'late-response',
+  'derating',
 ] as const;
 
-const eventSchema = z.strictObject({
-  /** Offset from the start (`12h`), clock time of the first day (`"12:00"`), or ISO 8601. */
-  at: z.string(),
+/** Offset from the start (`12h`), clock time of the first day (`"12:00"`), or ISO 8601. */
+const eventTime = z.string();
+
+const faultEventSchema = z.strictObject({
+  at: eventTime,
   for: duration.optional(),
   fault: z.enum(faultNames),
   /** Device ids; `*` matches within an id; `kind/id` narrows to a kind. */
@@ -155,6 +161,35 @@ const eventSchema = z.strictObject({
   measurand: z.string().optional(),
   phase: z.enum(['A', 'B', 'C']).optional(),
 });
+
+/** These may have either sign. */
+const signedPower = quantity('power', { signed: true });
+const signedShare = quantity('share', { signed: true });
+
+/**
+ * Parameters of a use case: 0 stops, 1 is the virtual island, 2 holds `exchange` `for` a time, 3 buys and 4 sells energy
+ * in packages.
+ */
+const useCaseKeys = {
+  useCase: z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),
+  /** UC-DE-2: exchange with the grid to hold, import positive. */
+  exchange: signedPower.optional(),
+  /** UC-DE-2: for how long. */
+  for: duration.optional(),
+  /** UC-DE-3 and 4: earliest start, longest duration, and power through the grid connection. */
+  packages: z
+    .array(z.strictObject({ at: eventTime, for: duration, power }))
+    .min(1)
+    .optional(),
+};
+
+/** What a scenario may say of the balancer's use case besides the balancer's own options. */
+export const useCaseSchema = z.strictObject(useCaseKeys);
+
+/** Somebody asks for another use case in mid-run. */
+const useCaseEventSchema = z.strictObject({ at: eventTime, ...useCaseKeys, issuer: z.string().min(1).optional() });
+
+const eventSchema = z.union([faultEventSchema, useCaseEventSchema]);
 
 /** Changes to the platform's own copy of the grid, e.g. `"lines.feeder-1-3.lengthM": 250`. */
 const gridChangesSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
@@ -188,6 +223,8 @@ export const scenarioSchema = z.strictObject({
   platform: z.strictObject({
     /** Faults in the platform's knowledge of the grid. */
     gridChanges: gridChangesSchema.optional(),
+    /** By how much the forecast's basis is off on purpose, relative to what it should be: `-20 %` is a fifth too little. */
+    forecastError: z.strictObject({ load: signedShare.default(0), generation: signedShare.default(0) }).optional(),
     bridge: serviceOptions,
     certificateCheck: serviceOptions,
     powerCalculation: serviceOptions,
@@ -205,5 +242,8 @@ export type ScenarioInput = z.input<typeof scenarioSchema>;
 export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioDevice = z.output<typeof deviceSchema>;
 export type ScenarioEvent = z.output<typeof eventSchema>;
+export type FaultEvent = z.output<typeof faultEventSchema>;
+export type UseCaseEvent = z.output<typeof useCaseEventSchema>;
+export type ScenarioUseCase = z.output<typeof useCaseSchema>;
 export type ScenarioCsv = z.output<typeof csvSchema>;
 export type FaultName = (typeof faultNames)[number];

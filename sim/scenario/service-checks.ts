@@ -1,9 +1,11 @@
 /** The services of a scenario under their own names, their options checked by their own schemas. */
 import type { z } from 'zod';
+import type { UseCaseWish } from '../../platform/contract/trigger.ts';
 import { isServiceName, loadService } from '../../platform/service/registry.ts';
-import type { SchemaFault } from './schema-problems.ts';
-import type { Scenario } from './schema.ts';
+import { describeIssues, type SchemaFault } from './schema-problems.ts';
+import { type Scenario, useCaseSchema } from './schema.ts';
 import { readServiceOptions } from './service-options.ts';
+import { useCaseFaults, wishOf } from './use-cases.ts';
 
 export interface CheckedServices {
   /**
@@ -15,32 +17,55 @@ export interface CheckedServices {
 }
 
 /** Reads the options of every service under `platform:`. */
-export async function checkServices({ platform }: Pick<Scenario, 'platform'>): Promise<CheckedServices> {
+export async function checkServices({
+  platform,
+  clock,
+}: Pick<Scenario, 'platform' | 'clock'>): Promise<CheckedServices> {
   const options: Record<string, Readonly<Record<string, unknown>>> = {};
   const faults: SchemaFault[] = [];
   for (const [key, written] of Object.entries(platform)) {
-    if (key === 'gridChanges' || written === undefined || written === false) continue;
+    if (NO_SERVICES.includes(key) || written === undefined || written === false) continue;
     const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     options[name] = {};
     if (Object.keys(written).length === 0) continue;
     const path = ['platform', key];
-    const { own, fault } = name === 'balancer' ? takeUseCase(written, path) : { own: written };
-    const read = readServiceOptions(await schemaOf(name), own, path);
-    options[name] = read.config;
-    faults.push(...(fault === undefined ? [] : [fault]), ...read.faults);
+    const taken =
+      name === 'balancer' ? takeUseCase(written, path, clock.start) : { own: written, begin: {}, faults: [] };
+    const read = readServiceOptions(await schemaOf(name), taken.own, path);
+    options[name] = { ...read.config, ...taken.begin };
+    faults.push(...taken.faults, ...read.faults);
   }
   return { options, faults };
 }
 
-/** UC-DE-1, holding the exchange at zero, is what the balancer does by default; the others have a trigger of their own. */
-function takeUseCase(
-  written: Readonly<Record<string, unknown>>,
-  path: readonly string[],
-): { readonly own: Readonly<Record<string, unknown>>; readonly fault?: SchemaFault } {
-  const { useCase, ...own } = written;
-  if (useCase === undefined || useCase === 1) return { own };
-  const message = `use case ${JSON.stringify(useCase)} is none that the balancer knows: write 1 (virtual islanding)`;
-  return { own, fault: { path: [...path, 'useCase'], message } };
+/** What stands under `platform:` besides the services. */
+const NO_SERVICES = ['gridChanges', 'forecastError'];
+
+interface TakenUseCase {
+  /** The balancer's own options. */
+  readonly own: Readonly<Record<string, unknown>>;
+  readonly begin: { readonly begin?: UseCaseWish };
+  readonly faults: readonly SchemaFault[];
+}
+
+/** The use case to begin with and its parameters, in the words of the events that change it; without a word it is UC-DE-1. */
+function takeUseCase(written: Readonly<Record<string, unknown>>, path: readonly string[], start: string): TakenUseCase {
+  const { useCase, exchange, for: duration, packages, ...own } = written;
+  if (useCase === undefined) return { own: written, begin: {}, faults: [] };
+  const given = Object.entries({ useCase, exchange, for: duration, packages }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const wanted = Object.fromEntries(given);
+  const parsed = useCaseSchema.safeParse(wanted);
+  const faults = parsed.success
+    ? useCaseFaults(parsed.data, start)
+    : describeIssues(useCaseSchema, wanted, parsed.error.issues);
+  const below = faults.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
+  return {
+    own,
+    begin: parsed.success && faults.length === 0 ? { begin: wishOf(parsed.data, start) } : {},
+    faults: below,
+  };
 }
 
 async function schemaOf(name: string): Promise<z.ZodType> {

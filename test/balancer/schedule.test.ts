@@ -120,6 +120,9 @@ test('reads forecasts and waits for the forecasting service, or powers and the p
   expect(balancer.upstreams(schedule)).toEqual(['forecasting']);
   const breaker = { device: 'pmu', component: 'branch:t:to', importSign: -1 };
   const near = schema.parse({ mode: 'near-real-time', site: 's', battery, breaker });
-  expect(balancer.inputs(near)).toEqual(['/bal/s/bess/+', 'dsotp/power/s/+']);
+  expect(balancer.inputs(near)).toEqual(['/bal/s/bess/+', 'dsotp/power/s/+', 'dsotp/trigger/s/balancer']);
+  const planning = schema.parse({ mode: 'near-real-time', site: 's', battery, breaker, planning: 'rule' });
+  expect(balancer.inputs(planning)).toContain('dsotp/forecast/s/+');
+  expect(balancer.upstreams(planning)).toEqual(['power-calculation', 'forecasting']);
   expect(balancer.upstreams(near)).toEqual(['power-calculation']);
 });
