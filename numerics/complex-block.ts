@@ -88,3 +88,23 @@ function subtractRow(a: Float64Array, r: number, s: number, re: number, im: numb
     a[at + 1]! -= x * im + y * re;
   }
 }
+
+/** y[to..] += block x[from..] for an m x m block. */
+export function multiplyAdd(
+  block: Float64Array,
+  x: Float64Array,
+  from: number,
+  y: Float64Array,
+  to: number,
+  m: number,
+): void {
+  for (let r = 0; r < m; r++) {
+    for (let c = 0; c < m; c++) {
+      const b = 2 * (r * m + c);
+      const xr = x[from + 2 * c]!;
+      const xi = x[from + 2 * c + 1]!;
+      y[to + 2 * r]! += block[b]! * xr - block[b + 1]! * xi;
+      y[to + 2 * r + 1]! += block[b]! * xi + block[b + 1]! * xr;
+    }
+  }
+}

@@ -1,0 +1,474 @@
+/**
+ * A grid as the sweeps see it, worked out once per topology: trees of buses that hang from a core, in an order in which
+ * every bus stands behind the one that feeds it. In a radial grid the core is nothing but the voltages that are given.
+ */
+import { joins } from '../../grids/compile.ts';
+import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../grids/model.ts';
+import { invertBlock, multiplyBlocks } from '../../numerics/complex-block.ts';
+
+/**
+ * What the edge from a bus to its feeding bus is. With v and j its voltage and the current that it and everything behind
+ * it draw, and vp the voltage of the feeding bus, which draws m more:
+ *
+ * - `series`: v = vp - z j, m = j. Three phases are coupled alike: z j = z1 j + zb (ja + jb + jc), zb = (z0 - z1) / 3.
+ * - `matrix`: v = vp - Z j, m = j, any 3x3 matrix Z.
+ * - `transfer`: v = A vp - Z j, m = M j: transformers, and lines that lack symmetry between their ends.
+ */
+export type EdgeKind = 'series' | 'matrix' | 'transfer';
+
+/** Neighbouring slots with edges of one kind. */
+export interface Run {
+  readonly kind: EdgeKind;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One branch of the grid seen from the edge that it belongs to. */
+export interface EdgeBranch {
+  readonly branch: CompiledBranch;
+  /** Its `from` side is the feeding one. */
+  readonly fromNear: boolean;
+}
+
+/**
+ * Slots are the places of voltages: first the given ones, then those of the core, then the trees. Blocks and vectors are
+ * interleaved re, im; three-phase vectors have 6 numbers a slot, balanced ones 2.
+ */
+export interface SweepStructure {
+  readonly phases: 1 | 3;
+  readonly held: number;
+  readonly treeStart: number;
+  readonly count: number;
+  /** Bus of each slot; -1 for the internal voltage of a source. */
+  readonly busOfSlot: Int32Array;
+  /** Slot of each bus; -1 in dead islands. */
+  readonly slotOfBus: Int32Array;
+  /** Slot that feeds each slot of a tree. */
+  readonly parent: Int32Array;
+  readonly runs: readonly Run[];
+  /**
+   * By slot, what a `series` edge and the bus need: z, y (4 numbers); in three phases z1, zb, y1, yb (8), where y v is
+   * the current of the shunts at the bus, the line ends there included. Zero where another array says it.
+   */
+  readonly constants: Float64Array;
+  /** Z of `matrix` edges; A, Z, M of `transfer` edges, where `blockAt` says. */
+  readonly blocks: Float64Array;
+  readonly blockAt: Int32Array;
+  /** Shunts whose phases are not coupled alike. */
+  readonly unlikeShunts: readonly { readonly slot: number; readonly y: ComplexBlock }[];
+  /** Given voltages. */
+  readonly heldVoltage: Float64Array;
+  /** The branches of the edge of each slot, parallel ones together; empty outside the trees and behind a source. */
+  readonly edgeBranches: readonly (readonly EdgeBranch[])[];
+  /** What the core is made of; its shunts are in `coreShunts`, not in `constants`. */
+  readonly coreBranches: readonly CompiledBranch[];
+  readonly coreSources: readonly { readonly slot: number; readonly bus: number; readonly y: ComplexBlock }[];
+  readonly coreShunts: readonly { readonly bus: number; readonly y: ComplexBlock }[];
+}
+
+/** Relative difference up to which entries of a block count as equal: rounding of the set-up. */
+const ALIKE = 1e-12;
+
+/** Largest shunt current of a line end, relative to its voltage over its series impedance, that a sweep may iterate on. */
+const LARGEST_LINE_SHUNT = 0.02;
+
+/** An edge of the graph: all branches between two nodes, or a source; nodes are buses and behind them the sources. */
+interface Edge {
+  readonly from: number;
+  readonly to: number;
+  readonly yff: ComplexBlock;
+  readonly yft: ComplexBlock;
+  readonly ytf: ComplexBlock;
+  readonly ytt: ComplexBlock;
+  readonly line: boolean;
+  readonly branches: readonly CompiledBranch[];
+}
+
+/**
+ * Takes the grid apart. Answers with half a sentence instead when some edge of a tree cannot be written in the forms
+ * above: a bus that lacks a phase, or one whose zero sequence floats.
+ */
+export function createSweepStructure(grid: CompiledGrid): SweepStructure | string {
+  const graph = createGraph(grid);
+  const slots = assignSlots(graph, findParents(graph));
+  return fillStructure(grid, graph, slots);
+}
+
+interface Graph {
+  readonly nodeCount: number;
+  readonly edges: readonly Edge[];
+  /** Edges at each node, compressed. */
+  readonly start: Int32Array;
+  readonly incident: Int32Array;
+  /** 1 where the voltage is given. */
+  readonly held: Uint8Array;
+  readonly alive: Uint8Array;
+  readonly heldVoltage: ReadonlyMap<number, Float64Array>;
+}
+
+function createGraph(grid: CompiledGrid): Graph {
+  const nodeCount = grid.busCount + grid.sources.length;
+  const held = new Uint8Array(nodeCount);
+  const alive = new Uint8Array(nodeCount);
+  alive.set(grid.energised);
+  const heldVoltage = new Map<number, Float64Array>();
+  const edges = mergeParallel(grid.branches.filter((branch) => joins(branch) && grid.energised[branch.from] === 1));
+  for (const { bus, voltage, y } of grid.sources) {
+    if (y !== undefined) continue;
+    held[bus] = 1;
+    heldVoltage.set(bus, voltage);
+  }
+  grid.sources.forEach(({ bus, voltage, y }, s) => {
+    if (y === undefined || held[bus] === 1) return;
+    const node = grid.busCount + s;
+    held[node] = 1;
+    alive[node] = 1;
+    heldVoltage.set(node, voltage);
+    const minus = y.map((value) => -value);
+    edges.push({ from: node, to: bus, yff: y, yft: minus, ytf: minus, ytt: y, line: true, branches: [] });
+  });
+  const { start, incident } = incidence(nodeCount, edges);
+  return { nodeCount, edges, start, incident, held, alive, heldVoltage };
+}
+
+/** One edge for all branches between the same two buses, whichever way round they stand. */
+function mergeParallel(branches: readonly CompiledBranch[]): Edge[] {
+  const between = new Map<string, CompiledBranch[]>();
+  for (const branch of branches) {
+    const key = branch.from < branch.to ? `${branch.from} ${branch.to}` : `${branch.to} ${branch.from}`;
+    const others = between.get(key);
+    if (others === undefined) between.set(key, [branch]);
+    else others.push(branch);
+  }
+  return Array.from(between.values(), (group) => {
+    const first = group[0]!;
+    const line = group.every((branch) => branch.kind === 'line');
+    if (group.length === 1) return { ...pick(first), line, branches: group };
+    const sum = pick(first);
+    const total = { ...sum, yff: sum.yff.slice(), yft: sum.yft.slice(), ytf: sum.ytf.slice(), ytt: sum.ytt.slice() };
+    for (const branch of group.slice(1)) {
+      const same = branch.from === first.from;
+      addBlock(total.yff, same ? branch.yff : branch.ytt);
+      addBlock(total.yft, same ? branch.yft : branch.ytf);
+      addBlock(total.ytf, same ? branch.ytf : branch.yft);
+      addBlock(total.ytt, same ? branch.ytt : branch.yff);
+    }
+    return { ...total, line, branches: group };
+  });
+}
+
+function pick({ from, to, yff, yft, ytf, ytt }: CompiledBranch): Omit<Edge, 'line' | 'branches'> {
+  return { from, to, yff, yft, ytf, ytt };
+}
+
+function addBlock(sum: Float64Array, block: Float64Array): void {
+  for (let k = 0; k < sum.length; k++) sum[k]! += block[k]!;
+}
+
+function incidence(nodeCount: number, edges: readonly Edge[]): { start: Int32Array; incident: Int32Array } {
+  const start = new Int32Array(nodeCount + 1);
+  for (const { from, to } of edges) {
+    start[from + 1]!++;
+    start[to + 1]!++;
+  }
+  for (let node = 0; node < nodeCount; node++) start[node + 1]! += start[node]!;
+  const incident = new Int32Array(start[nodeCount]!);
+  const next = start.slice();
+  edges.forEach(({ from, to }, e) => {
+    incident[next[from]!++] = e;
+    incident[next[to]!++] = e;
+  });
+  return { start, incident };
+}
+
+interface Trees {
+  /** Feeding node and edge to it; -1 in the core. */
+  readonly parent: Int32Array;
+  readonly parentEdge: Int32Array;
+}
+
+/** Takes leaves off the graph until only the core is left: given voltages, loops, and what lies between them. */
+function findParents({ nodeCount, edges, start, incident, held, alive }: Graph): Trees {
+  const parent = new Int32Array(nodeCount).fill(-1);
+  const parentEdge = new Int32Array(nodeCount).fill(-1);
+  const degree = Int32Array.from({ length: nodeCount }, (_, node) => start[node + 1]! - start[node]!);
+  const leaves: number[] = [];
+  const look = (node: number): void => {
+    if (degree[node] === 1 && held[node] === 0 && alive[node] === 1) leaves.push(node);
+  };
+  for (let node = 0; node < nodeCount; node++) look(node);
+  for (let k = 0; k < leaves.length; k++) {
+    const leaf = leaves[k]!;
+    for (let i = start[leaf]!; i < start[leaf + 1]!; i++) {
+      const edge = edges[incident[i]!]!;
+      const other = edge.from === leaf ? edge.to : edge.from;
+      // The one neighbour that has not been taken off before.
+      if (parent[other] !== -1) continue;
+      parent[leaf] = other;
+      parentEdge[leaf] = incident[i]!;
+      degree[leaf] = 0;
+      degree[other]!--;
+      look(other);
+      break;
+    }
+  }
+  return { parent, parentEdge };
+}
+
+interface Slots extends Trees {
+  readonly nodeOfSlot: Int32Array;
+  readonly slotOfNode: Int32Array;
+  readonly held: number;
+  readonly treeStart: number;
+}
+
+/**
+ * Given voltages first, then the core, then the trees level by level. In that order the slots that feed ascend, so the
+ * sweeps read memory from one end to the other, and neighbouring slots do not wait for one another's results.
+ */
+function assignSlots(graph: Graph, trees: Trees): Slots {
+  const { nodeCount, held, alive } = graph;
+  const { parent } = trees;
+  const children: { start: Int32Array; node: Int32Array } = childLists(parent);
+  const order: number[] = [];
+  for (let node = 0; node < nodeCount; node++) if (held[node] === 1 && alive[node] === 1) order.push(node);
+  const heldCount = order.length;
+  for (let node = 0; node < nodeCount; node++) {
+    if (held[node] === 0 && alive[node] === 1 && parent[node] === -1) order.push(node);
+  }
+  const treeStart = order.length;
+  for (let k = 0; k < order.length; k++) {
+    const node = order[k]!;
+    for (let c = children.start[node]!; c < children.start[node + 1]!; c++) order.push(children.node[c]!);
+  }
+  const slotOfNode = new Int32Array(nodeCount).fill(-1);
+  order.forEach((node, slot) => (slotOfNode[node] = slot));
+  return { ...trees, nodeOfSlot: Int32Array.from(order), slotOfNode, held: heldCount, treeStart };
+}
+
+function childLists(parent: Int32Array): { start: Int32Array; node: Int32Array } {
+  const start = new Int32Array(parent.length + 1);
+  for (const above of parent) if (above >= 0) start[above + 1]!++;
+  for (let node = 0; node < parent.length; node++) start[node + 1]! += start[node]!;
+  const node = new Int32Array(start[parent.length]!);
+  const next = start.slice();
+  parent.forEach((above, own) => {
+    if (above >= 0) node[next[above]!++] = own;
+  });
+  return { start, node };
+}
+
+/** Everything by slot. Shunts and line ends gather at their buses; edges are sorted by kind as they come. */
+function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStructure | string {
+  const { phases, busCount } = grid;
+  const { nodeOfSlot, slotOfNode, held, treeStart, parent, parentEdge } = slots;
+  const count = nodeOfSlot.length;
+  const busShunt = gatherBranchlessShunts(grid);
+  const addShunt = (node: number, y: ComplexBlock): void => {
+    const sum = busShunt.get(node);
+    if (sum === undefined) busShunt.set(node, y.slice());
+    else addBlock(sum, y);
+  };
+
+  const kinds: EdgeKind[] = [];
+  const forms: EdgeForm[] = [];
+  const edgeBranches: EdgeBranch[][] = Array.from({ length: count }, () => []);
+  const feeding = new Int32Array(count).fill(-1);
+  for (let slot = treeStart; slot < count; slot++) {
+    const node = nodeOfSlot[slot]!;
+    const edge = graph.edges[parentEdge[node]!]!;
+    const form = edgeForm(turnTo(edge, node), phases);
+    if (form === undefined) return `bus ${grid.busIds[node]?.[0]} has a phase or sequence without a path to its source`;
+    forms.push(form);
+    kinds.push(form.kind);
+    feeding[slot] = slotOfNode[parent[node]!]!;
+    addShunt(parent[node]!, form.nearShunt);
+    if (form.farShunt !== undefined) addShunt(node, form.farShunt);
+    edgeBranches[slot] = edge.branches.map((branch) => ({ branch, fromNear: branch.to === node }));
+  }
+
+  const stride = phases === 1 ? 4 : 8;
+  const constants = new Float64Array(stride * count);
+  const unlikeShunts: { slot: number; y: ComplexBlock }[] = [];
+  const coreShunts: { bus: number; y: ComplexBlock }[] = [];
+  for (const [node, y] of busShunt) {
+    const slot = slotOfNode[node]!;
+    if (slot < held) continue;
+    if (slot < treeStart) coreShunts.push({ bus: node, y });
+    else if (isAlike(y, phases)) constants.set(alikeParts(y, phases), slot * stride + stride / 2);
+    else unlikeShunts.push({ slot, y });
+  }
+  forms.forEach((form, k) => {
+    if (form.kind === 'series') constants.set(alikeParts(form.z, phases), (treeStart + k) * stride);
+  });
+  const core = coreParts(grid, graph, slots);
+  const heldVoltage = new Float64Array(2 * phases * held);
+  for (let slot = 0; slot < held; slot++) heldVoltage.set(graph.heldVoltage.get(nodeOfSlot[slot]!)!, 2 * phases * slot);
+  return {
+    phases,
+    held,
+    treeStart,
+    count,
+    busOfSlot: nodeOfSlot.map((node) => (node < busCount ? node : -1)),
+    slotOfBus: slotOfNode.slice(0, busCount),
+    parent: feeding,
+    runs: findRuns(kinds, treeStart),
+    constants,
+    ...packBlocks(forms, treeStart, count),
+    unlikeShunts,
+    heldVoltage,
+    edgeBranches,
+    ...core,
+    coreShunts,
+  };
+}
+
+/** Shunts of the document and what branches that end in the open, or at a dead bus, draw at their live end. */
+function gatherBranchlessShunts(grid: CompiledGrid): Map<number, Float64Array> {
+  const shunts = new Map<number, Float64Array>();
+  const add = (bus: number, y: ComplexBlock): void => {
+    if (grid.energised[bus] === 0 || y.every((value) => value === 0)) return;
+    const sum = shunts.get(bus);
+    if (sum === undefined) shunts.set(bus, y.slice());
+    else addBlock(sum, y);
+  };
+  for (const { bus, y } of grid.shunts) add(bus, y);
+  for (const branch of grid.branches) {
+    if (joins(branch)) continue;
+    add(branch.from, branch.yff);
+    add(branch.to, branch.ytt);
+  }
+  return shunts;
+}
+
+/** A two-port seen from its feeding (near) end. */
+interface TwoEnds {
+  readonly nn: ComplexBlock;
+  readonly nf: ComplexBlock;
+  readonly fn: ComplexBlock;
+  readonly ff: ComplexBlock;
+  readonly line: boolean;
+}
+
+function turnTo({ from, yff, yft, ytf, ytt, line }: Edge, far: number): TwoEnds {
+  return from === far ? { nn: ytt, nf: ytf, fn: yft, ff: yff, line } : { nn: yff, nf: yft, fn: ytf, ff: ytt, line };
+}
+
+interface EdgeForm {
+  readonly kind: EdgeKind;
+  readonly z: ComplexBlock;
+  readonly a?: ComplexBlock;
+  readonly m?: ComplexBlock;
+  readonly nearShunt: ComplexBlock;
+  readonly farShunt?: ComplexBlock;
+}
+
+/**
+ * A line is an impedance between its two shunts; anything else, from i_near = ynn vp + ynf v, -j = yfn vp + yff v:
+ * v = -yff^-1 yfn vp - yff^-1 j and m = i_near = (ynn - ynf yff^-1 yfn) vp - ynf yff^-1 j.
+ */
+function edgeForm({ nn, nf, fn, ff, line }: TwoEnds, phases: 1 | 3): EdgeForm | undefined {
+  const nearShunt = plus(nn, nf, 1);
+  const farShunt = plus(ff, fn, 1);
+  if (line && areClose(nf, fn) && largest(farShunt) + largest(nearShunt) < LARGEST_LINE_SHUNT * largest(nf)) {
+    const z = nf.map((value) => -value);
+    if (!invertBlock(z, phases)) return undefined;
+    return { kind: isAlike(z, phases) ? 'series' : 'matrix', z, nearShunt, farShunt };
+  }
+  const z = ff.slice();
+  if (!invertBlock(z, phases)) return undefined;
+  const a = product(z, fn, phases).map((value) => -value);
+  const m = product(nf, z, phases).map((value) => -value);
+  return { kind: 'transfer', z, a, m, nearShunt: plus(nn, product(nf, a, phases), 1) };
+}
+
+function plus(a: ComplexBlock, b: ComplexBlock, factor: number): Float64Array {
+  return a.map((value, k) => value + factor * b[k]!);
+}
+
+function product(a: ComplexBlock, b: ComplexBlock, phases: 1 | 3): Float64Array {
+  const result = new Float64Array(a.length);
+  multiplyBlocks(a, b, result, phases);
+  return result;
+}
+
+function largest(block: ComplexBlock): number {
+  let size = 0;
+  for (const value of block) size = Math.max(size, Math.abs(value));
+  return size;
+}
+
+function areClose(a: ComplexBlock, b: ComplexBlock): boolean {
+  const tolerance = ALIKE * largest(a);
+  return a.every((value, k) => Math.abs(value - b[k]!) <= tolerance);
+}
+
+/** Whether all phases have one own and one mutual value: positive and negative sequence alike. */
+export function isAlike(block: ComplexBlock, phases: 1 | 3): boolean {
+  if (phases === 1) return true;
+  const tolerance = ALIKE * largest(block);
+  for (let entry = 0; entry < 9; entry++) {
+    const model = entry % 4 === 0 ? 0 : 2;
+    if (Math.abs(block[2 * entry]! - block[model]!) > tolerance) return false;
+    if (Math.abs(block[2 * entry + 1]! - block[model + 1]!) > tolerance) return false;
+  }
+  return true;
+}
+
+/** Own less mutual value (positive sequence) and mutual value (a third of zero less positive sequence). */
+export function alikeParts(block: ComplexBlock, phases: 1 | 3): Float64Array {
+  if (phases === 1) return block;
+  return Float64Array.of(block[0]! - block[2]!, block[1]! - block[3]!, block[2]!, block[3]!);
+}
+
+function findRuns(kinds: readonly EdgeKind[], treeStart: number): Run[] {
+  const runs: Run[] = [];
+  for (let k = 0; k < kinds.length;) {
+    let end = k + 1;
+    while (end < kinds.length && kinds[end] === kinds[k]) end++;
+    runs.push({ kind: kinds[k]!, start: treeStart + k, end: treeStart + end });
+    k = end;
+  }
+  return runs;
+}
+
+/** Balanced `transfer` edges have blocks of one entry. */
+function packBlocks(
+  forms: readonly EdgeForm[],
+  treeStart: number,
+  count: number,
+): Pick<SweepStructure, 'blocks' | 'blockAt'> {
+  const blockAt = new Int32Array(count).fill(-1);
+  const parts: ComplexBlock[] = [];
+  let length = 0;
+  forms.forEach(({ kind, a, z, m }, k) => {
+    if (kind === 'series') return;
+    blockAt[treeStart + k] = length;
+    const own = a === undefined || m === undefined ? [z] : [a, z, m];
+    parts.push(...own);
+    length += own.length * z.length;
+  });
+  const blocks = new Float64Array(length);
+  let at = 0;
+  for (const part of parts) {
+    blocks.set(part, at);
+    at += part.length;
+  }
+  return { blocks, blockAt };
+}
+
+/** Branches and sources between nodes of which none hangs in a tree. */
+function coreParts(
+  grid: CompiledGrid,
+  graph: Graph,
+  { parent, slotOfNode }: Slots,
+): Pick<SweepStructure, 'coreBranches' | 'coreSources'> {
+  const inCore = (node: number): boolean => parent[node] === -1;
+  const coreBranches = graph.edges
+    .filter(({ from, to }) => inCore(from) && inCore(to))
+    .flatMap(({ branches }) => branches);
+  const coreSources = grid.sources.flatMap(({ bus, y }, s) =>
+    y !== undefined && graph.held[bus] === 0 && inCore(bus) ? [{ slot: slotOfNode[grid.busCount + s]!, bus, y }] : [],
+  );
+  return { coreBranches, coreSources };
+}
