@@ -5,7 +5,7 @@
  * Each answer is a lower bound of the problem with all binaries, so the first one that is physical is the optimum.
  */
 import type { Bounds, EitherOr, LinearAnswer, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
-import { boundsWith, buildPlanModel, planBounds, type PlanModel } from './model.ts';
+import { buildPlanModel, planBounds, type PlanModel } from './model.ts';
 import type { Plan, UnsolvedPlan } from './plan.ts';
 import type { PlanBattery, PlanProblem } from './problem.ts';
 import { settle } from './settle.ts';
@@ -43,22 +43,6 @@ export function solvePlan(
   }
 }
 
-/** Whether the demands that `isActive` lets through can be met at all; a point that meets them when they can. */
-export function meetDemands(
-  solver: LinearSolver,
-  model: PlanModel,
-  isActive: Parameters<typeof boundsWith>[1],
-): Float64Array | undefined {
-  const bounds = boundsWith(model, isActive);
-  const session = solver.open({ ...model.program, ...bounds });
-  try {
-    const found = solvePhysically(session, model, bounds);
-    return found.status === 'optimal' ? found.x : undefined;
-  } finally {
-    session.dispose();
-  }
-}
-
 interface Found {
   readonly status: 'optimal';
   readonly x: Float64Array;
@@ -68,7 +52,8 @@ interface Found {
   readonly binaries: number;
 }
 
-function solvePhysically(
+/** Solves until nothing flows both ways at once that could not be netted. Prices of the model decide, whatever they are. */
+export function solvePhysically(
   session: LinearSession,
   model: PlanModel,
   bounds: Bounds,
@@ -134,7 +119,8 @@ function net(
   return { batteriesKW, violated };
 }
 
-function flowsBothWays(x: Float64Array, first: number, second: number): boolean {
+/** Beyond the solver's rounding. */
+export function flowsBothWays(x: Float64Array, first: number, second: number): boolean {
   return Math.min(x[first] as number, x[second] as number) > ROUNDING;
 }
 

@@ -1,0 +1,63 @@
+/** Asks whether a choice of a problem's demands can be met together, again and again, each time from the basis before. */
+import type { LinearSolver } from '../../../numerics/linear-program.ts';
+import { boundsWith, type Demand, type PlanModel } from './model.ts';
+import { flowsBothWays, solvePhysically } from './solve.ts';
+
+export interface Probe {
+  /** The demands that are met by a point which meets the chosen ones; undefined when no point does. */
+  meet(isChosen: (demand: Demand, index: number) => boolean): { isMet(demand: Demand): boolean } | undefined;
+  dispose(): void;
+}
+
+/** kW and kWh by which a demand may be missed and still count as met. */
+const TOLERANCE = 1e-6;
+
+export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
+  const linear = solver.open(model.program);
+  return {
+    meet(isChosen) {
+      const bounds = boundsWith(model, isChosen);
+      linear.setBounds(bounds);
+      // Most choices are infeasible without any binary, or feasible with none that bites.
+      const answer = linear.solve();
+      if (answer.status === 'infeasible') return undefined;
+      if (answer.status === 'optimal' && !hasLoops(model, answer.x)) {
+        return { isMet: (demand) => isMet(model, answer.x, demand) };
+      }
+      const session = solver.open({ ...model.program, ...bounds });
+      try {
+        const found = solvePhysically(session, model, bounds);
+        // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
+        return found.status === 'optimal' ? { isMet: () => false } : undefined;
+      } finally {
+        session.dispose();
+      }
+    },
+    dispose: () => linear.dispose(),
+  };
+}
+
+function hasLoops({ columns }: PlanModel, x: Float64Array): boolean {
+  const pairs = [
+    [columns.import, columns.export],
+    ...columns.charge.map((charge, n) => [charge, columns.discharge[n] ?? []] as const),
+  ] as const;
+  return pairs.some(([firsts, seconds]) =>
+    firsts.some((first, step) => flowsBothWays(x, first, seconds[step] as number)),
+  );
+}
+
+function isMet({ program }: PlanModel, x: Float64Array, demand: Demand): boolean {
+  let value = 0;
+  if (demand.on === 'column') value = x[demand.index] as number;
+  else {
+    for (
+      let entry = program.starts[demand.index] as number;
+      entry < (program.starts[demand.index + 1] as number);
+      entry += 1
+    ) {
+      value += (program.values[entry] as number) * (x[program.indices[entry] as number] as number);
+    }
+  }
+  return demand.side === 'lower' ? value >= demand.value - TOLERANCE : value <= demand.value + TOLERANCE;
+}

@@ -1,0 +1,83 @@
+/**
+ * The smallest set of constraints that cannot hold together, when all that one can do is ask whether a set can.
+ *
+ * A set clashes exactly if it meets every correction set (one whose removal heals the clash), so the smallest clash is a
+ * smallest hitting set of all correction sets. They are found as they are needed: guess a hitting set of those known; if it
+ * clashes it is the smallest clash; if not, what is missing from a largest set around it that holds is another one.
+ * Ignatiev, Previti, Liffiton, Marques-Silva, "Smallest MUS extraction with minimal hitting set dualization", CP 2015.
+ */
+
+/** The constraints, by index, that hold beside the chosen ones at one point; undefined when the chosen ones clash. */
+export type Holds = (chosen: ReadonlySet<number>) => ReadonlySet<number> | undefined;
+
+/** Guesses before it settles for a clash that is irreducible but perhaps not the smallest. */
+const GUESSES_MAX = 200;
+
+/**
+ * Of constraints 0 ... `count` - 1, which clash together: a smallest clash, of all such one with the least `weight`
+ * (weights only break ties: they have to sum up to less than 1). Without any one member, the rest holds.
+ */
+export function smallestClash(count: number, holds: Holds, weight: (index: number) => number): number[] {
+  const all = Array.from({ length: count }, (_, index) => index);
+  const corrections: (readonly number[])[] = [];
+  for (let guess = 0; guess < GUESSES_MAX; guess += 1) {
+    const chosen = new Set(smallestHittingSet(corrections, weight));
+    const held = holds(chosen);
+    if (held === undefined) return [...chosen].sort((a, b) => a - b);
+    const grown = grow(all, new Set([...chosen, ...held]), holds);
+    corrections.push(all.filter((index) => !grown.has(index)));
+  }
+  return irreducibleClash(all, holds);
+}
+
+/** A largest set around `start` that holds: `start` does already. */
+function grow(all: readonly number[], start: ReadonlySet<number>, holds: Holds): ReadonlySet<number> {
+  let grown = start;
+  for (const index of all) {
+    if (grown.has(index)) continue;
+    const candidate = new Set([...grown, index]);
+    const held = holds(candidate);
+    if (held !== undefined) grown = new Set([...candidate, ...held]);
+  }
+  return grown;
+}
+
+/** Drops one after the other what the clash does not need. */
+function irreducibleClash(all: readonly number[], holds: Holds): number[] {
+  let kept = [...all];
+  for (const index of all) {
+    const without = kept.filter((other) => other !== index);
+    if (holds(new Set(without)) === undefined) kept = without;
+  }
+  return kept;
+}
+
+/** Branch and bound: some element of the smallest set that is not hit yet has to be in; disjoint sets need one each. */
+function smallestHittingSet(sets: readonly (readonly number[])[], weight: (index: number) => number): number[] {
+  const cost = (chosen: readonly number[]) => chosen.reduce((sum, index) => sum + 1 + weight(index), 0);
+  const bySize = sets.toSorted((a, b) => a.length - b.length);
+  let best: readonly number[] | undefined;
+  const search = (chosen: readonly number[]) => {
+    const missed = bySize.filter((set) => !set.some((index) => chosen.includes(index)));
+    const [next] = missed;
+    if (best !== undefined && cost(chosen) + disjointSets(missed) >= cost(best)) return;
+    if (next === undefined) {
+      best = chosen;
+      return;
+    }
+    for (const index of next.toSorted((a, b) => weight(a) - weight(b) || a - b)) search([...chosen, index]);
+  };
+  search([]);
+  return [...(best ?? [])];
+}
+
+function disjointSets(sets: readonly (readonly number[])[]): number {
+  const taken = new Set<number>();
+  let count = 0;
+  for (const set of sets) {
+    if (set.some((index) => taken.has(index))) continue;
+    for (const index of set) taken.add(index);
+    count += 1;
+  }
+  return count;
+}
