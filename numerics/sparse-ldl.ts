@@ -36,10 +36,12 @@ export class SparseLdl {
   /** Front in which a variable was eliminated and its column there. */
   private readonly pivotFront: Int32Array;
   private readonly pivotColumn: Int32Array;
-  /** Scratch: place of a variable in the front at hand; a vector of all variables. */
+  /** Scratch: place of a variable in the front at hand; a vector of all variables, zero between uses. */
   private readonly place: Int32Array;
   private readonly work: Float64Array;
   private readonly local: Float64Array;
+  /** Fronts that a quadratic form has still to pass. */
+  private readonly onPath: Uint8Array;
 
   constructor(pattern: SymmetricPattern) {
     const structure = analyseLdl(pattern);
@@ -55,6 +57,7 @@ export class SparseLdl {
     this.place = new Int32Array(size);
     this.work = new Float64Array(size);
     this.local = new Float64Array(size);
+    this.onPath = new Uint8Array(frontCount);
     let capacity = 0;
     let indices = 0;
     for (let f = 0; f < frontCount; f += 1) {
@@ -184,26 +187,29 @@ export class SparseLdl {
     this.diagonal(work);
     this.backward(work);
     for (let i = 0; i < work.length; i += 1) b[i] = work[i]! * scale[i]!;
+    work.fill(0);
   }
 
   /** L z = x. Each front works on its own variables side by side in `local`. */
   private forward(x: Float64Array): void {
+    for (let f = 0; f < this.structure.frontCount; f += 1) this.forwardFront(f, x);
+  }
+
+  private forwardFront(f: number, x: Float64Array): void {
     const { values, index, kinds, local } = this;
-    for (let f = 0; f < this.structure.frontCount; f += 1) {
-      const order = this.order[f]!;
-      const at = this.indexOffset[f]!;
-      const pivots = this.pivots[f]!;
-      for (let i = 0; i < order; i += 1) local[i] = x[index[at + i]!]!;
-      for (let c = 0; c < pivots; c += 1) {
-        const xc = local[c]!;
-        if (xc === 0) continue;
-        const column = this.offset[f]! + c * order;
-        for (let i = kinds[at + c] === PIVOT_PAIR_FIRST ? c + 2 : c + 1; i < order; i += 1) {
-          local[i] = local[i]! - values[column + i]! * xc;
-        }
+    const order = this.order[f]!;
+    const at = this.indexOffset[f]!;
+    const pivots = this.pivots[f]!;
+    for (let i = 0; i < order; i += 1) local[i] = x[index[at + i]!]!;
+    for (let c = 0; c < pivots; c += 1) {
+      const xc = local[c]!;
+      if (xc === 0) continue;
+      const column = this.offset[f]! + c * order;
+      for (let i = kinds[at + c] === PIVOT_PAIR_FIRST ? c + 2 : c + 1; i < order; i += 1) {
+        local[i] = local[i]! - values[column + i]! * xc;
       }
-      for (let i = 0; i < order; i += 1) x[index[at + i]!] = local[i]!;
     }
+    for (let i = 0; i < order; i += 1) x[index[at + i]!] = local[i]!;
   }
 
   private diagonal(x: Float64Array): void {
@@ -250,6 +256,55 @@ export class SparseLdl {
       }
       for (let i = 0; i < pivots; i += 1) x[index[at + i]!] = local[i]!;
     }
+  }
+
+  /**
+   * g' K^-1 g of a vector with few entries. Only the fronts between its variables and the root take part:
+   * with w = L^-1 g the value is w' D^-1 w. Along null pivots K^-1 counts as zero.
+   */
+  quadraticForm(variables: ArrayLike<number>, values: ArrayLike<number>): number {
+    const { work, scale, index, onPath } = this;
+    let first = this.structure.frontCount;
+    for (let i = 0; i < variables.length; i += 1) {
+      const variable = variables[i]!;
+      work[variable] = work[variable]! + values[i]! * scale[variable]!;
+      const front = this.pivotFront[variable]!;
+      onPath[front] = 1;
+      first = Math.min(first, front);
+    }
+    let sum = 0;
+    for (let f = first; f < this.structure.frontCount; f += 1) {
+      if (onPath[f] === 0) continue;
+      onPath[f] = 0;
+      const parent = this.structure.parent[f]!;
+      if (parent >= 0) onPath[parent] = 1;
+      this.forwardFront(f, work);
+      sum += this.diagonalForm(f, work);
+      for (let i = 0; i < this.pivots[f]!; i += 1) work[index[this.indexOffset[f]! + i]!] = 0;
+    }
+    return sum;
+  }
+
+  /** w' D^-1 w of one front's pivots. */
+  private diagonalForm(f: number, w: Float64Array): number {
+    const { values, index, kinds } = this;
+    const order = this.order[f]!;
+    const at = this.indexOffset[f]!;
+    let sum = 0;
+    for (let c = 0; c < this.pivots[f]!; c += 1) {
+      const kind = kinds[at + c]!;
+      const d = this.offset[f]! + c + c * order;
+      const u = w[index[at + c]!]!;
+      if (kind === PIVOT_SINGLE) sum += (u * u) / values[d]!;
+      else if (kind === PIVOT_PAIR_FIRST) {
+        const v = w[index[at + c + 1]!]!;
+        const p = values[d]!;
+        const q = values[d + 1]!;
+        const r = values[d + order + 1]!;
+        sum += (r * u * u - 2 * q * u * v + p * v * v) / (p * r - q * q);
+      }
+    }
+    return sum;
   }
 
   /** Basis of the null space: one vector per null pivot, unscaled, largest entry 1. */

@@ -77,9 +77,10 @@ export interface EstimationProblem {
   /** Phase 0 of this bus has angle zero in the answer, and in the problem when no measurement carries an angle. */
   readonly referenceBus: number;
   /**
-   * Standard deviations and normalised residuals: always; only when the chi-square test fails (residuals only); never.
+   * Standard deviations of voltages and normalised residuals: always; `full` with those of flows and injections too;
+   * only when the chi-square test fails (residuals only); never.
    */
-  readonly statistics: 'always' | 'on-suspicion' | 'never';
+  readonly statistics: 'full' | 'always' | 'on-suspicion' | 'never';
 }
 
 export type EstimateStatus = 'converged' | 'not-observable' | 'diverged' | 'no-measurements';
@@ -87,6 +88,24 @@ export type EstimateStatus = 'converged' | 'not-observable' | 'diverged' | 'no-m
 export interface Suspect {
   readonly measurement: string;
   readonly normalisedResidual: number;
+}
+
+/** One residual: of a measurement's value, or of a phasor's angle. */
+export interface Residual {
+  /** Id of the measurement; of a phasor's angle its `angleId`. */
+  readonly measurement: string;
+  /** Measured minus estimated, per unit or rad. */
+  readonly residual: number;
+  /** Its size over its own standard deviation; NaN where no other measurement checks this one: it is critical. */
+  readonly normalised: number;
+}
+
+/** Standard deviations of what follows from the voltages, per unit; NaN where not estimated. */
+export interface FlowSigmas {
+  /** Of the injection into the grid, interleaved active and reactive at `2 * (bus * phases + phase)`. */
+  readonly injection: Float64Array;
+  /** At `6 * (branch * phases + phase)`: P and Q from, P and Q to, current magnitude from and to. */
+  readonly branch: Float64Array;
 }
 
 export interface EstimateResult {
@@ -111,6 +130,10 @@ export interface EstimateResult {
   /** Standard deviations at `bus * phases + phase`: magnitude per unit, angle relative to the reference rad. */
   readonly voltageMagnitudeSigma: Float64Array | undefined;
   readonly voltageAngleSigma: Float64Array | undefined;
+  /** With statistics: every residual in problem order, absent measurements left out. An estimator may leave it out. */
+  readonly residuals?: readonly Residual[] | undefined;
+  /** With `full` statistics. An estimator may leave it out. */
+  readonly flowSigmas?: FlowSigmas | undefined;
 }
 
 export interface Estimator {

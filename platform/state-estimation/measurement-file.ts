@@ -5,6 +5,7 @@ import { createSourceMap, formatPath, type JsonPath, parseJson, type SourceMap }
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { EstimatorMeasurement, MeasuredPlace, ScalarKind, ScalarMeasurement } from './estimator.ts';
+import { type PlacedMeasurement, sumFusedInjections } from './fused-injections.ts';
 
 const kinds = [
   'voltageMagnitude',
@@ -15,6 +16,16 @@ const kinds = [
   'currentAngle',
 ] as const satisfies readonly ScalarKind[];
 
+/** What is left of NaN and Infinity in the readable text, see `NOT_A_NUMBER`. */
+const REST_OF_NAN = 'N';
+const REST_OF_INFINITY = 'finity';
+
+function numberWanted({ input }: { readonly input?: unknown }): string {
+  if (input === REST_OF_NAN) return 'NaN is no number: leave the measurement out where its value is missing';
+  if (input === undefined) return 'is missing';
+  return `expected a finite number, found ${JSON.stringify(input)}`;
+}
+
 const measurementSchema = z.strictObject({
   id: z.string().min(1),
   kind: z.enum(kinds),
@@ -22,10 +33,14 @@ const measurementSchema = z.strictObject({
   at: z.string().min(1),
   phase: z.enum(['A', 'B', 'C']).optional(),
   /** SI: V phase to ground, A, W, var, rad; powers of a positive-sequence grid are three-phase sums. */
-  value: z.number(),
-  sigma: z.number().positive(),
+  value: z.number({ error: numberWanted }),
+  /** Standard deviation in the same unit. Infinity keeps a measurement in the file and out of the estimate. */
+  sigma: z.number({ error: numberWanted }).positive({
+    error:
+      'a sigma is a standard deviation and greater than 0; leave the measurement out, or write Infinity, where it is absent',
+  }),
   /** Per unit of the grid's bases: nominal voltage and 1 MVA three-phase in the native form; angles stay in rad. */
-  unit: z.literal('pu').optional(),
+  unit: z.literal('pu', { error: 'a unit is "pu", or left out for V (phase to ground), A, W, var and rad' }).optional(),
 });
 type Written = z.infer<typeof measurementSchema>;
 
@@ -49,11 +64,12 @@ export function parseMeasurements(text: string, grid: CompiledGrid, file?: strin
   if (!outer.success) return fail(outer.error.issues.flatMap((issue) => schemaProblems(issue, [], source, [])));
 
   const problems: Problem[] = [];
-  const measurements: ScalarMeasurement[] = [];
+  const measurements: PlacedMeasurement[] = [];
   const places = new Map<string, number>();
   outer.data.measurements.forEach((value, i) => {
     const path = ['measurements', i];
-    const read = measurementSchema.safeParse(value);
+    const absent = isAbsent(value);
+    const read = measurementSchema.safeParse(absent ? { ...(value as object), sigma: 1 } : value);
     if (!read.success) {
       const keys = Object.keys(measurementSchema.shape);
       problems.push(...read.error.issues.flatMap((issue) => schemaProblems(issue, path, source, keys, value)));
@@ -70,10 +86,16 @@ export function parseMeasurements(text: string, grid: CompiledGrid, file?: strin
     if (first !== undefined) report('id', `id "${read.data.id}" is taken by measurements[${first}]`);
     else places.set(read.data.id, i);
     const measurement = toMeasurement(read.data, grid, report);
-    if (measurement !== undefined) measurements.push(measurement);
+    const busId = /^bus:(.+)$/.exec(read.data.at)?.[1];
+    if (measurement === undefined) return;
+    measurements.push({ measurement: absent ? { ...measurement, sigma: Infinity } : measurement, busId });
   });
   if (problems.length > 0) fail(problems);
-  return pairCurrents(measurements);
+  return pairCurrents(sumFusedInjections(grid, measurements));
+}
+
+function isAbsent(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'sigma' in value && value.sigma === REST_OF_INFINITY;
 }
 
 type Report = (key: string, message: string, hint?: string) => void;
@@ -101,6 +123,11 @@ function toMeasurement(written: Written, grid: CompiledGrid, report: Report): Sc
   }
   const phase = grid.phases === 1 ? 0 : written.phase === undefined ? 'sum' : 'ABC'.indexOf(written.phase);
   const base = baseOf(written, place, grid, phase);
+  const doubt = doubtfulUnit(written, base);
+  if (doubt !== undefined) {
+    report('value', ...doubt);
+    return undefined;
+  }
   return { id: written.id, kind, place, phase, value: written.value / base, sigma: written.sigma / base };
 }
 
@@ -123,6 +150,29 @@ function baseOf(written: Written, place: MeasuredPlace, grid: CompiledGrid, phas
       return grid.phases === 1 ? 3 * grid.basePowerVA : grid.basePowerVA;
     }
   }
+}
+
+/** Values that no grid in operation has, but the same number in another unit would. */
+function doubtfulUnit({ kind, value, unit }: Written, base: number): [message: string, hint: string] | undefined {
+  if (kind === 'voltageAngle' || kind === 'currentAngle') {
+    return Math.abs(value) > 4 * Math.PI
+      ? [`an angle of ${value} rad`, 'is it in degrees? Angles are in rad']
+      : undefined;
+  }
+  if (kind !== 'voltageMagnitude' || value === 0) return undefined;
+  const perUnit = value / base;
+  const found = unit === 'pu' ? `${value} pu` : `${value} V where ${base.toFixed(1)} V is nominal, phase to ground`;
+  if (perUnit < 0) return [`a voltage magnitude of ${found}`, 'a magnitude is not negative'];
+  if (perUnit > 1.6 && perUnit < 1.85 && unit !== 'pu') {
+    return [`a voltage of ${found}`, 'is it line to line? Divide by the square root of 3'];
+  }
+  if (perUnit < 0.05 || perUnit > 5) {
+    return [
+      `a voltage of ${found}`,
+      unit === 'pu' ? 'is it in volts? Leave "unit" out' : 'is it per unit ("unit": "pu") or in kV?',
+    ];
+  }
+  return undefined;
 }
 
 function resolve(at: string, grid: CompiledGrid, report: Report): MeasuredPlace | undefined {

@@ -12,6 +12,8 @@
  * (Gjelsvik, Aam, Holten, "Hachtel's augmented matrix method", IEEE Trans. PAS 104, 1985).
  */
 import { SparseLdl } from '../../numerics/sparse-ldl.ts';
+import { joins } from '../../grids/compile.ts';
+import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimationProblem } from './estimator.ts';
 import { evaluate } from './equations/evaluate.ts';
 import { layOutEquations, type Equations } from './equations/layout.ts';
@@ -63,17 +65,19 @@ export class WlsSolver {
     blockOf.set(blockOfUnknown);
     for (let row = 0; row < rows; row += 1) blockOf[unknowns + row] = Math.max(0, block[row]!);
     const diagonal = Int32Array.from({ length: rows }, (_, row) => unknowns + row);
+    const pairs = branchPairs(problem.grid, equations);
     this.ldl = new SparseLdl({
       size: unknowns + rows,
       rows: concatenate(
         diagonal,
         entryRow.map((row) => unknowns + row),
+        pairs.rows,
       ),
-      columns: concatenate(diagonal, entryColumn),
+      columns: concatenate(diagonal, entryColumn, pairs.columns),
       blockOf,
       blockCount: Math.max(1, blockCount),
     });
-    this.matrix = new Float64Array(rows + entryRow.length);
+    this.matrix = new Float64Array(rows + entryRow.length + pairs.rows.length);
     this.scale = new Float64Array(unknowns + rows);
     this.step = new Float64Array(unknowns + rows);
     this.before = new Float64Array(rows);
@@ -223,9 +227,42 @@ export class WlsSolver {
   }
 }
 
-function concatenate(a: Int32Array, b: Int32Array): Int32Array {
-  const all = new Int32Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
+/**
+ * Places that hold no value but keep the two ends of a branch in one front, so that the inverse's pattern holds the
+ * covariance of their voltages: the flow's standard deviation is read from it. In a radial grid they cause no fill.
+ */
+function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Array; columns: Int32Array } {
+  const { blockOfBus, busOfBlock, stateOf, phases } = equations;
+  const rows: number[] = [];
+  const columns: number[] = [];
+  const firsts = Array.from(busOfBlock, (bus) => unknownsOfBus(stateOf, bus, phases));
+  for (const branch of grid.branches) {
+    const from = firsts[blockOfBus[branch.from]!];
+    const to = firsts[blockOfBus[branch.to]!];
+    if (!joins(branch) || from === undefined || to === undefined) continue;
+    for (const unknown of to) {
+      rows.push(from[0]!);
+      columns.push(unknown);
+    }
+    for (const unknown of from.slice(1)) {
+      rows.push(unknown);
+      columns.push(to[0]!);
+    }
+  }
+  return { rows: Int32Array.from(rows), columns: Int32Array.from(columns) };
+}
+
+function unknownsOfBus(stateOf: Int32Array, bus: number, phases: number): number[] {
+  const states = Array.from(stateOf.subarray(bus * phases, (bus + 1) * phases)).filter((state) => state >= 0);
+  return states.flatMap((state) => [2 * state, 2 * state + 1]);
+}
+
+function concatenate(...parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
   return all;
 }

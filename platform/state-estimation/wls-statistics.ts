@@ -3,48 +3,59 @@
  * (mu, lambda, x): the state's covariance is -Z_xx, and Z_mumu = R^-1 Omega R^-1 with Omega = R - H Sigma H' the
  * covariance of the residuals r = R mu. So the normalised residual r_i / sqrt(Omega_ii) is mu_i / sqrt(Z_ii).
  */
-import type { EstimatorMeasurement, Suspect } from './estimator.ts';
+import type { EstimatorMeasurement, Residual, Suspect } from './estimator.ts';
 import type { WlsSolver } from './wls-solver.ts';
 
 /** Residual variance below this share of the measurement's own: nothing else checks it, it is critical. */
 const CRITICAL_SHARE = 1e-8;
 const SUSPECT_LIMIT = 3;
 
-/** Normalised residuals by measured row (NaN where critical or absent), and the largest of each measurement. */
-export function normalisedResiduals(
+/** What the residuals say: one entry a row in use, and the largest normalised one of each measurement. */
+export interface ResidualStatistics {
+  readonly residuals: readonly Residual[];
+  /** In problem order; NaN where critical or absent. */
+  readonly largest: Float64Array;
+}
+
+/** The factor must belong to the solver's state. */
+export function residualStatistics(
   solver: WlsSolver,
-  measurementCount: number,
-): { rows: Float64Array; measurements: Float64Array } {
+  measurements: readonly EstimatorMeasurement[],
+): ResidualStatistics {
   const { measuredRows, variance, active, source, unknowns } = solver.equations;
-  const rows = new Float64Array(measuredRows).fill(Number.NaN);
-  const measurements = new Float64Array(measurementCount).fill(Number.NaN);
+  const residuals: Residual[] = [];
+  const largest = new Float64Array(measurements.length).fill(Number.NaN);
   for (let row = 0; row < measuredRows; row += 1) {
     const of = source[row]!;
     if (active[row] !== 1 || of < 0) continue;
+    const measurement = measurements[of]!;
     const z = solver.ldl.inverseEntry(unknowns + row, unknowns + row);
-    if (!(z * variance[row]! > CRITICAL_SHARE)) continue;
-    const size = Math.abs(solver.multiplier[row]!) / Math.sqrt(z);
-    rows[row] = size;
-    if (!(measurements[of]! >= size)) measurements[of] = size;
+    const multiplier = solver.multiplier[row]!;
+    const checked = z * variance[row]! > CRITICAL_SHARE;
+    const normalised = checked ? Math.abs(multiplier) / Math.sqrt(z) : Number.NaN;
+    const across = row > 0 && source[row - 1] === of;
+    residuals.push({ ...namedResidual(measurement, across, variance[row]! * multiplier), normalised });
+    if (!(largest[of]! >= normalised) && checked) largest[of] = normalised;
   }
-  return { rows, measurements };
+  return { residuals, largest };
 }
 
-/** Normalised residuals above 3, largest first; a phasor's angle part goes by its own name. */
-export function suspectsOf(
-  normalised: Float64Array,
-  solver: WlsSolver,
-  measurements: readonly EstimatorMeasurement[],
-): Suspect[] {
+/** The part of a phasor across its direction, over its magnitude, is the residual of its angle. */
+function namedResidual(
+  measurement: EstimatorMeasurement,
+  across: boolean,
+  residual: number,
+): Omit<Residual, 'normalised'> {
+  if (!across || !('angleRad' in measurement)) return { measurement: measurement.id, residual };
+  return { measurement: measurement.angleId ?? measurement.id, residual: residual / Math.abs(measurement.value) };
+}
+
+/** Normalised residuals above 3, largest first. */
+export function suspectsOf(residuals: readonly Residual[]): Suspect[] {
   const largest = new Map<string, number>();
-  const { source } = solver.equations;
-  normalised.forEach((size, row) => {
-    if (!(size > SUSPECT_LIMIT)) return;
-    const measurement = measurements[source[row]!]!;
-    const second = row > 0 && source[row - 1] === source[row];
-    const name = second && 'angleId' in measurement ? (measurement.angleId ?? measurement.id) : measurement.id;
-    largest.set(name, Math.max(size, largest.get(name) ?? 0));
-  });
+  for (const { measurement, normalised } of residuals) {
+    if (normalised > SUSPECT_LIMIT) largest.set(measurement, Math.max(normalised, largest.get(measurement) ?? 0));
+  }
   return [...largest]
     .map(([measurement, normalisedResidual]) => ({ measurement, normalisedResidual }))
     .sort((a, b) => b.normalisedResidual - a.normalisedResidual || (a.measurement < b.measurement ? -1 : 1));

@@ -1,12 +1,13 @@
 /** The built-in estimator: three-phase or positive-sequence weighted least squares with equality constraints. */
 import { chiSquareQuantile } from '../../numerics/chi-square.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
-import type { EstimateResult, EstimateStatus, EstimationProblem, Estimator } from './estimator.ts';
+import type { EstimateResult, EstimateStatus, EstimationProblem, Estimator, FlowSigmas } from './estimator.ts';
 import { flatStart } from './flat-start.ts';
 import { StructureMemory } from './structure-memory.ts';
 import type { WlsSolver } from './wls-solver.ts';
 import { startSolver, turnPhasor } from './wls-start.ts';
-import { normalisedResiduals, suspectsOf, voltageSigmas } from './wls-statistics.ts';
+import { flowSigmas } from './flow-sigmas.ts';
+import { residualStatistics, suspectsOf, voltageSigmas } from './wls-statistics.ts';
 
 export interface WlsOptions {
   /** Largest change of a voltage component in the last step, per unit (default 1e-10). */
@@ -123,11 +124,12 @@ function answer(
   const chiSquareLimit = degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
 
   const suspicious = degreesOfFreedom > 0 && objective > chiSquareLimit;
-  const withSigmas = problem.statistics === 'always';
+  const withSigmas = problem.statistics === 'always' || problem.statistics === 'full';
   const withResiduals = withSigmas || (problem.statistics === 'on-suspicion' && suspicious);
   if (withResiduals) solver.factoriseHere();
-  const normalised = withResiduals ? normalisedResiduals(solver, problem.measurements.length) : undefined;
+  const checks = withResiduals ? residualStatistics(solver, problem.measurements) : undefined;
   const sigmas = withSigmas ? voltageSigmas(solver, problem.referenceBus) : undefined;
+  const flows = problem.statistics === 'full' ? sigmasOfFlows(solver, problem, open.buses) : undefined;
   const voltage = expand(solver);
   turnToReference(voltage, solver, problem.referenceBus);
   for (const bus of open.buses) blank(voltage, problem.grid.phases, bus, 2);
@@ -143,11 +145,13 @@ function answer(
     objective,
     degreesOfFreedom,
     chiSquareLimit,
-    suspects: normalised === undefined ? [] : suspectsOf(normalised.rows, solver, problem.measurements),
-    normalisedResiduals: normalised?.measurements,
+    suspects: checks === undefined ? [] : suspectsOf(checks.residuals),
+    normalisedResiduals: checks?.largest,
+    residuals: checks?.residuals,
     unobservedBuses: open.buses,
     voltageMagnitudeSigma: sigmas?.magnitude,
     voltageAngleSigma: sigmas?.angle,
+    flowSigmas: flows,
   };
 }
 
@@ -174,6 +178,23 @@ function turnToReference(voltage: Float64Array, solver: WlsSolver, referenceBus:
     if (synchronised) turnPhasor(voltage, 2 * busPhaseOfState[state]!, turn);
   }
   voltage[2 * k + 1] = 0;
+}
+
+/** What touches an unobserved bus has no standard deviation. */
+function sigmasOfFlows(solver: WlsSolver, problem: EstimationProblem, open: readonly number[]): FlowSigmas {
+  const { grid } = problem;
+  const sigmas = flowSigmas(solver, problem);
+  const unknown = new Set(open);
+  if (unknown.size === 0) return sigmas;
+  const blankBranch = (index: number) => blank(sigmas.branch, grid.phases, index, 6);
+  for (const { from, to, index } of grid.branches) {
+    if (!unknown.has(from) && !unknown.has(to)) continue;
+    blankBranch(index);
+    for (const bus of [from, to])
+      if (!problem.zeroInjections.includes(bus)) blank(sigmas.injection, grid.phases, bus, 2);
+  }
+  for (const bus of open) blank(sigmas.injection, grid.phases, bus, 2);
+  return sigmas;
 }
 
 function blank(values: Float64Array, phases: number, bus: number, width: number): void {

@@ -4,16 +4,18 @@ import type { CompiledGrid } from '../../grids/model.ts';
 /**
  * Computational buses, energised, without load, generator, battery or external grid in service. A bus with an injection
  * in `measuredInjections` is none: somebody found it worth measuring. A document that names no load, generator or
- * battery at all describes the wires only, so nothing is known of its buses and the list is empty.
+ * battery at all describes the wires only, so nothing is known of its buses; only star points, which the document does
+ * not have, are then in the list.
  */
 export function zeroInjectionBuses(grid: CompiledGrid, measuredInjections: ReadonlySet<number> = new Set()): number[] {
   const { loads, generators, batteries, externalGrids } = grid.document;
   const customers = [...loads, ...generators, ...batteries].filter((element) => element.inService);
-  if (customers.length === 0) return [];
   const injecting = new Set(
     [...customers, ...externalGrids.filter((source) => source.inService)].map(({ bus }) => grid.busIndex.get(bus)),
   );
-  return Array.from({ length: grid.busCount }, (_, bus) => bus).filter(
-    (bus) => grid.energised[bus] === 1 && !injecting.has(bus) && !measuredInjections.has(bus),
-  );
+  const written = new Set(grid.document.buses.map(({ id }) => grid.busIndex.get(id)));
+  return Array.from({ length: grid.busCount }, (_, bus) => bus).filter((bus) => {
+    if (grid.energised[bus] !== 1) return false;
+    return written.has(bus) ? customers.length > 0 && !injecting.has(bus) && !measuredInjections.has(bus) : true;
+  });
 }

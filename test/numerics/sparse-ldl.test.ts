@@ -138,6 +138,17 @@ describe('sparse LDL', () => {
           const mate = matrix.blockOf.findIndex((block, i) => block === matrix.blockOf[a] && i !== a);
           const at = mate < 0 ? a : mate;
           expect(Math.abs(ldl.inverseEntry(a, at) - column[at]!)).toBeLessThan(1e-8 * size);
+          // (e_a + 2 e_b)' K^-1 (e_a + 2 e_b) by one walk to the root, and by a solve; twice, so that nothing is left over.
+          const b = (a + 3) % matrix.size;
+          const both = new Float64Array(matrix.size);
+          both[a]! += 1;
+          both[b]! += 2;
+          const solved = both.slice();
+          ldl.solve(solved);
+          const form = solved.reduce((sum, value, i) => sum + value * both[i]!, 0);
+          fc.pre(Math.max(...solved.map(Math.abs)) < 1e6);
+          expect(Math.abs(ldl.quadraticForm([a, b], [1, 2]) - form)).toBeLessThan(1e-7 * Math.max(1, size));
+          expect(Math.abs(ldl.quadraticForm([a, b], [1, 2]) - form)).toBeLessThan(1e-7 * Math.max(1, size));
         }
       }),
       { seed: 11, numRuns: 150 },

@@ -37,6 +37,8 @@ export interface Equations extends StateSpace {
   readonly partOwn: Int32Array;
   /** First Jacobian entry of a part: two per coefficient of its current, then two for its own voltage. */
   readonly partEntry: Int32Array;
+  /** Number of each state's injected current, -1 where no row sees it. */
+  readonly injectionOf: Int32Array;
   /** Coefficients of current c: `currentStart[c] .. currentStart[c + 1]`. */
   readonly currentStart: Int32Array;
   readonly currentState: Int32Array;
@@ -213,6 +215,7 @@ function freeze(draft: Draft, measuredRows: number, referenceRow: Int32Array): E
     source: Int32Array.from(rows, (row) => row.source),
     block: Int32Array.from(rows, (row) => row.block),
     ...jacobian,
+    injectionOf: space.busPhaseOfState.map((k) => draft.currents.knownInjection(Math.floor(k / phases), k % phases)),
     currentStart: startsOf(currents.map((current) => current.size)),
     currentState: Int32Array.from(coefficients, ([state]) => state),
     currentRe: Float64Array.from(coefficients, ([, [re]]) => re),

@@ -36,6 +36,11 @@ export class LinearCurrents {
     });
   }
 
+  /** Number of an injection that somebody asked for before, else -1. */
+  knownInjection(bus: number, phase: number): number {
+    return this.numbers.get(`bus:${bus}:${phase}`) ?? -1;
+  }
+
   /** Current into a branch at one end. */
   branch(place: Exclude<MeasuredPlace, { at: 'bus' }>, phase: number): number {
     return this.numberOf(`branch:${place.branch}:${place.at}:${phase}`, (into) => {

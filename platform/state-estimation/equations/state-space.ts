@@ -1,6 +1,6 @@
 /** Which bus-phases have a voltage to estimate, in which blocks and electrical islands they stand. */
 import { joins } from '../../../grids/compile.ts';
-import type { CompiledGrid, ComplexBlock } from '../../../grids/model.ts';
+import type { CompiledGrid } from '../../../grids/model.ts';
 import { findIslands } from '../../../grids/topology.ts';
 
 export interface StateSpace {
@@ -20,7 +20,6 @@ export interface StateSpace {
 
 export function layOutStates(grid: CompiledGrid, referenceBus: number): StateSpace {
   const { phases, busCount } = grid;
-  const present = presentPhases(grid);
   const stateOf = new Int32Array(busCount * phases).fill(-1);
   const blockOfBus = new Int32Array(busCount).fill(-1);
   const busOfBlock: number[] = [];
@@ -30,7 +29,7 @@ export function layOutStates(grid: CompiledGrid, referenceBus: number): StateSpa
     blockOfBus[bus] = busOfBlock.length;
     busOfBlock.push(bus);
     for (let k = bus * phases; k < (bus + 1) * phases; k += 1) {
-      if (present[k] !== 1) continue;
+      if (grid.energisedPhases[k] !== 1) continue;
       stateOf[k] = busPhaseOfState.length;
       busPhaseOfState.push(k);
     }
@@ -43,30 +42,6 @@ export function layOutStates(grid: CompiledGrid, referenceBus: number): StateSpa
     busOfBlock: Int32Array.from(busOfBlock),
     ...layOutIslands(grid, referenceBus, stateOf, busPhaseOfState),
   };
-}
-
-/** A phase exists at a bus where some branch or shunt touches it; where nothing at all does, all phases do. */
-function presentPhases(grid: CompiledGrid): Uint8Array {
-  const { phases, busCount } = grid;
-  const present = new Uint8Array(busCount * phases);
-  const touch = (bus: number, y: ComplexBlock) => {
-    for (let row = 0; row < phases; row += 1) {
-      for (let column = 0; column < phases; column += 1) {
-        const k = 2 * (row * phases + column);
-        if (y[k] !== 0 || y[k + 1] !== 0) present[bus * phases + row] = 1;
-      }
-    }
-  };
-  for (const branch of grid.branches) {
-    touch(branch.from, branch.yff);
-    touch(branch.to, branch.ytt);
-  }
-  for (let bus = 0; bus < busCount; bus += 1) {
-    const own = present.subarray(bus * phases, (bus + 1) * phases);
-    if (own.every((value) => value === 0)) own.fill(1);
-  }
-  for (const shunt of grid.shunts) touch(shunt.bus, shunt.y);
-  return present;
 }
 
 function layOutIslands(

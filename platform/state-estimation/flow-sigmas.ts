@@ -1,0 +1,178 @@
+/**
+ * Standard deviations of flows and injections: g' Sigma g with the gradient g of each quantity in the voltages. Flows
+ * need the covariance of their branch's two ends, which the factor's pattern holds; an injection that is measured has
+ * h Sigma h' = R - R Z_mumu R, any other one a quadratic form of its own.
+ */
+import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../grids/model.ts';
+import { ROW } from './equations/row-kinds.ts';
+import type { EstimationProblem, FlowSigmas } from './estimator.ts';
+import type { WlsSolver } from './wls-solver.ts';
+
+/** Share of R below which R - R Z R has lost its digits. */
+const CANCELLED = 1e-8;
+const PER_BRANCH_PHASE = 6;
+
+/** The factor must belong to the solver's state. */
+export function flowSigmas(solver: WlsSolver, problem: EstimationProblem): FlowSigmas {
+  const { grid } = problem;
+  const branch = new Float64Array(PER_BRANCH_PHASE * grid.branches.length * grid.phases).fill(Number.NaN);
+  for (const one of grid.branches) branchSigmas(solver, grid, one, branch);
+  return { injection: injectionSigmas(solver, problem), branch };
+}
+
+/** Gradient of one quantity in the unknowns of some states. */
+interface Gradient {
+  readonly unknowns: number[];
+  readonly values: number[];
+}
+
+function branchSigmas(solver: WlsSolver, grid: CompiledGrid, branch: CompiledBranch, out: Float64Array): void {
+  const { stateOf } = solver.equations;
+  const { phases } = grid;
+  const states = [...statesAt(stateOf, branch.from, phases), ...statesAt(stateOf, branch.to, phases)];
+  if (states.length === 0) return;
+  const unknowns = [...new Set(states)].flatMap((state) => [2 * state, 2 * state + 1]);
+  const covariance = covarianceOf(solver, unknowns);
+  (['from', 'to'] as const).forEach((end, side) => {
+    const [own, transfer] = end === 'from' ? [branch.yff, branch.yft] : [branch.ytf, branch.ytt];
+    for (let phase = 0; phase < phases; phase += 1) {
+      const at = stateOf[branch[end] * phases + phase]!;
+      if (at < 0) continue;
+      const current = new Map<number, [number, number]>();
+      addRow(current, stateOf, phases, branch.from, own, phase);
+      addRow(current, stateOf, phases, branch.to, transfer, phase);
+      const base = PER_BRANCH_PHASE * (branch.index * phases + phase);
+      const sigma = (gradient: Gradient) => Math.sqrt(Math.max(0, form(gradient, unknowns, covariance)));
+      const { p, q, i, across } = gradients(solver.x, current, at);
+      out[base + 2 * side] = sigma(p);
+      out[base + 2 * side + 1] = sigma(q);
+      // Without a current its magnitude has no direction: the mean of both parts stands in.
+      out[base + 4 + side] = across === undefined ? sigma(i) : Math.hypot(sigma(i), sigma(across)) / Math.SQRT2;
+    }
+  });
+}
+
+function statesAt(stateOf: Int32Array, bus: number, phases: number): number[] {
+  return Array.from(stateOf.subarray(bus * phases, (bus + 1) * phases)).filter((state) => state >= 0);
+}
+
+function addRow(
+  current: Map<number, [number, number]>,
+  stateOf: Int32Array,
+  phases: number,
+  bus: number,
+  y: ComplexBlock,
+  row: number,
+): void {
+  for (let column = 0; column < phases; column += 1) {
+    const state = stateOf[bus * phases + column]!;
+    const k = 2 * (row * phases + column);
+    if (state < 0 || (y[k] === 0 && y[k + 1] === 0)) continue;
+    const known = current.get(state) ?? [0, 0];
+    current.set(state, [known[0] + y[k]!, known[1] + y[k + 1]!]);
+  }
+}
+
+/** Gradients of P, Q and |i| with i = sum a_k v_k at the bus-phase `at`; `across` only while no current flows. */
+function gradients(
+  x: Float64Array,
+  current: ReadonlyMap<number, readonly [number, number]>,
+  at: number,
+): { p: Gradient; q: Gradient; i: Gradient; across: Gradient | undefined } {
+  let ir = 0;
+  let ii = 0;
+  for (const [state, [re, im]] of current) {
+    ir += re * x[2 * state]! - im * x[2 * state + 1]!;
+    ii += re * x[2 * state + 1]! + im * x[2 * state]!;
+  }
+  const vr = x[2 * at]!;
+  const vi = x[2 * at + 1]!;
+  const gradient = (alpha: number, beta: number, gamma: number, delta: number): Gradient => {
+    const unknowns = [2 * at, 2 * at + 1];
+    const values = [gamma, delta];
+    for (const [state, [re, im]] of current) {
+      unknowns.push(2 * state, 2 * state + 1);
+      values.push(alpha * re + beta * im, beta * re - alpha * im);
+    }
+    return { unknowns, values };
+  };
+  const size = Math.sqrt(ir * ir + ii * ii);
+  const flows = size > 1e-9;
+  return {
+    p: gradient(vr, vi, ir, ii),
+    q: gradient(vi, -vr, -ii, ir),
+    i: flows ? gradient(ir / size, ii / size, 0, 0) : gradient(1, 0, 0, 0),
+    across: flows ? undefined : gradient(0, 1, 0, 0),
+  };
+}
+
+/** Covariance -Z of some unknowns, row major. */
+function covarianceOf(solver: WlsSolver, unknowns: readonly number[]): Float64Array {
+  const n = unknowns.length;
+  const covariance = new Float64Array(n * n);
+  for (let a = 0; a < n; a += 1) {
+    for (let b = a; b < n; b += 1) {
+      const value = -solver.ldl.inverseEntry(unknowns[a]!, unknowns[b]!);
+      covariance[a * n + b] = value;
+      covariance[b * n + a] = value;
+    }
+  }
+  return covariance;
+}
+
+function form(gradient: Gradient, unknowns: readonly number[], covariance: Float64Array): number {
+  const n = unknowns.length;
+  const g = new Float64Array(n);
+  gradient.unknowns.forEach((unknown, i) => (g[unknowns.indexOf(unknown)]! += gradient.values[i]!));
+  let sum = 0;
+  for (let a = 0; a < n; a += 1) {
+    for (let b = 0; b < n; b += 1) sum += g[a]! * covariance[a * n + b]! * g[b]!;
+  }
+  return sum;
+}
+
+function injectionSigmas(solver: WlsSolver, problem: EstimationProblem): Float64Array {
+  const { grid } = problem;
+  const { phases } = grid;
+  const { stateOf } = solver.equations;
+  const sigmas = measuredInjectionSigmas(solver, grid.busCount * phases);
+  const exact = new Set(problem.zeroInjections);
+  const rows: { bus: number; y: ComplexBlock }[][] = Array.from({ length: grid.busCount }, () => []);
+  for (const branch of grid.branches) {
+    rows[branch.from]!.push({ bus: branch.from, y: branch.yff }, { bus: branch.to, y: branch.yft });
+    rows[branch.to]!.push({ bus: branch.from, y: branch.ytf }, { bus: branch.to, y: branch.ytt });
+  }
+  for (const shunt of grid.shunts) rows[shunt.bus]!.push(shunt);
+  for (let k = 0; k < stateOf.length; k += 1) {
+    const state = stateOf[k]!;
+    if (state < 0) continue;
+    const bus = Math.floor(k / phases);
+    if (exact.has(bus)) sigmas.fill(0, 2 * k, 2 * k + 2);
+    if (!Number.isNaN(sigmas[2 * k]! + sigmas[2 * k + 1]!)) continue;
+    const current = new Map<number, [number, number]>();
+    for (const { bus: other, y } of rows[bus]!) addRow(current, stateOf, phases, other, y, k % phases);
+    const { p, q } = gradients(solver.x, current, state);
+    [p, q].forEach(({ unknowns, values }, part) => {
+      sigmas[2 * k + part] = Math.sqrt(Math.max(0, -solver.ldl.quadraticForm(unknowns, values)));
+    });
+  }
+  return sigmas;
+}
+
+/** R - R Z R of the P and Q injections that are measured themselves; NaN at all others. */
+function measuredInjectionSigmas(solver: WlsSolver, busPhases: number): Float64Array {
+  const { measuredRows, kind, active, partStart, partOwn, causeEntry, variance, unknowns } = solver.equations;
+  const { busPhaseOfState, injectionOf } = solver.equations;
+  const sigmas = new Float64Array(2 * busPhases).fill(Number.NaN);
+  for (let row = 0; row < measuredRows; row += 1) {
+    const part = kind[row] === ROW.activePower ? 0 : kind[row] === ROW.reactivePower ? 1 : -1;
+    const first = partStart[row]!;
+    if (part < 0 || active[row] !== 1 || causeEntry[row]! >= 0 || partStart[row + 1]! !== first + 1) continue;
+    const state = partOwn[first]!;
+    if (injectionOf[state] !== solver.equations.partCurrent[first]) continue;
+    const r = variance[row]!;
+    const known = r * solver.ldl.inverseEntry(unknowns + row, unknowns + row);
+    if (1 - known > CANCELLED) sigmas[2 * busPhaseOfState[state]! + part] = Math.sqrt(r * (1 - known));
+  }
+  return sigmas;
+}
