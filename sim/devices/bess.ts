@@ -8,8 +8,10 @@
  * power over the step, so that energies of the record close.
  */
 import { randomStream } from '../../numerics/random.ts';
+import type { CommandState } from '../../platform/contract/measurement.ts';
 import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
+import type { DeviceCondition } from '../faults/device-faults.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
 import type { ControllableDevice } from './device.ts';
 import { drawSpecimen, limitSigma, resolutionSigma, combineSigmas, type ErrorModel } from './error-model.ts';
@@ -99,10 +101,12 @@ export function createBess(options: {
   readonly battery: string;
   readonly seed: string;
   readonly clock: DeviceClock;
+  /** What is wrong inside it at an instant; it is sound without it. */
+  readonly condition?: ((timeUs: number) => DeviceCondition) | undefined;
 }): ControllableDevice {
-  const { device } = options;
+  const { device, condition } = options;
   const plate = readPlate(device);
-  const backend = createBackend(plate);
+  const backend = createBackend(plate, device.commandedBy ?? [DEFAULT_COMMANDER]);
   const telemetry = createTelemetry(options);
   let storedWh = device.soc * device.energy;
   let rampedW = 0;
@@ -113,11 +117,11 @@ export function createBess(options: {
     id: device.id,
     kind: 'bess',
     route: device.route,
-    command: (setpoint, timeUs) => backend.accept(setpoint, timeUs),
+    command: (setpoint, timeUs) => backend.accept(setpoint, timeUs, condition?.(timeUs).lateUs ?? 0),
     advance(fromUs, toUs) {
       const wanted = backend.over(fromUs, toUs, rampedW);
       const hours = (toUs - fromUs) / HOUR_US;
-      const { lowerW, upperW } = limits(plate, storedWh, hours);
+      const { lowerW, upperW } = limits(plate, storedWh, hours, condition?.(fromUs).powerShare ?? 1);
       const activePowerW = clamp(wanted.meanW, lowerW, upperW);
       const storedBefore = storedWh;
       storedWh = clamp(
@@ -145,6 +149,7 @@ export function createBess(options: {
         reactivePowerVar: now.reactivePowerVar,
         energyStoredWh: storedWh,
         stateOfCharge: storedWh / plate.capacityWh,
+        command: backend.acknowledgement(truth.timeUs),
       }),
     state: () => ({
       activePowerW: now.activePowerW,
@@ -168,9 +173,15 @@ function delivered({ chargeEfficiency, dischargeEfficiency }: Plate, rateW: numb
   return rateW > 0 ? rateW * dischargeEfficiency : rateW / chargeEfficiency;
 }
 
-/** Mean powers over a step that keep the rating and leave the stored energy inside its window. */
-function limits(plate: Plate, storedWh: number, hours: number): { readonly lowerW: number; readonly upperW: number } {
-  const { ratedW, minimumWh, maximumWh, standbyW } = plate;
+/** Mean powers over a step that keep the share of the rating that is left and the stored energy inside its window. */
+function limits(
+  plate: Plate,
+  storedWh: number,
+  hours: number,
+  powerShare: number,
+): { readonly lowerW: number; readonly upperW: number } {
+  const { minimumWh, maximumWh, standbyW } = plate;
+  const ratedW = powerShare * plate.ratedW;
   if (hours === 0) return { lowerW: -ratedW, upperW: ratedW };
   const upperW = Math.min(ratedW, delivered(plate, (storedWh - minimumWh) / hours - standbyW));
   // An empty battery must take its standby power from the grid: then the upper limit is negative.
@@ -189,10 +200,17 @@ function reactiveWithin({ ratedW }: Plate, activePowerW: number, reactivePowerVa
   return clamp(reactivePowerVar, -room, room);
 }
 
-/** The vendor's backend: takes setpoints, lets them wait for the command delay, drops them when they run out. */
-function createBackend(plate: Plate) {
+/** Who may command a battery where the scenario does not say otherwise. */
+const DEFAULT_COMMANDER = 'balancer';
+
+/**
+ * The vendor's backend: takes setpoints from those who may send them, lets them wait for the command delay, drops them
+ * when they run out, and acknowledges the newest.
+ */
+function createBackend(plate: Plate, commanders: readonly string[]) {
   const commands: Command[] = [];
   let newestUs = Number.NEGATIVE_INFINITY;
+  let answered: { readonly setpoint: Setpoint; readonly command: Command | undefined } | undefined;
 
   /** The command in force at an instant, undefined while the default is. */
   function inForce(timeUs: number): Command | undefined {
@@ -203,17 +221,41 @@ function createBackend(plate: Plate) {
   return {
     inForce,
     /** A setpoint older than the newest one is out of date and ignored. */
-    accept(setpoint: Setpoint, timeUs: number): void {
+    accept(setpoint: Setpoint, timeUs: number, lateUs: number): void {
       const answersUs = parseInstant(setpoint.timestamp);
+      if (!commanders.includes(setpoint.issuer)) {
+        answered = { setpoint, command: undefined };
+        return;
+      }
       if (answersUs < newestUs) return;
       newestUs = answersUs;
-      const effectiveUs = timeUs + plate.commandDelayUs;
-      commands.push({
+      const effectiveUs = timeUs + plate.commandDelayUs + lateUs;
+      const command: Command = {
         effectiveUs,
         expiresUs: effectiveUs + setpoint.validForUs,
         activePowerW: clamp(setpoint.activePowerW, -plate.ratedW, plate.ratedW),
         reactivePowerVar: setpoint.reactivePowerVar ?? 0,
-      });
+      };
+      // A delay that has become shorter lets a newer setpoint overtake: what it overtakes never acts.
+      while ((commands.at(-1)?.effectiveUs ?? Number.NEGATIVE_INFINITY) > effectiveUs) commands.pop();
+      commands.push(command);
+      answered = { setpoint, command };
+    },
+    /** What it says of the newest setpoint at `timeUs`; members in the order of canonical JSON. Undefined before the first. */
+    acknowledgement(timeUs: number): CommandState | undefined {
+      if (answered === undefined) return undefined;
+      const { setpoint, command } = answered;
+      const isClipped = command !== undefined && command.activePowerW !== setpoint.activePowerW;
+      const status =
+        command === undefined
+          ? 'refused'
+          : timeUs >= command.expiresUs
+            ? 'expired'
+            : isClipped
+              ? 'limited'
+              : 'accepted';
+      const activePowerW = status === 'refused' || status === 'expired' ? 0 : (command?.activePowerW ?? 0);
+      return { activePowerW, sequence: setpoint.sequence, status, timestamp: setpoint.timestamp };
     },
     /** Mean and final power over (fromUs, toUs] from `startW` on, ramp included; and what the ramp could have reached. */
     over(fromUs: number, toUs: number, startW: number) {
@@ -261,6 +303,7 @@ interface TelemetryValues {
   readonly reactivePowerVar: number;
   readonly energyStoredWh: number;
   readonly stateOfCharge: number;
+  readonly command: CommandState | undefined;
 }
 
 function createTelemetry(options: {
@@ -306,6 +349,7 @@ function createTelemetry(options: {
         ],
         positiveDirection: 1,
         quality: { valid: true },
+        command: values.command,
       });
     },
   };

@@ -2,6 +2,7 @@
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
+import type { ConditionOf } from '../faults/device-faults.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
 import { bessFaults, createBess, type BessDevice } from './bess.ts';
 import type { ControllableDevice, Device, MeteringDevice, PhasorDevice } from './device.ts';
@@ -29,6 +30,8 @@ export function createDevices(options: {
   readonly grid: CompiledGrid;
   readonly seed: string;
   readonly clock: DeviceClock;
+  /** What is wrong inside the devices and when; all are sound without it. */
+  readonly conditions?: ConditionOf;
 }): DevicePark {
   const { grid, seed, clock } = options;
   const problems: Problem[] = [];
@@ -57,7 +60,10 @@ export function createDevices(options: {
       const battery = findBattery(device, grid.document, batteries, fault);
       for (const sentence of bessFaults(device)) fault('soc', sentence);
       if (battery === undefined || problems.length > 0) continue;
-      batteries.set(battery, keep(devices, createBess({ device, battery, seed, clock })));
+      batteries.set(
+        battery,
+        keep(devices, createBess({ device, battery, seed, clock, condition: options.conditions?.(device) })),
+      );
     }
   }
   if (problems.length > 0) throw new InvalidInputError(problems);

@@ -1,5 +1,5 @@
 /** What every device's messages have in common: when they are due, their numbering, their time stamps. */
-import type { Measurement, Reading } from '../../platform/contract/measurement.ts';
+import type { CommandState, Measurement, Reading } from '../../platform/contract/measurement.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { DeviceMessage } from './device.ts';
 
@@ -42,6 +42,7 @@ export interface Envelope {
   readonly interval?: { readonly startUs: number; readonly endUs: number };
   readonly positiveDirection?: 1 | -1;
   readonly quality: NonNullable<Measurement['quality']>;
+  readonly command?: CommandState | undefined;
 }
 
 /**
@@ -67,11 +68,12 @@ export function reading(
  */
 export function createPostman(kind: string, device: string): (envelope: Envelope) => readonly DeviceMessage[] {
   let sequence = 0;
-  return ({ taggedUs, measuredUs, publishUs, readings, interval, positiveDirection, quality }) => {
+  return ({ taggedUs, measuredUs, publishUs, readings, interval, positiveDirection, quality, command }) => {
     const finite = readings.filter(({ data }) => Number.isFinite(data));
     if (finite.length === 0) return [];
     // In the order of canonical JSON, like the readings.
     const measurement: Measurement = {
+      ...(command === undefined ? {} : { command }),
       device,
       ...(interval === undefined
         ? {}

@@ -7,6 +7,7 @@ import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/a
 import { createLedger, type Ledger as BlockLedger } from '../access-layer/ledger.ts';
 import { createLightNode, type LightNode } from '../access-layer/light-node.ts';
 import { createDevices, type DevicePark } from '../devices/create-device.ts';
+import { deviceConditions } from '../faults/device-faults.ts';
 import { createFaultInjector, type FaultInjector } from '../faults/injector.ts';
 import { createFrequency } from '../physics/frequency.ts';
 import { createWorld, type World } from '../physics/world.ts';
@@ -63,7 +64,13 @@ function prepare(loaded: LoadedScenario, options: RunOptions): Preparation {
   const { scenario } = loaded;
   const schedule = scheduleOf(loaded);
   const grid = compileGrid(loaded.grid);
-  const park = createDevices({ devices: loaded.devices, grid, seed: scenario.seed, clock: schedule });
+  const park = createDevices({
+    devices: loaded.devices,
+    grid,
+    seed: scenario.seed,
+    clock: schedule,
+    conditions: deviceConditions(scenario.events, scenario.clock.start),
+  });
   const profiles = createProfiles({
     grid: loaded.grid,
     profiles: scenario.profiles,

@@ -7,6 +7,7 @@ import { closest } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { type Expectation, ExpectationError, parseExpectation } from '../../reports/expectations.ts';
 import { coverageProblem, readCsvSeries } from '../profiles/csv.ts';
+import { faultCatalogue } from '../faults/catalogue.ts';
 import { endInstant, eventInstant, showInstant } from './events.ts';
 import { type ExpandedDevice, expandDevices, matcher } from './expand-devices.ts';
 import { changeGrid } from './grid-changes.ts';
@@ -133,7 +134,15 @@ function checkEventTime(event: ScenarioEvent, { clock }: Scenario, at: FaultAt):
 function checkEventTarget(event: FaultEvent, devices: readonly ExpandedDevice[], at: FaultAt): ScenarioFault[] {
   const names = devices.flatMap(({ kind, id }) => [id, `${kind}/${id}`]);
   const matches = targetMatcher(event.target);
-  if (devices.some(matches)) return [];
+  const matching = devices.filter(matches);
+  if (
+    faultCatalogue[event.fault].where === 'device' &&
+    matching.length > 0 &&
+    matching.every(({ kind }) => kind !== 'bess')
+  ) {
+    return [at('target', `${event.fault} acts inside batteries, and "${event.target}" is none`)];
+  }
+  if (matching.length > 0) return [];
   if (event.target.includes('*')) return [at('target', `no device matches "${event.target}"`)];
   const near = closest(event.target, names);
   return [

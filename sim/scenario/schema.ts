@@ -66,6 +66,8 @@ const bessSchema = z.strictObject({
   standbyLoss: power.optional(),
   /** `false`: the platform may only let it charge; it discharges into its own house. */
   mayDischarge: z.boolean().optional(),
+  /** Issuers whose setpoints its backend obeys; the balancer alone when absent. */
+  commandedBy: z.array(z.string().min(1)).optional(),
 });
 
 export const deviceSchema = z.discriminatedUnion('kind', [pmuSchema, smartMeterSchema, bessSchema]);

@@ -24,7 +24,7 @@ function setpoint(activePowerW: number, timeUs: number, options: Partial<Setpoin
     sequence,
     activePowerW,
     validForUs: 3600e6,
-    issuer: 'test',
+    issuer: 'balancer',
     ...options,
   };
 }
