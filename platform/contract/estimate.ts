@@ -26,7 +26,7 @@ export const estimateSchema = z.object({
   branches: z.array(
     z.object({
       id: z.string(),
-      /** Into the branch at each end, W and var per phase. */
+      /** Into the branch at each end, W and var per phase; in a positive-sequence grid the sum of the three phases. */
       activePowerFromW: perPhase,
       reactivePowerFromVar: perPhase,
       activePowerToW: perPhase,

@@ -59,7 +59,9 @@ function busRow(grid: CompiledGrid, result: EstimateResult, id: string): Estimat
 function branchRow(grid: CompiledGrid, result: EstimateResult, branch: CompiledBranch): Estimate['branches'][number] {
   const from = branchEndFlow(grid, branch, 'from', result.voltage);
   const to = branchEndFlow(grid, branch, 'to', result.voltage);
-  const power = (values: readonly number[]) => values.map((value) => finite(value * grid.basePowerVA));
+  // A positive-sequence grid computes with a third of the power that its branches carry.
+  const watts = grid.phases === 1 ? 3 * grid.basePowerVA : grid.basePowerVA;
+  const power = (values: readonly number[]) => values.map((value) => finite(value * watts));
   const current = (values: readonly number[], bus: number) =>
     values.map((value) => finite((value * grid.basePowerVA) / grid.baseVoltageV[bus]!));
   return {
