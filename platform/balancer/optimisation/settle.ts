@@ -1,5 +1,5 @@
 /** What given setpoints come to: state of charge by the physics of the batteries, exchange by the balance, and the bill. */
-import { stateOfChargeAfter } from '../rules.ts';
+import { balanceStep } from '../rules.ts';
 import type { Plan, PlannedBattery, PlanObjective } from './plan.ts';
 import type { PlanBattery, PlanProblem } from './problem.ts';
 
@@ -33,23 +33,9 @@ function follow(battery: PlanBattery, setpointsW: readonly number[], stepS: read
   const powerW: number[] = [];
   const soc = [battery.initialSoc];
   for (const [step, seconds] of stepS.entries()) {
-    const before = soc[step] as number;
-    const hours = seconds / 3600;
-    const dischargeW = Math.min(
-      battery.maxDischargeW,
-      (Math.max(0, before - battery.socMin) * battery.capacityWh * battery.dischargeEfficiency) / hours,
-    );
-    const chargeW = Math.min(
-      battery.maxChargeW,
-      (Math.max(0, battery.socMax - before) * battery.capacityWh) / (battery.chargeEfficiency * hours),
-    );
-    const power = positiveZero(Math.min(dischargeW, Math.max(-chargeW, setpointsW[step] ?? 0)));
-    powerW.push(power);
-    const after = stateOfChargeAfter(battery, before, power, seconds);
-    // Rounding must not carry the model across a limit that the power was clipped to.
-    soc.push(
-      power > 0 ? Math.max(after, Math.min(before, battery.socMin)) : Math.min(after, Math.max(before, battery.socMax)),
-    );
+    const done = balanceStep(battery, soc[step] as number, setpointsW[step] ?? 0, 0, seconds);
+    powerW.push(positiveZero(done.batteryW));
+    soc.push(done.stateOfCharge);
   }
   return { id: battery.id, powerW, soc };
 }
