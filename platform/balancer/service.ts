@@ -5,9 +5,14 @@ import { topics } from '../contract/topics.ts';
 import { defineService, type Output } from '../service/definition.ts';
 import { balancerConfigSchema, type BalancerConfig } from './config.ts';
 import type { Command, Controller } from './controller.ts';
+import type { Optimiser } from './optimisation/optimiser.ts';
+import { planByOptimisation } from './optimised-plan.ts';
 import { planByRule } from './rule-plan.ts';
 import { createSchedule } from './schedule.ts';
-import { createUseCases } from './use-cases.ts';
+import { createUseCases, type Planner } from './use-cases.ts';
+
+/** Loaded once a process, and only where a configuration asks for it. Without state of its own. */
+let optimiser: Optimiser | undefined;
 
 export const balancer = defineService({
   name: 'balancer',
@@ -27,6 +32,10 @@ export const balancer = defineService({
     ...(config.mode === 'near-real-time' ? ['power-calculation'] : []),
     ...(readsForecast(config) ? ['forecasting'] : []),
   ],
+  async ready(config) {
+    if (config.mode === 'schedule' || config.planning !== 'optimisation') return;
+    optimiser ??= await (await import('./optimisation/optimiser.ts')).loadOptimiser();
+  },
   create(config) {
     const controller = createController(config);
     const sequences = new Map<string, number>();
@@ -63,7 +72,15 @@ function readsForecast(config: BalancerConfig): boolean {
 
 function createController(config: BalancerConfig): Controller {
   if (config.mode === 'schedule') return createSchedule(config);
-  return createUseCases(config, config.planning === 'none' ? undefined : planByRule);
+  return createUseCases(config, plannerOf(config.planning));
+}
+
+function plannerOf(planning: 'none' | 'rule' | 'optimisation'): Planner | undefined {
+  if (planning === 'none') return undefined;
+  if (planning === 'rule') return planByRule;
+  const solver = optimiser;
+  if (solver === undefined) throw new Error('the balancer was created before its solver was loaded');
+  return (task) => planByOptimisation(solver, task);
 }
 
 function setpointOutput(site: string, timeUs: number, command: Command, sequence: number): Output {

@@ -59,6 +59,8 @@ export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly checksCertificates?: true;
   /** What people and other systems may call it by over HTTP, loaded where `twin serve` is told to open it. */
   readonly http?: () => Promise<HttpSide>;
+  /** Loads, before the first `create`, what a core has to have at hand and others can do without: a solver. */
+  ready?(config: z.infer<Schema>): Promise<void>;
   create(config: z.infer<Schema>): ServiceCore;
 }
 

@@ -56,6 +56,7 @@ const RECENT_PAYLOADS = 4;
 
 /** Connects, subscribes, and then works through the instants until it is stopped. */
 export async function startService<Schema extends z.ZodType>(options: RunnerOptions<Schema>): Promise<RunningService> {
+  await options.definition.ready?.(options.config);
   const runner = new Runner(options);
   await runner.start();
   return runner;

@@ -141,7 +141,7 @@ function balancerConfig({ loaded, roads }: ServiceFacts): Config {
     ...(breaker !== undefined && {
       breaker: { device: breaker.id, component: breaker.at, importSign: side === 'to' ? -1 : 1 },
     }),
-    planning: plans ? 'rule' : 'none',
+    planning: plans ? 'optimisation' : 'none',
     households: households.map((household) => nameplateOf(household, platformGrid)),
     ...(households[0]?.every !== undefined && { householdEveryUs: households[0].every }),
   };
