@@ -76,10 +76,12 @@ interface Placed {
 const PHASES: readonly Phase[] = ['A', 'B', 'C'];
 const SQRT3 = Math.sqrt(3);
 const CONSTANT_POWER: Shares = { z: 0, i: 0, p: 1 };
+const ADMITTANCE: Shares = { z: 1, i: 0, p: 0 };
 
-export function createElementModel(grid: CompiledGrid): ElementModel {
+/** `asAdmittances`: every element draws the power of its nominal admittance, whatever its ZIP shares. */
+export function createElementModel(grid: CompiledGrid, asAdmittances = false): ElementModel {
   const { document, phases, basePowerVA } = grid;
-  const placed = placeElements(grid);
+  const placed = placeElements(grid, asAdmittances);
   const held = new Set(grid.sources.filter((source) => source.y === undefined).map((source) => source.bus));
   const live = placed.filter((element) => element.live);
   // One flat list for the summation of every solve: where from, where to, and the sign over the base.
@@ -142,14 +144,15 @@ function groupOf(grid: CompiledGrid, elements: readonly Placed[]): ElementGroup 
 
 type Item = GridDocument['loads'][number] | GridDocument['generators'][number] | GridDocument['batteries'][number];
 
-function placeElements(grid: CompiledGrid): Placed[] {
+function placeElements(grid: CompiledGrid, asAdmittances: boolean): Placed[] {
   const { document, busIndex, energised } = grid;
   const inService = new Map(document.buses.map((bus) => [bus.id, bus.inService]));
   const place = (kind: keyof ElementPowers, index: number, item: Item): Placed => {
     const bus = busIndex.get(item.bus);
     if (bus === undefined) throw new Error(`${kind} ${index} stands at bus ${item.bus}, which the grid does not have`);
     const live = item.inService && inService.get(item.bus) === true && energised[bus] === 1;
-    const parts = live ? partsOf(grid, kind, index, item, bus) : [];
+    const given = live ? partsOf(grid, kind, index, item, bus) : [];
+    const parts = asAdmittances ? given.map((part) => ({ ...part, active: ADMITTANCE, reactive: ADMITTANCE })) : given;
     const constantPower = parts.every(
       ({ far, active, reactive }) => far < 0 && isConstantPower(active) && isConstantPower(reactive),
     );

@@ -35,6 +35,8 @@ export interface MethodResult {
 
 export interface PowerFlowMethod {
   readonly name: MethodName;
+  /** It solves another problem, in which every element is the admittance of its nominal power. Only on request. */
+  readonly linear?: true;
   /** Why it cannot solve this grid, as half a sentence without a full stop; undefined when it can. */
   refuses(grid: CompiledGrid): string | undefined;
   /** Everything that the topology fixes, once; the solver stands at the voltages of the unloaded grid. */
@@ -56,6 +58,8 @@ export interface MethodSolver {
   flatStart(): void;
   /** Currents into the branches at both ends at the last voltages, per unit, laid out as in `Truth`. */
   branchCurrents(from: Float64Array, to: Float64Array): void;
+  /** Generators (by index in the document) that stand at a reactive limit and let their voltage go. Absent: none can. */
+  limited?(): readonly number[];
   /** Another state on the same structure, equal to begin with. */
   clone(): MethodSolver;
 }

@@ -11,6 +11,8 @@ import { addProduct, heldBuses, type HeldBus } from './power-flow-totals.ts';
  * elimination order, and behind them one row of zeros that stands for dead buses. Each user of the equations owns one.
  */
 export interface NetworkEquations {
+  /** Negligible admittances that earth islands whose zero sequence floats: by bus, per unit on each phase. */
+  readonly earthed: ReadonlyMap<number, number>;
   createSolution(): Float64Array;
   /** Solves Y w = sources + `current` of the listed buses (phases, per unit), and writes their phase voltages. */
   solve(w: Float64Array, buses: Int32Array, current: Float64Array, voltage: Float64Array): void;
@@ -27,7 +29,7 @@ export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
   const frame = chooseFrame(grid);
   const held = heldBuses(grid);
   const live = grid.branches.filter((branch) => grid.energised[branch.from] === 1 || grid.energised[branch.to] === 1);
-  const lu = factoriseAdmittance(grid, frame, live, held);
+  const { lu, earthed } = factoriseAdmittance(grid, frame, live, held);
   const stride = 2 * grid.phases;
   const sources = orderSources(grid, frame, lu, sourceInjection(grid, live, held));
   const place = Int32Array.from({ length: grid.busCount }, (_, bus) => stride * lu.position[bus]!);
@@ -36,6 +38,7 @@ export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
   const dead = Array.from(grid.energisedPhases.keys()).filter((k) => grid.energisedPhases[k] === 0);
   const currents = branchCurrentTable(grid, frame, lu);
   return {
+    earthed,
     createSolution: () => sources.slice(),
     solve: (w, buses, current, voltage) => {
       w.set(sources);
@@ -60,7 +63,7 @@ function factoriseAdmittance(
   frame: Frame,
   live: readonly CompiledBranch[],
   held: ReadonlyMap<number, HeldBus>,
-): BlockLu {
+): { lu: BlockLu; earthed: ReadonlyMap<number, number> } {
   const { phases, busCount } = grid;
   const free = (bus: number): boolean => grid.energised[bus] === 1 && !held.has(bus);
   const pairs = live
@@ -95,7 +98,7 @@ function factoriseAdmittance(
     for (const { bus, y } of grid.sources) if (y !== undefined) addSelf(bus, y);
     for (const [bus, size] of earthed) lu.add(bus, bus, identity, size);
     const singular = lu.factorise();
-    if (singular.length === 0) return lu;
+    if (singular.length === 0) return { lu, earthed };
     for (const bus of singular) earthed.set(bus, FLOATING_EARTH * largestEntry(live, bus));
   }
   throw new Error('the admittance matrix stays singular after earthing every bus');

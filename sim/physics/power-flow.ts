@@ -2,8 +2,10 @@
 import type { CompiledGrid } from '../../grids/model.ts';
 import { currentInjection } from './power-flow-current-injection.ts';
 import { createElementModel, type ElementPowers } from './power-flow-elements.ts';
+import { linear } from './power-flow-linear.ts';
 import type { MethodContext, MethodName, MethodResult, MethodSolver, PowerFlowMethod } from './power-flow-method.ts';
 import { createNetworkEquations, type NetworkEquations } from './power-flow-network.ts';
+import { newton } from './power-flow-newton.ts';
 import { createTotals, type PowerFlowTotals } from './power-flow-totals.ts';
 
 export interface PowerFlowOptions {
@@ -18,8 +20,8 @@ export type PowerFlowResult = MethodResult;
 
 export interface PowerFlow {
   readonly grid: CompiledGrid;
-  /** The method that solves. */
-  readonly method: MethodName;
+  /** The method of the last solve: the one that was chosen, or Newton where that one did not converge. */
+  method(): MethodName;
   /**
    * Nominal powers of all elements in document order, W and var per phase at `2 * (element * phases + phase)`; loads
    * consume positive, generators and batteries produce positive. Write here, then `solve`. Initially the document's
@@ -30,7 +32,7 @@ export interface PowerFlow {
   /** Phase-to-ground voltages, per unit, laid out as in `Truth.voltage`; NaN where there is none. Overwritten by `solve`. */
   readonly voltage: Float64Array;
   /** Largest mismatch before each linear solve of the last `solve`: the first `iterations + 1` entries count. */
-  readonly history: Float64Array;
+  history(): Float64Array;
   /** Solves from the last voltages. No convergence is an answer; the next solve then starts from the unloaded grid. */
   solve(): PowerFlowResult;
   /** Currents into the branches at both ends, per unit, laid out as in `Truth`. The arrays are reused. */
@@ -38,6 +40,8 @@ export interface PowerFlow {
   totals(): PowerFlowTotals;
   /** Powers of the elements at the solved voltages (ZIP loads differ from their nominal powers). Reused. */
   actualPowers(): ElementPowers;
+  /** Generators (by index in the document) that stand at a reactive limit and let their voltage go. */
+  limited(): readonly number[];
   /** Sets the voltages of the unloaded grid. */
   flatStart(): void;
   /** A second power flow on the same structure with powers and voltages of its own, equal to begin with. */
@@ -48,11 +52,13 @@ const DEFAULT_TOLERANCE_PU = 1e-10;
 const DEFAULT_MAX_ITERATIONS = 200;
 
 /** In the order in which they are asked when nobody chose: the first that does not refuse the grid. */
-const METHODS: readonly PowerFlowMethod[] = [currentInjection];
+const METHODS: readonly PowerFlowMethod[] = [currentInjection, newton, linear];
 
 /** What all clones share: nothing here changes after it is made. */
 interface Shared extends MethodContext {
   readonly method: MethodName;
+  /** For what the method does not solve, when nobody chose it. */
+  readonly rescue: PowerFlowMethod | undefined;
   readonly totals: ReturnType<typeof createTotals>;
 }
 
@@ -66,7 +72,8 @@ export function createPowerFlow(grid: CompiledGrid, options: PowerFlowOptions = 
   const shared: Shared = {
     grid,
     method: method.name,
-    elements: createElementModel(grid),
+    rescue: options.method === undefined && method !== newton ? newton : undefined,
+    elements: createElementModel(grid, method.linear),
     network: () => (network ??= createNetworkEquations(grid)),
     totals: createTotals(grid),
     tolerancePu: options.tolerancePu ?? DEFAULT_TOLERANCE_PU,
@@ -92,22 +99,40 @@ function createInstance(shared: Shared, powers: ElementPowers, solver: MethodSol
   const actual = elements.documentPowers();
   let currentsKnown = false;
   let settled = true;
+  let second: MethodSolver | undefined;
+  let rescued = false;
+
+  /** Newton from the unloaded grid; its answer takes the place of the one that did not converge. */
+  const rescue = (failed: PowerFlowResult): PowerFlowResult => {
+    if (shared.rescue === undefined) return failed;
+    second ??= shared.rescue.prepare(shared);
+    second.flatStart();
+    const result = second.solve(powers);
+    rescued = result.converged;
+    if (rescued) voltage.set(second.voltage);
+    return rescued ? result : failed;
+  };
+  const last = (): MethodSolver => (rescued && second !== undefined ? second : solver);
 
   return {
     grid,
-    method: shared.method,
+    method: () => (rescued ? (shared.rescue?.name ?? shared.method) : shared.method),
     powers,
     voltage,
-    history: solver.history,
+    history: () => last().history,
+    limited: () => last().limited?.() ?? [],
     solve: () => {
-      const result = solver.solve(powers);
+      rescued = false;
+      const first = solver.solve(powers);
+      const result = first.converged ? first : rescue(first);
       // After a failure the method starts afresh, so even no iteration at all moves the voltages.
       if (result.iterations > 0 || !settled) currentsKnown = false;
-      settled = result.converged;
+      settled = first.converged;
       return result;
     },
     flatStart: () => {
       solver.flatStart();
+      rescued = false;
       currentsKnown = false;
     },
     totals: () => {
@@ -116,7 +141,7 @@ function createInstance(shared: Shared, powers: ElementPowers, solver: MethodSol
       return shared.totals(voltage, injection, elements.all.buses);
     },
     branchCurrents: () => {
-      if (!currentsKnown) solver.branchCurrents(from, to);
+      if (!currentsKnown) last().branchCurrents(from, to);
       currentsKnown = true;
       return { from, to };
     },
@@ -127,7 +152,9 @@ function createInstance(shared: Shared, powers: ElementPowers, solver: MethodSol
     clone: () => {
       const { load, generator, battery } = powers;
       const copy = { load: load.slice(), generator: generator.slice(), battery: battery.slice() };
-      return createInstance(shared, copy, solver.clone());
+      const twin = createInstance(shared, copy, solver.clone());
+      twin.voltage.set(voltage);
+      return twin;
     },
   };
 }

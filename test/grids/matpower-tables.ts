@@ -18,9 +18,14 @@ export interface MatpowerCase {
 const FREQUENCY_HZ = 50;
 const MW = 1e6;
 
+/** A case wholly in per unit has a base of 0 kV; any voltage serves. */
+function kilovolts(bus: readonly number[]): number {
+  return bus[9] === 0 ? 1 : bus[9]!;
+}
+
 /** Branches with a ratio become pi transformers whose tap carries it; others lines. Ids are row numbers from 1. */
 export function matpowerDocument(data: MatpowerCase): GridDocumentInput {
-  const baseKv = new Map(data.bus.map((bus) => [bus[0]!, bus[9]!]));
+  const baseKv = new Map(data.bus.map((bus) => [bus[0]!, kilovolts(bus)]));
   const zBase = (bus: number): number => baseKv.get(bus)! ** 2 / data.baseMVA;
   const rowsWithId = data.branch.map((branch, i) => ({ branch, id: String(i + 1) }));
   const slack = data.bus.find((bus) => bus[1] === 3)!;
@@ -29,7 +34,7 @@ export function matpowerDocument(data: MatpowerCase): GridDocumentInput {
     name: data.name,
     representation: 'positive-sequence',
     frequencyHz: FREQUENCY_HZ,
-    buses: data.bus.map((bus) => ({ id: String(bus[0]), nominalVoltageV: bus[9]! * 1000 })),
+    buses: data.bus.map((bus) => ({ id: String(bus[0]), nominalVoltageV: kilovolts(bus) * 1000 })),
     lines: rowsWithId
       .filter(({ branch }) => branch[8] === 0 && branch[9] === 0)
       .map(({ branch: [from, to, r, x, b, , , , , , status], id }) => ({
@@ -69,14 +74,22 @@ export function matpowerDocument(data: MatpowerCase): GridDocumentInput {
         activePowerW: bus[2]! * MW,
         reactivePowerVar: bus[3]! * MW,
       })),
-    // Voltage-controlled generators enter with their solved powers: they test the network, not the control.
-    generators: data.expected.gen
+    // Solved without keeping reactive limits.
+    generators: data.gen
       .filter(([bus]) => bus !== slack[0])
-      .map(([bus, p, q], i) => ({
+      .map(([bus, p, , , , voltagePu], i) => ({
         id: `gen-${i + 1}`,
         bus: String(bus),
         activePowerW: p! * MW,
-        reactivePowerVar: q! * MW,
+        voltageControl: { voltagePu: voltagePu! },
+      })),
+    shunts: data.bus
+      .filter((bus) => bus[4] !== 0 || bus[5] !== 0)
+      .map((bus) => ({
+        id: `shunt-${bus[0]}`,
+        bus: String(bus[0]),
+        activePowerW: bus[4]! * MW,
+        reactivePowerVar: -bus[5]! * MW,
       })),
     externalGrids: [
       { id: 'slack', bus: String(slack[0]), voltagePu: data.gen.find((gen) => gen[0] === slack[0])![5]!, angleDeg: 0 },

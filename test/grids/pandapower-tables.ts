@@ -144,7 +144,7 @@ function loads(tables: Tables): NonNullable<GridDocumentInput['loads']> {
   return [...balanced, ...asymmetric];
 }
 
-/** Voltage-controlled generators enter with the reactive power of the solution: they test the network, not the control. */
+/** Limits of voltage-controlled generators are left out: the cases were solved without keeping them. */
 function generators(data: PandapowerCase): NonNullable<GridDocumentInput['generators']> {
   const tables = data.elements;
   const sgens = rows(tables, 'sgen').map((item) => ({
@@ -154,12 +154,11 @@ function generators(data: PandapowerCase): NonNullable<GridDocumentInput['genera
     reactivePowerVar: scaled(item, 'q_var'),
     inService: item['in_service'] === true,
   }));
-  const solved = new Map(rows(data.result, 'gen').map((row) => [row['index'], row]));
   const gens = rows(tables, 'gen').map((item) => ({
     id: `gen-${id(item, 'index')}`,
     bus: id(item, 'bus'),
-    activePowerW: number(solved.get(item['index'])!, 'p_W'),
-    reactivePowerVar: number(solved.get(item['index'])!, 'q_var'),
+    activePowerW: scaled(item, 'p_W'),
+    voltageControl: { voltagePu: number(item, 'vm_pu') },
     inService: item['in_service'] === true,
   }));
   const asymmetric = rows(tables, 'asymmetric_sgen').map((item) => ({

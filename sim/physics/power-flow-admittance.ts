@@ -1,0 +1,139 @@
+/** The bus admittance matrix as rows of blocks, with what the sources drive: for methods that need Y v and not Y^-1. */
+import { joins } from '../../grids/compile.ts';
+import type { CompiledGrid } from '../../grids/model.ts';
+import { patternFromPairs, type SymmetricPattern } from '../../numerics/ordering.ts';
+
+export interface BusAdmittance {
+  readonly pattern: SymmetricPattern;
+  /** Diagonal blocks by bus, and the block of each pattern entry; complex, interleaved, row major, per unit. */
+  readonly own: Float64Array;
+  readonly transfer: Float64Array;
+  /** Current that the sources behind impedances drive into each bus and phase. */
+  readonly sourceCurrent: Float64Array;
+  /** net = Y v - source currents, at every live bus. Dead voltages must be zero. */
+  netCurrent(voltage: Float64Array, net: Float64Array): void;
+}
+
+/** `earthed`: negligible admittances to earth by bus, see `NetworkEquations`. */
+export function createBusAdmittance(grid: CompiledGrid, earthed: ReadonlyMap<number, number>): BusAdmittance {
+  const { phases, busCount, branches, energised } = grid;
+  const entries = 2 * phases * phases;
+  const live = branches.filter((branch) => energised[branch.from] === 1 && energised[branch.to] === 1);
+  const joined = live.filter(joins);
+  const pattern = patternFromPairs(
+    busCount,
+    joined.map(({ from, to }) => [from, to] as const),
+  );
+  const own = new Float64Array(busCount * entries);
+  const transfer = new Float64Array(pattern.index.length * entries);
+  const addOwn = (bus: number, block: Float64Array): void => addTo(own, bus * entries, block);
+  const addTransfer = (row: number, column: number, block: Float64Array): void =>
+    addTo(transfer, entryOf(pattern, row, column) * entries, block);
+
+  for (const branch of branches) {
+    if (energised[branch.from] === 1) addOwn(branch.from, branch.yff);
+    if (energised[branch.to] === 1) addOwn(branch.to, branch.ytt);
+    if (branch.from === branch.to && energised[branch.from] === 1) {
+      addOwn(branch.from, branch.yft);
+      addOwn(branch.from, branch.ytf);
+    }
+  }
+  for (const branch of joined) {
+    addTransfer(branch.from, branch.to, branch.yft);
+    addTransfer(branch.to, branch.from, branch.ytf);
+  }
+  for (const { bus, y } of grid.shunts) addOwn(bus, y);
+  const sourceCurrent = new Float64Array(2 * busCount * phases);
+  for (const { bus, voltage, y } of grid.sources) {
+    if (y === undefined) continue;
+    addOwn(bus, y);
+    multiplyAdd(y, 0, voltage, 0, sourceCurrent, 2 * phases * bus, phases);
+  }
+  for (const [bus, size] of earthed) {
+    for (let k = 0; k < phases; k++) own[bus * entries + 2 * k * (phases + 1)]! += size;
+  }
+  return {
+    pattern,
+    own,
+    transfer,
+    sourceCurrent,
+    netCurrent: (voltage, net) => {
+      net.fill(0);
+      const { start, index } = pattern;
+      for (let bus = 0; bus < busCount; bus++) {
+        if (energised[bus] === 0) continue;
+        const at = 2 * phases * bus;
+        multiplyAdd(own, bus * entries, voltage, at, net, at, phases);
+        for (let e = start[bus]!; e < start[bus + 1]!; e++) {
+          multiplyAdd(transfer, e * entries, voltage, 2 * phases * index[e]!, net, at, phases);
+        }
+        for (let k = at; k < at + 2 * phases; k++) net[k]! -= sourceCurrent[k]!;
+      }
+    },
+  };
+}
+
+function addTo(store: Float64Array, at: number, block: Float64Array): void {
+  for (let k = 0; k < block.length; k++) store[at + k]! += block[k]!;
+}
+
+/** Entry (row, column) of a pattern; the neighbours of a row are sorted. */
+export function entryOf({ start, index }: SymmetricPattern, row: number, column: number): number {
+  let [low, high] = [start[row]!, start[row + 1]! - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (index[middle]! < column) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** y[at..] += block x[from..]. */
+function multiplyAdd(
+  blocks: Float64Array,
+  block: number,
+  x: Float64Array,
+  from: number,
+  y: Float64Array,
+  at: number,
+  phases: number,
+): void {
+  for (let r = 0; r < phases; r++) {
+    let re = 0;
+    let im = 0;
+    for (let c = 0; c < phases; c++) {
+      const k = block + 2 * (r * phases + c);
+      const [xr, xi] = [x[from + 2 * c]!, x[from + 2 * c + 1]!];
+      re += blocks[k]! * xr - blocks[k + 1]! * xi;
+      im += blocks[k]! * xi + blocks[k + 1]! * xr;
+    }
+    y[at + 2 * r]! += re;
+    y[at + 2 * r + 1]! += im;
+  }
+}
+
+/** Currents into the branches at both ends from the voltages; open ends and dead phases carry none. */
+export function branchCurrents(grid: CompiledGrid, voltage: Float64Array, from: Float64Array, to: Float64Array): void {
+  const { phases } = grid;
+  const stride = 2 * phases;
+  from.fill(0);
+  to.fill(0);
+  const add = (block: Float64Array, bus: number, out: Float64Array, at: number): void => {
+    for (let r = 0; r < phases; r++) {
+      for (let c = 0; c < phases; c++) {
+        const k = 2 * (r * phases + c);
+        if (block[k] === 0 && block[k + 1] === 0) continue;
+        const [vr, vi] = [voltage[bus * stride + 2 * c]!, voltage[bus * stride + 2 * c + 1]!];
+        out[at + 2 * r]! += block[k]! * vr - block[k + 1]! * vi;
+        out[at + 2 * r + 1]! += block[k]! * vi + block[k + 1]! * vr;
+      }
+    }
+  };
+  for (const branch of grid.branches) {
+    const at = branch.index * stride;
+    add(branch.yff, branch.from, from, at);
+    add(branch.yft, branch.to, from, at);
+    add(branch.ytf, branch.from, to, at);
+    add(branch.ytt, branch.to, to, at);
+  }
+}
