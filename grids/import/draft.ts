@@ -118,7 +118,6 @@ function originOf(path: string, origins: ReadonlyMap<string, readonly Origin[]>)
 const branchLists = [
   'lines',
   'transformers',
-  'threeWindingTransformers',
   'matrixLines',
   'generalBranches',
   'admittanceBranches',
@@ -133,7 +132,11 @@ function checkMeasurements(
 ): void {
   const ids = (...names: readonly string[]) =>
     new Set(names.flatMap((name) => (lists.get(name) ?? []).map((element) => element.id)));
-  const known = { bus: ids('buses'), branch: ids(...branchLists) };
+  // A three-winding transformer is a branch for each of its legs.
+  const legs = [...ids('threeWindingTransformers')].flatMap((id) =>
+    ['high', 'medium', 'low'].map((leg) => `${id}:${leg}`),
+  );
+  const known = { bus: ids('buses'), branch: new Set([...ids(...branchLists), ...legs]) };
   const first = new Map<string, Origin>();
   measurements.forEach((measurement, i) => {
     const origin = origins[i]!;
@@ -145,7 +148,7 @@ function checkMeasurements(
     if (!(sigma > 0 && Number.isFinite(sigma))) {
       fault(`measurement "${id}" needs a sigma above zero, found ${sigma}`, origin);
     }
-    const [, kind, name = ''] = /^(bus|branch):(.+?)(?::(?:from|to|[123]))?$/.exec(at) ?? [];
+    const [, kind, name = ''] = /^(bus|branch):(.+?)(?::(?:from|to))?$/.exec(at) ?? [];
     if (kind !== 'bus' && kind !== 'branch') throw new Error(`${at} is no place of a measurement`);
     const element = kind === 'bus' ? at.slice('bus:'.length) : name;
     if (known[kind].has(element)) return;

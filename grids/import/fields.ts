@@ -14,6 +14,8 @@ export interface Fields {
   readonly origin: Origin;
   /** Whether the field holds something: neither absent, null nor NaN. */
   has(key: string): boolean;
+  /** Whether the source has such a field at all, empty or not. */
+  knows(key: string): boolean;
   /** A finite number. NaN after a fault was told. */
   number(key: string, range?: Range): number;
   numberOr(key: string, fallback: number, range?: Range): number;
@@ -27,21 +29,26 @@ export interface Fields {
   note(key: string, message: string): void;
 }
 
-/** `owner` names the element in sentences, for example `line 3`. */
+/** `owner` names the element in sentences, for example `line 3`; `read` gathers the keys that somebody asked for. */
 export function createFields(
   values: Readonly<Record<string, unknown>>,
   owner: string,
   origin: Origin,
   draft: GridDraft,
+  read?: Set<string>,
 ): Fields {
   const at = (key: string): Origin => ({ ...origin, path: `${origin.path}.${key}` });
   const fault = (key: string, message: string, hint?: string) => draft.fault(message, at(key), hint);
+  const valueOf = (key: string): unknown => {
+    read?.add(key);
+    return Object.hasOwn(values, key) ? values[key] : undefined;
+  };
   const has = (key: string): boolean => {
-    const value = values[key];
+    const value = valueOf(key);
     return value !== undefined && value !== null && !(typeof value === 'number' && Number.isNaN(value));
   };
   const number = (key: string, range: Range = {}): number => {
-    const value = values[key];
+    const value = valueOf(key);
     if (!has(key)) {
       fault(key, `${key} of ${owner} is missing`);
       return Number.NaN;
@@ -58,11 +65,12 @@ export function createFields(
   return {
     origin,
     has,
+    knows: (key) => Object.hasOwn(values, key),
     number,
     optional,
     numberOr: (key, fallback, range) => optional(key, range) ?? fallback,
     flag: (key, fallback) => {
-      const value = values[key];
+      const value = valueOf(key);
       if (!has(key)) return fallback;
       if (typeof value === 'boolean') return value;
       if (value === 0 || value === 1) return value === 1;
@@ -70,7 +78,7 @@ export function createFields(
       return fallback;
     },
     reference: (key) => {
-      const value = values[key];
+      const value = valueOf(key);
       if (typeof value === 'string' && value !== '') return value;
       if (typeof value === 'number' && Number.isInteger(value)) return String(value);
       fault(
@@ -80,7 +88,7 @@ export function createFields(
       return '';
     },
     text: (key) => {
-      const value = values[key];
+      const value = valueOf(key);
       return typeof value === 'string' && value !== '' ? value : undefined;
     },
     fault,

@@ -5,6 +5,7 @@ import { parseGrid, resolveGridFile } from '../load.ts';
 import { InvalidInputError, type Problem } from '../problem.ts';
 import { formatNames, type GridFormat, type ImportedGrid, type SourceFile } from './imported-grid.ts';
 import { readMatpower } from './matpower/to-grid.ts';
+import { readPandapower } from './pandapower/to-grid.ts';
 import { recognise } from './recognise.ts';
 
 /** Larger than any grid file; what is larger would only fill the memory. */
@@ -46,6 +47,7 @@ export function importGrid(files: readonly SourceFile[]): ImportedGrid {
 const readers: Readonly<Partial<Record<GridFormat, (files: readonly SourceFile[]) => ImportedGrid>>> = {
   native: ([file]) => ({ format: 'native', grid: parseGrid(file!.text, file!.name), measurements: [], notes: [] }),
   matpower: ([file]) => readMatpower(file!.text, file!.name),
+  pandapower: ([file]) => readPandapower(file!.text, file!.name),
 };
 
 function formatOf(file: SourceFile): GridFormat {

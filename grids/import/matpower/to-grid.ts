@@ -13,6 +13,8 @@ const busColumns = ['bus_i', 'type', 'Pd', 'Qd', 'Gs', 'Bs', 'area', 'Vm', 'Va',
 const generatorColumns = ['bus', 'Pg', 'Qg', 'Qmax', 'Qmin', 'Vg', 'mBase', 'status'];
 const branchColumns = ['fbus', 'tbus', 'r', 'x', 'b', 'rateA', 'rateB', 'rateC', 'ratio', 'angle', 'status'];
 
+const limits = new Set(['Qmax', 'Qmin', 'rateA', 'rateB', 'rateC']);
+
 /** Tables that a power flow does not need, and what they hold. */
 const leftOut: ReadonlyMap<string, string> = new Map([
   ['gencost', 'generator costs'],
@@ -85,7 +87,13 @@ function readTable(
     return [];
   }
   return Array.from({ length: matrix.rows }, (_, row) => {
-    const values = Object.fromEntries(columns.map((column, c) => [column, matrix.data[row * matrix.columns + c]!]));
+    const values = Object.fromEntries(
+      columns.flatMap((column, c) => {
+        const number = matrix.data[row * matrix.columns + c]!;
+        // A limit of Inf is none.
+        return Math.abs(number) === Infinity && limits.has(column) ? [] : [[column, number]];
+      }),
+    );
     return createFields(values, `row ${row + 1} of ${name}`, source.rowOrigin(name, row), draft);
   });
 }
@@ -185,9 +193,22 @@ function addGenerators(
       draft.add('externalGrids', { id, bus: bus.id, voltagePu, angleDeg: bus.angleDeg }, fields.origin);
       continue;
     }
-    draft.note('reactive limits not carried over: MATPOWER does not enforce them unless told to', fields.origin);
-    draft.add('generators', { id, bus: bus.id, ...powers, voltageControl: { voltagePu } }, fields.origin);
+    draft.add(
+      'generators',
+      { id, bus: bus.id, ...powers, voltageControl: { voltagePu, ...reactiveLimits(fields) } },
+      fields.origin,
+    );
   }
+}
+
+/** MATPOWER keeps the limits only when told to. Infinite ones are none. */
+function reactiveLimits(fields: Fields) {
+  const [max, min] = [fields.numberOr('Qmax', Infinity), fields.numberOr('Qmin', -Infinity)];
+  return {
+    ...(Number.isFinite(min) && { minReactivePowerVar: min * 1e6 }),
+    ...(Number.isFinite(max) && { maxReactivePowerVar: max * 1e6 }),
+    enforceLimits: false,
+  };
 }
 
 function chooseSlackBuses(
