@@ -59,7 +59,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   aedes.on('connectionError', ignore);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
-    setUpSocket(socket);
+    setUpSocket(socket, 'with-the-turn');
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     aedes.handle(socket);

@@ -2,7 +2,7 @@
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Databus, DatabusConnection, DatabusConnectionOptions, MessageHandler } from './databus.ts';
 import { DatabusError } from './databus.ts';
-import { setUpSocket } from './tcp.ts';
+import { type Outlet, setUpSocket } from './tcp.ts';
 
 export interface MqttDatabusOptions {
   /** Time between attempts to get a lost connection back, ms; 0 = a lost connection is an error at once. */
@@ -21,7 +21,8 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
     url,
     async connect(connection) {
       const client = mqtt.connect(url, clientOptions(connection, options));
-      if (connection.acknowledge === 'handled') acknowledgeWhenHandled(client, connection.onMessage);
+      const outlet = outletOf(client);
+      if (connection.acknowledge === 'handled') acknowledgeWhenHandled(client, outlet, connection.onMessage);
       else client.on('message', (topic, payload) => void connection.onMessage(topic, payload));
       await connected(client, url);
       const comesBack = options.reconnectMs !== undefined && options.reconnectMs > 0;
@@ -80,9 +81,22 @@ async function connected(client: MqttClient, url: string): Promise<void> {
     client.on('error', settle);
     client.on('close', onClose);
     client.connect();
-    setUpSocket(client.stream);
   });
-  client.on('reconnect', () => setUpSocket(client.stream));
+}
+
+/**
+ * The client's way to its socket, over all reconnections. The broker has done its part when a message has reached us, so
+ * our acknowledgements may wait for what we have to say ourselves: half of all system calls of an instant.
+ */
+function outletOf(client: MqttClient): Outlet {
+  let outlet: Outlet = { hurry: () => {}, mayWait: () => {} };
+  client.on('packetsend', ({ cmd }) => (cmd === 'puback' ? outlet.mayWait() : outlet.hurry()));
+  const setUp = () => {
+    outlet = setUpSocket(client.stream, 'when-told');
+  };
+  // Every attempt to get a lost connection back makes a new stream.
+  client.on('connect', setUp);
+  return { hurry: () => outlet.hurry(), mayWait: () => outlet.mayWait() };
 }
 
 /**
@@ -90,7 +104,7 @@ async function connected(client: MqttClient, url: string): Promise<void> {
  * handed over. The client library's own hook for this stops reading meanwhile - the acknowledgements too that the
  * other side may be waiting for - so a message is shown to it as QoS 0 and its PUBACK is written here.
  */
-function acknowledgeWhenHandled(client: MqttClient, onMessage: MessageHandler): void {
+function acknowledgeWhenHandled(client: MqttClient, outlet: Outlet, onMessage: MessageHandler): void {
   let messageId: number | undefined;
   let previous: Promise<void> = Promise.resolve();
   const acknowledge = async (id: number, handled: void | Promise<void>, before: Promise<void>) => {
@@ -98,7 +112,10 @@ function acknowledgeWhenHandled(client: MqttClient, onMessage: MessageHandler): 
     await handled;
     await before;
     // On a new connection the broker sends again what was not acknowledged on the old one.
-    if (client.connected && client.stream === stream) stream.write(Buffer.from([PUBACK, 2, id >> 8, id & 0xff]));
+    if (!client.connected || client.stream !== stream) return;
+    stream.cork();
+    stream.write(Buffer.from([PUBACK, 2, id >> 8, id & 0xff]));
+    outlet.mayWait();
   };
   client.on('packetreceive', (packet) => {
     if (packet.cmd !== 'publish') return;

@@ -27,3 +27,8 @@ export function atEveryBoundary(periodUs: number, onBoundary: (timeUs: number) =
 export function afterThisTurn(work: () => void): void {
   setImmediate(work);
 }
+
+/** Calls `work` after `us`, unless the process has nothing else to do until then. */
+export function after(us: number, work: () => void): void {
+  setTimeout(work, us / 1000).unref();
+}
