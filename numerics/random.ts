@@ -22,29 +22,39 @@ export function randomStream(seed: string, path: readonly string[]): RandomStrea
   const next = seedrandom.alea(streamKey(seed, path));
   // Alea's seeding mixes the last characters of a key least; the first outputs show it, the later ones do not.
   for (let i = 0; i < WARM_UP; i += 1) next();
-  let spare = Number.NaN;
+
+  return new Stream(next);
+}
+
+/** A class, because the engine keeps numbers in fields in place, while those that closures hold are made anew each time. */
+class Stream implements RandomStream {
+  readonly uniform: () => number;
+  readonly normal = (): number => this.#drawNormal();
+  #spare = Number.NaN;
+
+  constructor(next: () => number) {
+    this.uniform = next;
+  }
 
   /** Marsaglia's polar method: two uniforms in the unit disc give two independent normals, without trigonometry. */
-  function normal(): number {
-    if (!Number.isNaN(spare)) {
-      const value = spare;
-      spare = Number.NaN;
+  #drawNormal(): number {
+    if (!Number.isNaN(this.#spare)) {
+      const value = this.#spare;
+      this.#spare = Number.NaN;
       return value;
     }
     let u: number;
     let v: number;
     let s: number;
     do {
-      u = 2 * next() - 1;
-      v = 2 * next() - 1;
+      u = 2 * this.uniform() - 1;
+      v = 2 * this.uniform() - 1;
       s = u * u + v * v;
     } while (s >= 1 || s === 0);
     const factor = Math.sqrt((-2 * Math.log(s)) / s);
-    spare = v * factor;
+    this.#spare = v * factor;
     return u * factor;
   }
-
-  return { uniform: next, normal };
 }
 
 const WARM_UP = 8;

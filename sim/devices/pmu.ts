@@ -9,7 +9,7 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { randomStream } from '../../numerics/random.ts';
 import type { Reading, ReadingPhase } from '../../platform/contract/measurement.ts';
 import type { Truth } from '../physics/truth.ts';
-import { createOrnsteinUhlenbeck } from '../profiles/ornstein-uhlenbeck.ts';
+import { OrnsteinUhlenbeck } from '../profiles/ornstein-uhlenbeck.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
 import type { PhasorDevice } from './device.ts';
 import {
@@ -189,7 +189,7 @@ function createFieldChain(options: {
   const noise = stream('noise');
   const frequencyNoise = stream('frequency');
   const jitter = stream('clock-jitter');
-  const walk = createOrnsteinUhlenbeck(stream('clock-walk'), CLOCK_WALK_TAU_US);
+  const walk = new OrnsteinUhlenbeck(stream('clock-walk'), CLOCK_WALK_TAU_US);
   const clockUs = device.clockJitter ?? DEFAULT_CLOCK_SIGMA_US;
   const clockAngleSigma = 2 * Math.PI * grid.document.frequencyHz * clockUs * 1e-6;
   const own = performance[device.performanceClass];

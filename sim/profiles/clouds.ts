@@ -4,7 +4,7 @@
  * below a threshold a cloud covers the roof, with soft edges. The figures are our proposal.
  */
 import { randomStream } from '../../numerics/random.ts';
-import { createOrnsteinUhlenbeck } from './ornstein-uhlenbeck.ts';
+import { OrnsteinUhlenbeck } from './ornstein-uhlenbeck.ts';
 
 export type CloudCover = 'clear' | 'fair' | 'broken' | 'overcast';
 
@@ -37,10 +37,8 @@ export interface Clouds {
 
 /** `systems` are ids; adding one changes no other's clouds. */
 export function createClouds(cover: CloudCover, systems: readonly string[], seed: string): Clouds {
-  const site = createOrnsteinUhlenbeck(randomStream(seed, ['clouds', 'site']), SITE_TAU_US);
-  const locals = systems.map((id) =>
-    createOrnsteinUhlenbeck(randomStream(seed, ['clouds', 'local', id]), LOCAL_TAU_US),
-  );
+  const site = new OrnsteinUhlenbeck(randomStream(seed, ['clouds', 'site']), SITE_TAU_US);
+  const locals = systems.map((id) => new OrnsteinUhlenbeck(randomStream(seed, ['clouds', 'local', id]), LOCAL_TAU_US));
   const index = new Float64Array(systems.length);
   const siteWeight = Math.sqrt(SITE_SHARE);
   const localWeight = Math.sqrt(1 - SITE_SHARE);

@@ -9,7 +9,7 @@
  * phase, drawn once per household, so households are unbalanced as real ones are.
  */
 import { randomStream, type RandomStream } from '../../numerics/random.ts';
-import { createOrnsteinUhlenbeck, type OrnsteinUhlenbeck } from './ornstein-uhlenbeck.ts';
+import { OrnsteinUhlenbeck } from './ornstein-uhlenbeck.ts';
 
 interface Appliance {
   readonly name: string;
@@ -68,8 +68,8 @@ export function createHousehold(options: HouseholdOptions): Household {
 
   const blend = Math.min(1, options.variation);
   if (blend === 0) return createSteadyHousehold(phaseShares, scale);
-  const base = createOrnsteinUhlenbeck(stream('base'), BASE_TAU_US);
-  return createLivelyHousehold({
+  const base = new OrnsteinUhlenbeck(stream('base'), BASE_TAU_US);
+  return new LivelyHousehold({
     phaseShares,
     basePhases,
     scale,
@@ -105,44 +105,98 @@ interface Parts {
   readonly draws: RandomStream;
 }
 
-function createLivelyHousehold(parts: Parts): Household {
-  const { phaseShares, basePhases, scale, blend, slots, base, draws } = parts;
-  const sigma = BASE_SPREAD * parts.spread;
-  const power = new Float64Array(3);
-  let lastUs = Number.NaN;
-  let lastStepUs = Number.NaN;
-  let lastW = Number.NaN;
+/**
+ * Appliances switch, the base wanders. While the profile keeps its value an appliance's transition probabilities stay
+ * what they are, so the steps until it switches are geometrically distributed: they are drawn once a switch, and what
+ * the appliances draw together changes only when one of them does.
+ */
+class LivelyHousehold implements Household {
+  readonly phaseShares: Float64Array;
+  readonly #parts: Parts;
+  readonly #power = new Float64Array(3);
+  /** What the appliances that are on draw, W per phase. */
+  readonly #appliancesW = new Float64Array(3);
+  readonly #sigma: number;
+  #lastUs = Number.NaN;
+  #lastStepUs = Number.NaN;
+  #lastW = Number.NaN;
   /** Transition probabilities are those of a steady profile and of this step's length. */
-  let steady = false;
+  #steady = false;
+  /** Steps since the probabilities became steady, and the one at which the next appliance switches. */
+  #step = 0;
+  #nextSwitch = 0;
 
-  return {
-    phaseShares,
-    at(timeUs, profileW) {
-      const meanW = profileW * scale;
-      const stepUs = timeUs - lastUs;
-      if (Number.isNaN(lastUs)) for (const slot of slots) startSlot(slot, meanW, draws);
-      else {
-        if (!(steady && stepUs === lastStepUs && meanW === lastW)) {
-          for (const slot of slots) prepareSlot(slot, meanW, stepUs);
-          steady = meanW === lastW;
-        }
-        for (const slot of slots) slot.on = draws.uniform() < (slot.on ? slot.stayOn : slot.turnOn);
-        lastStepUs = stepUs;
-      }
-      lastUs = timeUs;
-      lastW = meanW;
+  constructor(parts: Parts) {
+    this.phaseShares = parts.phaseShares;
+    this.#parts = parts;
+    this.#sigma = BASE_SPREAD * parts.spread;
+  }
 
-      const baseW = BASE_SHARE * meanW * Math.exp(sigma * base.at(timeUs) - 0.5 * sigma * sigma);
-      for (let phase = 0; phase < 3; phase += 1) power[phase] = (basePhases[phase] ?? 0) * baseW;
-      for (const slot of slots) if (slot.on) power[slot.phase] = (power[slot.phase] ?? 0) + slot.powerW;
-      if (blend < 1) {
-        for (let phase = 0; phase < 3; phase += 1) {
-          power[phase] = blend * (power[phase] ?? 0) + (1 - blend) * (phaseShares[phase] ?? 0) * meanW;
-        }
+  at(timeUs: number, profileW: number): Float64Array {
+    const { phaseShares, basePhases, scale, blend, base } = this.#parts;
+    const meanW = profileW * scale;
+    this.#moveAppliances(timeUs, meanW);
+    const sigma = this.#sigma;
+    const baseW = BASE_SHARE * meanW * Math.exp(sigma * base.at(timeUs) - 0.5 * sigma * sigma);
+    const power = this.#power;
+    for (let phase = 0; phase < 3; phase += 1) {
+      power[phase] = (basePhases[phase] as number) * baseW + (this.#appliancesW[phase] as number);
+      if (blend === 1) continue;
+      power[phase] = blend * (power[phase] as number) + (1 - blend) * (phaseShares[phase] as number) * meanW;
+    }
+    return power;
+  }
+
+  #moveAppliances(timeUs: number, meanW: number): void {
+    const { slots, draws } = this.#parts;
+    const stepUs = timeUs - this.#lastUs;
+    if (this.#steady && stepUs === this.#lastStepUs && meanW === this.#lastW) {
+      this.#step += 1;
+      if (this.#step === this.#nextSwitch) this.#switchDue();
+    } else if (Number.isNaN(this.#lastUs)) {
+      for (const slot of slots) startSlot(slot, meanW, draws);
+      this.#sumUp();
+    } else {
+      for (const slot of slots) {
+        prepareSlot(slot, meanW, stepUs);
+        slot.on = draws.uniform() < (slot.on ? slot.stayOn : slot.turnOn);
       }
-      return power;
-    },
-  };
+      this.#steady = meanW === this.#lastW;
+      this.#step = 0;
+      if (this.#steady) for (const slot of slots) slot.switchAt = stepsUntilSwitch(slot, draws);
+      this.#sumUp();
+      this.#lastStepUs = stepUs;
+    }
+    this.#lastUs = timeUs;
+    this.#lastW = meanW;
+  }
+
+  #switchDue(): void {
+    const { slots, draws } = this.#parts;
+    for (const slot of slots) {
+      if (slot.switchAt !== this.#step) continue;
+      slot.on = !slot.on;
+      slot.switchAt = this.#step + stepsUntilSwitch(slot, draws);
+    }
+    this.#sumUp();
+  }
+
+  #sumUp(): void {
+    const watts = this.#appliancesW.fill(0);
+    let next = Number.POSITIVE_INFINITY;
+    for (const { on, phase, powerW, switchAt } of this.#parts.slots) {
+      if (on) watts[phase] = (watts[phase] as number) + powerW;
+      next = Math.min(next, switchAt);
+    }
+    this.#nextSwitch = next;
+  }
+}
+
+/** Geometric: P(k) = (1 - p)^(k - 1) p, by inversion; p is the probability of a switch at a step. */
+function stepsUntilSwitch({ on, stayOn, turnOn }: Slot, draws: RandomStream): number {
+  const p = on ? 1 - stayOn : turnOn;
+  if (p <= 0) return Number.POSITIVE_INFINITY;
+  return 1 + Math.floor(Math.log(1 - draws.uniform()) / Math.log(1 - p));
 }
 
 /** One appliance of one household: a two-state Markov chain. */
@@ -157,6 +211,8 @@ interface Slot {
   probability: number;
   stayOn: number;
   turnOn: number;
+  /** Step of a steady profile at which it switches next. */
+  switchAt: number;
 }
 
 /** As many copies of an appliance as keep each one's probability of being on below one half at the profile's peak. */
@@ -181,6 +237,7 @@ function createSlots(
     probability: 0,
     stayOn: 0,
     turnOn: 0,
+    switchAt: Number.POSITIVE_INFINITY,
   }));
 }
 

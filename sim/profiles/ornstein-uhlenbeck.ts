@@ -1,31 +1,33 @@
 /** Standard Ornstein-Uhlenbeck process: stationary normal with unit variance and correlation exp(-|t| / tau). */
 import type { RandomStream } from '../../numerics/random.ts';
 
-export interface OrnsteinUhlenbeck {
-  /** Value at `timeUs`, exact in distribution for any step; to be asked in time order. */
-  at(timeUs: number): number;
-}
+export class OrnsteinUhlenbeck {
+  readonly #stream: RandomStream;
+  readonly #tauUs: number;
+  #lastUs = Number.NaN;
+  #value = 0.5;
+  #stepUs = Number.NaN;
+  #decay = 0.5;
+  #spread = 0.5;
 
-export function createOrnsteinUhlenbeck(stream: RandomStream, tauUs: number): OrnsteinUhlenbeck {
-  let lastUs = Number.NaN;
-  let value = 0;
-  let stepUs = Number.NaN;
-  let decay = 0;
-  let spread = 1;
-  return {
-    at(timeUs) {
-      if (Number.isNaN(lastUs)) value = stream.normal();
-      else if (timeUs > lastUs) {
-        if (timeUs - lastUs !== stepUs) {
-          stepUs = timeUs - lastUs;
-          decay = Math.exp(-stepUs / tauUs);
-          spread = Math.sqrt(1 - decay * decay);
-        }
-        // x(t + h) = x(t) exp(-h / tau) + sqrt(1 - exp(-2 h / tau)) n: the process's exact transition.
-        value = decay * value + spread * stream.normal();
+  constructor(stream: RandomStream, tauUs: number) {
+    this.#stream = stream;
+    this.#tauUs = tauUs;
+  }
+
+  /** Value at `timeUs`, exact in distribution for any step; to be asked in time order. */
+  at(timeUs: number): number {
+    if (Number.isNaN(this.#lastUs)) this.#value = this.#stream.normal();
+    else if (timeUs > this.#lastUs) {
+      if (timeUs - this.#lastUs !== this.#stepUs) {
+        this.#stepUs = timeUs - this.#lastUs;
+        this.#decay = Math.exp(-this.#stepUs / this.#tauUs);
+        this.#spread = Math.sqrt(1 - this.#decay * this.#decay);
       }
-      lastUs = timeUs;
-      return value;
-    },
-  };
+      // x(t + h) = x(t) exp(-h / tau) + sqrt(1 - exp(-2 h / tau)) n: the process's exact transition.
+      this.#value = this.#decay * this.#value + this.#spread * this.#stream.normal();
+    }
+    this.#lastUs = timeUs;
+    return this.#value;
+  }
 }
