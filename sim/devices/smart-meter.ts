@@ -78,10 +78,9 @@ export function createSmartMeter(options: {
   const errors = ideal ? createNoErrors(phases) : createFieldErrors(device, phases, options.seed);
   const everyUs = device.every ?? (ideal ? clock.stepUs : DEFAULT_INTERVAL_US);
   const post = createPostman('smart-meter', device.id);
-  const sums = createSums(grid, point, errors.powerGain);
-  const registers = createRegisters(ideal ? 0 : (device.registerResolution ?? DEFAULT_REGISTER_RESOLUTION_WH));
-  const truthSoFar = { importWh: 0, exportWh: 0 };
-  let trueEnergy = { importWh: 0, exportWh: 0 };
+  const sums = new Sums(grid, point, errors.powerGain);
+  const registers = new Registers(ideal ? 0 : (device.registerResolution ?? DEFAULT_REGISTER_RESOLUTION_WH));
+  let trueEnergy: ReturnType<MeteringDevice['trueEnergy']> = { importWh: 0, exportWh: 0 };
   let intervalStartUs = clock.startUs;
 
   return {
@@ -91,14 +90,12 @@ export function createSmartMeter(options: {
     trueEnergy: () => trueEnergy,
     describe: () => describe(device, ideal),
     sample(truth) {
-      sums.add(truth, registers, truthSoFar);
+      sums.add(truth, registers);
       const { timeUs } = truth;
       const opening = timeUs === clock.startUs;
       // At the start an interval meter has nothing to tell yet.
       if (!isDue(clock, everyUs, timeUs) || (opening && !ideal)) return [];
-      trueEnergy = { ...truthSoFar };
-      truthSoFar.importWh = 0;
-      truthSoFar.exportWh = 0;
+      trueEnergy = registers.takeTruth();
       const readings: Reading[] = [];
       const average = ideal ? sums.now() : sums.mean();
       for (let phase = 0; phase < phases; phase += 1) {
@@ -131,113 +128,166 @@ interface PhaseValues {
   readonly voltageV: Float64Array;
 }
 
-/** Adds up an interval: time integrals of true power and voltage, and of the power that the meter measures. */
-function createSums(grid: CompiledGrid, point: MeterPoint, gain: Float64Array) {
-  const { phases } = grid;
-  const baseVoltage = grid.baseVoltageV[point.bus] ?? Number.NaN;
-  const blank = (): PhaseValues => ({
-    activeW: new Float64Array(phases),
-    reactiveVar: new Float64Array(phases),
-    voltageV: new Float64Array(phases),
-  });
-  const present = blank();
-  const integral = blank();
-  const average = blank();
-  /** Each phase of a positive-sequence grid stands for three. */
-  const multiplicity = 3 / phases;
-  let lastUs = Number.NaN;
-  let spanUs = 0;
+/** A meter's elements in one of the truth's power arrays: offsets of their first phase. */
+function offsetsOf(elements: readonly number[], phases: number): Int32Array {
+  return Int32Array.from(elements, (index) => 2 * index * phases);
+}
 
-  function read(truth: Truth): void {
-    for (let phase = 0; phase < phases; phase += 1) {
-      let p = 0;
-      let q = 0;
-      for (const index of point.loads) {
-        p += truth.loadPower[2 * (index * phases + phase)] as number;
-        q += truth.loadPower[2 * (index * phases + phase) + 1] as number;
-      }
-      for (const index of point.generators) {
-        p -= truth.generatorPower[2 * (index * phases + phase)] as number;
-        q -= truth.generatorPower[2 * (index * phases + phase) + 1] as number;
-      }
-      for (const index of point.batteries) {
-        p -= truth.batteryPower[2 * (index * phases + phase)] as number;
-        q -= truth.batteryPower[2 * (index * phases + phase) + 1] as number;
-      }
-      const at = 2 * (point.bus * phases + phase);
-      const re = truth.voltage[at] as number;
-      const im = truth.voltage[at + 1] as number;
-      present.activeW[phase] = p;
-      present.reactiveVar[phase] = q;
-      present.voltageV[phase] = baseVoltage * Math.sqrt(re * re + im * im);
+/**
+ * Adds up an interval: time integrals of true power and voltage, and of the power that the meter measures. Every meter
+ * of a site is asked at every step, hence the flat arrays.
+ */
+class Sums {
+  readonly #gain: Float64Array;
+  readonly #baseVoltageV: number;
+  /** Where the bus begins in the truth's voltages. */
+  readonly #busAt: number;
+  readonly #loads: Int32Array;
+  readonly #generators: Int32Array;
+  readonly #batteries: Int32Array;
+  /** Each phase of a positive-sequence grid stands for three. */
+  readonly #multiplicity: number;
+  readonly #present: PhaseValues;
+  readonly #integral: PhaseValues;
+  readonly #average: PhaseValues;
+  #lastUs = Number.NaN;
+  #spanUs = 0;
+
+  constructor(grid: CompiledGrid, point: MeterPoint, gain: Float64Array) {
+    const { phases } = grid;
+    const blank = (): PhaseValues => ({
+      activeW: new Float64Array(phases),
+      reactiveVar: new Float64Array(phases),
+      voltageV: new Float64Array(phases),
+    });
+    this.#gain = gain;
+    this.#baseVoltageV = grid.baseVoltageV[point.bus] ?? Number.NaN;
+    this.#busAt = 2 * point.bus * phases;
+    this.#loads = offsetsOf(point.loads, phases);
+    this.#generators = offsetsOf(point.generators, phases);
+    this.#batteries = offsetsOf(point.batteries, phases);
+    this.#multiplicity = 3 / phases;
+    this.#present = blank();
+    this.#integral = blank();
+    this.#average = blank();
+  }
+
+  /** The values at an instant stand for the time since the one before. */
+  add(truth: Truth, registers: Registers): void {
+    this.#read(truth);
+    const elapsedUs = truth.timeUs - this.#lastUs;
+    this.#lastUs = truth.timeUs;
+    // NaN at the first instant.
+    if (!(elapsedUs > 0)) return;
+    this.#spanUs += elapsedUs;
+    const { activeW, reactiveVar, voltageV } = this.#present;
+    const integral = this.#integral;
+    const gain = this.#gain;
+    let trueW = 0;
+    let measuredW = 0;
+    for (let phase = 0; phase < gain.length; phase += 1) {
+      const p = activeW[phase]!;
+      integral.activeW[phase]! += p * elapsedUs;
+      integral.reactiveVar[phase]! += reactiveVar[phase]! * elapsedUs;
+      integral.voltageV[phase]! += voltageV[phase]! * elapsedUs;
+      trueW += p;
+      measuredW += p * gain[phase]!;
+    }
+    const hours = (this.#multiplicity * elapsedUs) / HOUR_US;
+    registers.count(measuredW * hours, trueW * hours);
+  }
+
+  #read({ loadPower, generatorPower, batteryPower, voltage }: Truth): void {
+    const { activeW, reactiveVar, voltageV } = this.#present;
+    activeW.fill(0);
+    reactiveVar.fill(0);
+    addPowers(this.#loads, loadPower, 1, this.#present);
+    addPowers(this.#generators, generatorPower, -1, this.#present);
+    addPowers(this.#batteries, batteryPower, -1, this.#present);
+    for (let phase = 0; phase < voltageV.length; phase += 1) {
+      const re = voltage[this.#busAt + 2 * phase]!;
+      const im = voltage[this.#busAt + 2 * phase + 1]!;
+      voltageV[phase] = this.#baseVoltageV * Math.sqrt(re * re + im * im);
     }
   }
 
-  return {
-    /** The values at an instant stand for the time since the one before. */
-    add(truth: Truth, registers: Registers, energy: { importWh: number; exportWh: number }): void {
-      read(truth);
-      const elapsedUs = Number.isNaN(lastUs) ? 0 : truth.timeUs - lastUs;
-      lastUs = truth.timeUs;
-      if (elapsedUs === 0) return;
-      spanUs += elapsedUs;
-      let trueW = 0;
-      let measuredW = 0;
-      for (let phase = 0; phase < phases; phase += 1) {
-        const p = present.activeW[phase] as number;
-        integral.activeW[phase] = (integral.activeW[phase] as number) + p * elapsedUs;
-        integral.reactiveVar[phase] =
-          (integral.reactiveVar[phase] as number) + (present.reactiveVar[phase] as number) * elapsedUs;
-        integral.voltageV[phase] =
-          (integral.voltageV[phase] as number) + (present.voltageV[phase] as number) * elapsedUs;
-        trueW += p;
-        measuredW += p * (gain[phase] as number);
-      }
-      const hours = (multiplicity * elapsedUs) / HOUR_US;
-      if (trueW > 0) energy.importWh += trueW * hours;
-      else energy.exportWh -= trueW * hours;
-      registers.count(measuredW * hours);
-    },
-    /** Averages since `clear`; what is at hand where no time has passed. Reused. */
-    mean(): PhaseValues {
-      if (spanUs === 0) return present;
-      for (const key of ['activeW', 'reactiveVar', 'voltageV'] as const) {
-        for (let phase = 0; phase < phases; phase += 1) average[key][phase] = (integral[key][phase] as number) / spanUs;
-      }
-      return average;
-    },
-    now: () => present,
-    clear(): void {
-      spanUs = 0;
-      for (const values of Object.values(integral)) values.fill(0);
-    },
-  };
+  /** Averages since `clear`; what is at hand where no time has passed. Reused. */
+  mean(): PhaseValues {
+    if (this.#spanUs === 0) return this.#present;
+    for (const key of ['activeW', 'reactiveVar', 'voltageV'] as const) {
+      this.#average[key].set(this.#integral[key].map((integral) => integral / this.#spanUs));
+    }
+    return this.#average;
+  }
+
+  now(): PhaseValues {
+    return this.#present;
+  }
+
+  clear(): void {
+    this.#spanUs = 0;
+    for (const values of Object.values(this.#integral)) values.fill(0);
+  }
 }
 
-interface Registers {
-  count(energyWh: number): void;
-  importWh(): number;
-  exportWh(): number;
+function addPowers(offsets: Int32Array, power: Float64Array, sign: 1 | -1, to: PhaseValues): void {
+  const { activeW, reactiveVar } = to;
+  for (let i = 0; i < offsets.length; i += 1) {
+    let at = offsets[i]!;
+    for (let phase = 0; phase < activeW.length; phase += 1, at += 2) {
+      activeW[phase]! += sign * power[at]!;
+      reactiveVar[phase]! += sign * power[at + 1]!;
+    }
+  }
 }
 
 /** Registers never run backwards; they show whole steps of their resolution, cut off, and keep what is below. */
-function createRegisters(resolutionWh: number): Registers {
-  let imported = 0;
-  let exported = 0;
-  // Below 1 Wh divided by whole numbers, so that 0.3 Wh stays 0.3.
-  const perWh = Math.round(1 / resolutionWh);
-  const shown = (energyWh: number) => {
+class Registers {
+  readonly #resolutionWh: number;
+  /** Below 1 Wh divided by whole numbers, so that 0.3 Wh stays 0.3. */
+  readonly #perWh: number;
+  #importedWh = 0;
+  #exportedWh = 0;
+  /** What flowed in truth since the last interval ended. */
+  #trueImportWh = 0;
+  #trueExportWh = 0;
+
+  constructor(resolutionWh: number) {
+    this.#resolutionWh = resolutionWh;
+    this.#perWh = Math.round(1 / resolutionWh);
+  }
+
+  /** Import positive. */
+  count(measuredWh: number, trueWh: number): void {
+    if (measuredWh > 0) this.#importedWh += measuredWh;
+    else this.#exportedWh -= measuredWh;
+    if (trueWh > 0) this.#trueImportWh += trueWh;
+    else this.#trueExportWh -= trueWh;
+  }
+
+  importWh(): number {
+    return this.#shown(this.#importedWh);
+  }
+
+  exportWh(): number {
+    return this.#shown(this.#exportedWh);
+  }
+
+  /** True energies since the last call. */
+  takeTruth(): { readonly importWh: number; readonly exportWh: number } {
+    const truth = { importWh: this.#trueImportWh, exportWh: this.#trueExportWh };
+    this.#trueImportWh = 0;
+    this.#trueExportWh = 0;
+    return truth;
+  }
+
+  #shown(energyWh: number): number {
+    const resolutionWh = this.#resolutionWh;
     if (resolutionWh === 0) return energyWh;
-    return resolutionWh < 1 ? Math.floor(energyWh * perWh) / perWh : Math.floor(energyWh / resolutionWh) * resolutionWh;
-  };
-  return {
-    count(energyWh) {
-      if (energyWh > 0) imported += energyWh;
-      else exported -= energyWh;
-    },
-    importWh: () => shown(imported),
-    exportWh: () => shown(exported),
-  };
+    return resolutionWh < 1
+      ? Math.floor(energyWh * this.#perWh) / this.#perWh
+      : Math.floor(energyWh / resolutionWh) * resolutionWh;
+  }
 }
 
 interface MeterErrors {

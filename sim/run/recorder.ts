@@ -151,15 +151,16 @@ class BusPool {
     const { phases } = this.#grid;
     const at = 2 * this.#reference * phases;
     const [refRe, refIm] = unit(voltage[at] ?? 1, voltage[at + 1] ?? 0);
-    for (let node = 0; node < this.#sumV.length; node += 1) {
-      const re = voltage[2 * node] as number;
-      const im = voltage[2 * node + 1] as number;
+    const [sumV, minV, maxV, sumRe, sumIm] = [this.#sumV, this.#minV, this.#maxV, this.#sumRe, this.#sumIm];
+    for (let node = 0; node < sumV.length; node += 1) {
+      const re = voltage[2 * node]!;
+      const im = voltage[2 * node + 1]!;
       const magnitude = Math.sqrt(re * re + im * im);
-      this.#sumV[node] = (this.#sumV[node] as number) + magnitude;
-      if (magnitude < (this.#minV[node] as number)) this.#minV[node] = magnitude;
-      if (magnitude > (this.#maxV[node] as number)) this.#maxV[node] = magnitude;
-      this.#sumRe[node] = (this.#sumRe[node] as number) + re * refRe + im * refIm;
-      this.#sumIm[node] = (this.#sumIm[node] as number) + im * refRe - re * refIm;
+      sumV[node]! += magnitude;
+      if (magnitude < minV[node]!) minV[node] = magnitude;
+      if (magnitude > maxV[node]!) maxV[node] = magnitude;
+      sumRe[node]! += re * refRe + im * refIm;
+      sumIm[node]! += im * refRe - re * refIm;
     }
     this.#count += 1;
   }
@@ -203,6 +204,8 @@ class BranchPool {
   readonly #loadingMax: Float64Array;
   readonly #activeW: Float64Array;
   readonly #reactiveVar: Float64Array;
+  /** Computational bus of each from side. */
+  readonly #fromBus: Int32Array;
   /** Squares of the rated currents in per unit of each end's bus. */
   readonly #ratedFrom: Float64Array;
   readonly #ratedTo: Float64Array;
@@ -215,40 +218,48 @@ class BranchPool {
     this.#loadingMax = new Float64Array(branches.length);
     this.#activeW = new Float64Array(branches.length);
     this.#reactiveVar = new Float64Array(branches.length);
+    this.#fromBus = Int32Array.from(branches, ({ from }) => from);
     this.#ratedFrom = Float64Array.from(branches, (b) => (b.ratedCurrentFromA / baseCurrentA(grid, b.from)) ** 2);
     this.#ratedTo = Float64Array.from(branches, (b) => (b.ratedCurrentToA / baseCurrentA(grid, b.to)) ** 2);
   }
 
   add(truth: Truth): void {
-    const { branches, phases, basePowerVA } = this.#grid;
+    const { phases, basePowerVA } = this.#grid;
     const { voltage, currentFrom, currentTo } = truth;
-    for (const { index, from } of branches) {
+    const [loadingSum, loadingMax, activeW, reactiveVar] = [
+      this.#loading,
+      this.#loadingMax,
+      this.#activeW,
+      this.#reactiveVar,
+    ];
+    const [fromBus, ratedFrom, ratedTo] = [this.#fromBus, this.#ratedFrom, this.#ratedTo];
+    // A positive-sequence grid computes one phase of three.
+    const sumOfPhases = (basePowerVA * 3) / phases;
+    for (let index = 0; index < fromBus.length; index += 1) {
       let worst = 0;
       let active = 0;
       let reactive = 0;
       for (let phase = 0; phase < phases; phase += 1) {
         const at = 2 * (index * phases + phase);
-        const re = currentFrom[at] as number;
-        const im = currentFrom[at + 1] as number;
-        const reTo = currentTo[at] as number;
-        const imTo = currentTo[at + 1] as number;
-        const v = 2 * (from * phases + phase);
-        const vRe = voltage[v] as number;
-        const vIm = voltage[v + 1] as number;
+        const re = currentFrom[at]!;
+        const im = currentFrom[at + 1]!;
+        const reTo = currentTo[at]!;
+        const imTo = currentTo[at + 1]!;
+        const v = 2 * (fromBus[index]! * phases + phase);
+        const vRe = voltage[v]!;
+        const vIm = voltage[v + 1]!;
         active += vRe * re + vIm * im;
         reactive += vIm * re - vRe * im;
-        const fromShare = (re * re + im * im) / (this.#ratedFrom[index] as number);
-        const toShare = (reTo * reTo + imTo * imTo) / (this.#ratedTo[index] as number);
+        const fromShare = (re * re + im * im) / ratedFrom[index]!;
+        const toShare = (reTo * reTo + imTo * imTo) / ratedTo[index]!;
         if (fromShare > worst) worst = fromShare;
         if (toShare > worst) worst = toShare;
       }
       const loading = 100 * Math.sqrt(worst);
-      // A positive-sequence grid computes one phase of three.
-      const sumOfPhases = (basePowerVA * 3) / phases;
-      this.#loading[index] = (this.#loading[index] as number) + loading;
-      if (loading > (this.#loadingMax[index] as number)) this.#loadingMax[index] = loading;
-      this.#activeW[index] = (this.#activeW[index] as number) + active * sumOfPhases;
-      this.#reactiveVar[index] = (this.#reactiveVar[index] as number) + reactive * sumOfPhases;
+      loadingSum[index]! += loading;
+      if (loading > loadingMax[index]!) loadingMax[index] = loading;
+      activeW[index]! += active * sumOfPhases;
+      reactiveVar[index]! += reactive * sumOfPhases;
     }
     this.#count += 1;
   }
