@@ -55,19 +55,23 @@ function sortObject(object: JsonObject, depth: number): unknown {
   const keys = Object.keys(object);
   const inOrder = isSorted(keys);
   if (!inOrder) keys.sort();
-  let same = inOrder;
-  const members: unknown[] = [];
-  for (const key of keys) {
+  let copy: Record<string, unknown> | undefined = inOrder ? undefined : {};
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
     if (!isOrdinary(key)) return UNUSUAL;
     const member = object[key];
     const sorted = member === undefined ? undefined : sortMembers(member, depth);
     if (sorted === UNUSUAL) return UNUSUAL;
-    if (sorted !== member) same = false;
-    members.push(sorted);
+    // Most messages are in order throughout: they are handed back, not copied.
+    if (copy === undefined && sorted !== member) copy = firstMembers(object, keys, index);
+    if (copy !== undefined) copy[key] = sorted;
   }
-  if (same) return object;
+  return copy ?? object;
+}
+
+function firstMembers(object: JsonObject, keys: readonly string[], count: number): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
-  for (let index = 0; index < keys.length; index++) copy[keys[index] as string] = members[index];
+  for (let index = 0; index < count; index++) copy[keys[index] as string] = object[keys[index] as string];
   return copy;
 }
 

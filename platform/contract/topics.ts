@@ -34,6 +34,19 @@ export const topics = {
 
 /** What kind of message a databus topic carries, or undefined for topics that are not counted (ticks, progress, status). */
 export function messageKind(topic: string): string | undefined {
+  let kind = kinds.get(topic);
+  if (kind === undefined && !kinds.has(topic)) {
+    kind = kindOf(topic);
+    if (kinds.size < KINDS_MAX) kinds.set(topic, kind);
+  }
+  return kind;
+}
+
+/** The same few topics are asked about again and again; more than so many are looked at each time. */
+const kinds = new Map<string, string | undefined>();
+const KINDS_MAX = 10_000;
+
+function kindOf(topic: string): string | undefined {
   const levels = topic.split('/');
   if (topic.startsWith(bridgedPrefix)) return levels.length === 5 && levels[2] !== 'time' ? levels[3] : undefined;
   if (levels[0] === 'pmu') return levels.length === 3 && levels[1] !== 'time' ? 'pmu' : undefined;

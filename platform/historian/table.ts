@@ -76,72 +76,94 @@ interface Column {
 }
 
 function createColumn(name: string, type: ColumnType): Column {
-  if (type === 'STRING') return stringColumn(name);
-  if (type === 'BOOLEAN') return booleanColumn(name);
-  return numberColumn(name, type, allocators[type]);
+  if (type === 'STRING') return new StringColumn(name);
+  if (type === 'BOOLEAN') return new BooleanColumn(name);
+  return new NumberColumn(name, type);
 }
 
+type NumberType = 'DOUBLE' | 'FLOAT' | 'INT32';
 type NumberArray = Float64Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
-const allocators = {
-  DOUBLE: (length: number) => new Float64Array(length),
-  FLOAT: (length: number) => new Float32Array(length),
-  INT32: (length: number) => new Int32Array(length),
-} as const;
+const allocators: Readonly<Record<NumberType, (length: number) => NumberArray>> = {
+  DOUBLE: (length) => new Float64Array(length),
+  FLOAT: (length) => new Float32Array(length),
+  INT32: (length) => new Int32Array(length),
+};
 
 /** Doubles its array when full: amortised O(1) per cell. */
-function numberColumn(
-  name: string,
-  type: 'DOUBLE' | 'FLOAT' | 'INT32',
-  allocate: (length: number) => NumberArray,
-): Column {
-  let data = allocate(FIRST_CAPACITY);
-  let length = 0;
-  return {
-    push(value) {
-      if (typeof value !== 'number' || (type === 'INT32' && (value | 0) !== value)) refuse(name, type, value);
-      if (length === data.length) {
-        const larger = allocate(2 * length);
-        larger.set(data);
-        data = larger;
-      }
-      data[length++] = value;
-    },
-    source: (rowCount) => ({ name, type, nullable: false, encoding: 'PLAIN', data: data.subarray(0, rowCount) }),
-  };
+class NumberColumn implements Column {
+  readonly #name: string;
+  readonly #type: NumberType;
+  #data: NumberArray;
+  #length = 0;
+
+  constructor(name: string, type: NumberType) {
+    this.#name = name;
+    this.#type = type;
+    this.#data = allocators[type](FIRST_CAPACITY);
+  }
+
+  push(value: CellValue): void {
+    if (typeof value !== 'number' || (this.#type === 'INT32' && (value | 0) !== value)) {
+      refuse(this.#name, this.#type, value);
+    }
+    if (this.#length === this.#data.length) {
+      const larger = allocators[this.#type](2 * this.#length);
+      larger.set(this.#data);
+      this.#data = larger;
+    }
+    this.#data[this.#length] = value;
+    this.#length += 1;
+  }
+
+  source(rowCount: number): ColumnSource {
+    const data = this.#data.subarray(0, rowCount);
+    return { name: this.#name, type: this.#type, nullable: false, encoding: 'PLAIN', data };
+  }
 }
 
-function booleanColumn(name: string): Column {
-  const data: boolean[] = [];
-  return {
-    push(value) {
-      if (typeof value !== 'boolean') refuse(name, 'BOOLEAN', value);
-      data.push(value);
-    },
-    source: () => ({ name, type: 'BOOLEAN', nullable: false, data }),
-  };
+class BooleanColumn implements Column {
+  readonly #name: string;
+  readonly #data: boolean[] = [];
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  push(value: CellValue): void {
+    if (typeof value !== 'boolean') refuse(this.#name, 'BOOLEAN', value);
+    this.#data.push(value);
+  }
+
+  source(): ColumnSource {
+    return { name: this.#name, type: 'BOOLEAN', nullable: false, data: this.#data };
+  }
 }
 
 /** Keeps one copy of each distinct string, so that a day of readings does not hold on to every parsed message. */
-function stringColumn(name: string): Column {
-  const known = new Map<string, string>();
-  const data: string[] = [];
-  let last: string | undefined;
-  return {
-    push(value) {
-      if (typeof value !== 'string') refuse(name, 'STRING', value);
-      // Neighbouring rows mostly agree; the comparison is cheaper than the look-up of a freshly parsed string.
-      if (value !== last) {
-        last = known.get(value);
-        if (last === undefined) {
-          last = value;
-          known.set(value, value);
-        }
-      }
-      data.push(last);
-    },
-    source: () => ({ name, type: 'STRING', nullable: false, encoding: 'RLE_DICTIONARY', data }),
-  };
+class StringColumn implements Column {
+  readonly #name: string;
+  readonly #known = new Map<string, string>();
+  readonly #data: string[] = [];
+  #last = '';
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  push(value: CellValue): void {
+    if (typeof value !== 'string') refuse(this.#name, 'STRING', value);
+    // Neighbouring rows mostly agree; the comparison is cheaper than the look-up of a freshly parsed string.
+    if (value !== this.#last) {
+      this.#last = this.#known.get(value) ?? value;
+      this.#known.set(this.#last, this.#last);
+    }
+    this.#data.push(this.#last);
+  }
+
+  source(): ColumnSource {
+    return { name: this.#name, type: 'STRING', nullable: false, encoding: 'RLE_DICTIONARY', data: this.#data };
+  }
 }
 
 function refuse(name: string, type: ColumnType, value: CellValue | undefined): never {

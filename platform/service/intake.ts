@@ -34,8 +34,17 @@ export function readControl<Schema extends z.ZodType>(
   return askOnce(payload, name, (bytes) => schema.safeParse(decodeJson(bytes)).data);
 }
 
+/**
+ * `message` has just been written as `payload`: readers in this process check it as they would check what they decode,
+ * but need not decode it.
+ */
+export function noteWritten(payload: Uint8Array, message: object): void {
+  askOnce(payload, '#written', () => message);
+}
+
 function parse(kind: string, payload: Uint8Array): Intake {
-  const decoded = decodeJson(payload);
+  const written = askOnce(payload, '#written', () => undefined) as object | undefined;
+  const decoded = written !== undefined && survivesJson(written) ? written : decodeJson(payload);
   if (decoded === undefined) return refused('not-json');
   const parsed = schemaOfKind(kind).safeParse(decoded);
   if (!parsed.success) {
@@ -49,6 +58,24 @@ function parse(kind: string, payload: Uint8Array): Intake {
 
 function refused(reason: string): Intake {
   return { accepted: false, reason };
+}
+
+/** Whether JSON gives back the same value: NaN, infinities and minus zero do not come back. */
+function survivesJson(value: unknown): boolean {
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'object':
+      if (value === null) return true;
+      if (Array.isArray(value)) return value.every(survivesJson);
+      for (const key in value) if (!survivesJson((value as Record<string, unknown>)[key])) return false;
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** The JSON value in `payload`, or undefined when it is none or no UTF-8. */

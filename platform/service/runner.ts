@@ -10,7 +10,7 @@ import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts
 import { messageKind, topics } from '../contract/topics.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
 import type { Input, Output, ServiceCore, ServiceDefinition } from './definition.ts';
-import { readControl, readMessage } from './intake.ts';
+import { noteWritten, readControl, readMessage } from './intake.ts';
 import { type Arrival, type Counts, countKinds, countTopics, type Gathered, Roads, streamOf } from './roads.ts';
 
 /** The part of a logger that services need; pino fits. */
@@ -299,8 +299,9 @@ class Runner<Schema extends z.ZodType> implements RunningService {
 
   async #publish(topic: string, message: object, control?: '#progress'): Promise<void> {
     const payload = Buffer.from(JSON.stringify(message));
-    // Readers in this process need not parse what was written here: counts and names survive JSON as they are.
-    if (control !== undefined) askOnce(payload, control, () => message);
+    // Counts and names survive JSON as they are.
+    if (control === undefined) noteWritten(payload, message);
+    else askOnce(payload, control, () => message);
     await this.#connection?.publish(topic, payload);
   }
 

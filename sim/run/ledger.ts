@@ -138,28 +138,26 @@ export class Ledger {
 
   /** What a service did with the messages of an instant. */
   serviceProgress(progress: Progress): void {
-    for (const [kind, count] of Object.entries(progress.outputs)) this.#hops.of(SERVICE_HOP, kind).published += count;
-    const hop = `dsotp>${progress.service}`;
-    const missing = progress.missing ?? {};
-    for (const kind of new Set([...Object.keys(progress.inputs), ...Object.keys(missing)])) {
+    const { service, inputs, outputs, refused, duplicates, late, missing } = progress;
+    for (const kind in outputs) this.#hops.of(SERVICE_HOP, kind).published += outputs[kind] ?? 0;
+    const hop = `dsotp>${service}`;
+    for (const kind in inputs) this.#hops.of(hop, kind).delivered += inputs[kind] ?? 0;
+    for (const kind in duplicates) {
       const counts = this.#hops.of(hop, kind);
-      const duplicated = progress.duplicates?.[kind] ?? 0;
-      const arrived = (progress.inputs[kind] ?? 0) - duplicated;
-      const refused = total(progress.refused?.[kind] ?? {});
-      const short = missing[kind] ?? 0;
-      counts.delivered += arrived - refused;
-      counts.refused += refused;
-      counts.duplicated += duplicated;
-      counts.late += progress.late?.[kind] ?? 0;
-      counts.lostObserved += short;
+      counts.duplicated += duplicates[kind] ?? 0;
+      counts.delivered -= duplicates[kind] ?? 0;
     }
-    for (const reasons of Object.values(progress.refused ?? {})) {
-      for (const [reason, count] of Object.entries(reasons)) this.refuse(progress.service, reason, count);
+    for (const kind in late) this.#hops.of(hop, kind).late += late[kind] ?? 0;
+    for (const [kind, reasons] of Object.entries(refused ?? {})) {
+      const counts = this.#hops.of(hop, kind);
+      counts.refused += total(reasons);
+      counts.delivered -= total(reasons);
+      for (const [reason, count] of Object.entries(reasons)) this.refuse(service, reason, count);
     }
-    if (Object.keys(missing).length > 0) {
-      const what = Object.entries(missing).map(([kind, count]) => `${count} of kind ${kind}`);
-      this.violation(`${progress.service} completed an instant without ${what.join(', ')}`);
-    }
+    if (missing === undefined) return;
+    for (const kind in missing) this.#hops.of(hop, kind).lostObserved += missing[kind] ?? 0;
+    const what = Object.entries(missing).map(([kind, count]) => `${count} of kind ${kind}`);
+    if (what.length > 0) this.violation(`${service} completed an instant without ${what.join(', ')}`);
   }
 
   /** What a broker counted of its own accord; attempts that were entered here already are among them. */
