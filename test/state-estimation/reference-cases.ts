@@ -111,30 +111,43 @@ export interface SolvedProblem {
   readonly estimate: readonly { readonly vmPu: number; readonly vaDeg: number }[];
 }
 
-export function pandapowerProblem(name: string): SolvedProblem {
+/** With `loose` an open line end is a bus whose zero injection is a pseudo-measurement with a sigma of 1 MVA. */
+export function pandapowerProblem(name: string, loose: boolean = false): SolvedProblem {
   const of = referenceJson(`state-estimation/pandapower-solved/${name}.json`) as PandapowerCase;
   const { elements } = of;
   const closed = (line: number, bus: number) =>
     !(elements.switch ?? []).some((s) => s.et === 'l' && s.element === line && s.bus === bus && !s.closed);
+  const openEnds = !loose
+    ? []
+    : elements.line.flatMap((line) =>
+        [line.from_bus, line.to_bus].flatMap((bus) =>
+          closed(line.index, bus) ? [] : [{ id: `open-${line.index}-${bus}`, bus }],
+        ),
+      );
+  const endOf = (line: number, bus: number) =>
+    openEnds.find(({ id }) => id === `open-${line}-${bus}`)?.id ?? String(bus);
   const grid = compileGrid(
     gridDocumentSchema.parse({
       schema: 1,
       name,
       representation: 'positive-sequence',
       frequencyHz: of.meta.f_hz,
-      buses: elements.bus.map((bus) => ({ id: String(bus.index), nominalVoltageV: bus.vn_V })),
+      buses: [
+        ...elements.bus.map((bus) => ({ id: String(bus.index), nominalVoltageV: bus.vn_V })),
+        ...openEnds.map(({ id, bus }) => ({ id, nominalVoltageV: elements.bus.find((b) => b.index === bus)!.vn_V })),
+      ],
       lines: elements.line.map((line) => ({
         id: `line-${line.index}`,
-        from: String(line.from_bus),
-        to: String(line.to_bus),
+        from: endOf(line.index, line.from_bus),
+        to: endOf(line.index, line.to_bus),
         lengthM: line.length_km * 1000,
         r1OhmPerKm: line.r_ohm_per_km,
         x1OhmPerKm: line.x_ohm_per_km,
         c1FPerKm: line.c_F_per_km,
         g1SPerKm: line.g_S_per_km,
         parallel: line.parallel,
-        fromClosed: closed(line.index, line.from_bus),
-        toClosed: closed(line.index, line.to_bus),
+        fromClosed: loose || closed(line.index, line.from_bus),
+        toClosed: loose || closed(line.index, line.to_bus),
         inService: line.in_service,
       })),
       transformers: elements.trafo.map((unit) => ({
@@ -168,9 +181,16 @@ export function pandapowerProblem(name: string): SolvedProblem {
     const sign = atBus && m.type !== 'v' ? -1 : 1;
     return { id: `m${i}`, kind, place, phase: 0, value: sign * scale * m.value, sigma: scale * m.std_dev };
   });
+  const MEGA = 1e6 / (3 * grid.basePowerVA);
+  for (const { id } of openEnds) {
+    for (const kind of ['activePower', 'reactivePower'] as const) {
+      const place = { at: 'bus', bus: grid.busIndex.get(id)! } as const;
+      measurements.push({ id: `${id}-${kind}`, kind, place, phase: 0, value: 0, sigma: MEGA });
+    }
+  }
   const referenceBus = busOf(elements.ext_grid[0]!.bus);
   const byBus = (rows: readonly { index: number; vm_pu: number; va_degree: number }[]) => {
-    const sorted = Array.from({ length: grid.busCount }, () => ({ vmPu: Number.NaN, vaDeg: Number.NaN }));
+    const sorted = elements.bus.map(() => ({ vmPu: Number.NaN, vaDeg: Number.NaN }));
     for (const row of rows) sorted[busOf(row.index)] = { vmPu: row.vm_pu, vaDeg: row.va_degree };
     return sorted;
   };

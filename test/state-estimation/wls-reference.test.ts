@@ -51,7 +51,8 @@ describe.skipIf(!hasReference)('textbook cases (skipped without the reference fo
       expect(result.chiSquareLimit).toBeCloseTo(expected.chi2_critical['0.05']!, 8);
       expected.normalized_residuals.forEach((size, i) => {
         const ours = result.normalisedResiduals![i]!;
-        expect(Number.isNaN(ours) ? 0 : ours).toBeCloseTo(Number.isFinite(size) ? size : 0, 4);
+        const theirs = Number.isFinite(size) ? size : 0;
+        expect(Math.abs((Number.isNaN(ours) ? 0 : ours) - theirs)).toBeLessThan(1e-5);
       });
       expect(result.objective > result.chiSquareLimit).toBe(expected['bad_data_by_chi2_0.05']);
     });
@@ -59,11 +60,13 @@ describe.skipIf(!hasReference)('textbook cases (skipped without the reference fo
 });
 
 /**
- * What pandapower returns here is no least-squares answer to the measurements that the file lists: bus 14's injections
- * (m31, m32) stand at 4.9 and 7.2 sigma and the objective at 83, while 7.3 can be reached. Its estimates of lines with
- * an open end go through auxiliary buses; bus 14 carries one.
+ * Where pandapower 2.14 estimates another grid: it leaves the far end of a line with one open end as a bus of its own,
+ * and says of that bus's zero injection no more than a pseudo-measurement with a sigma of 1 MVA. Through those ends its
+ * estimate lets power flow that no measurement has room for. With the same loose ends ours is the same.
  */
-const noLeastSquaresAnswer = new Set(['cigre_mv']);
+const looseOpenEnds: Readonly<Record<string, string>> = {
+  cigre_mv: 'the open ends of lines 12, 13 and 14 inject nothing, with a sigma of 1 MVA',
+};
 
 describe.skipIf(!hasReference)('pandapower cases (skipped without the reference folder)', () => {
   for (const name of ['case33bw', 'cigre_mv', 'kerber_dorfnetz']) {
@@ -74,20 +77,22 @@ describe.skipIf(!hasReference)('pandapower cases (skipped without the reference 
       expect(worst(result, truth)).toBeLessThan(1e-8);
     });
 
-    const known = noLeastSquaresAnswer.has(name);
-    const claim = known ? "pandapower's estimate is no least-squares answer" : "noisy give pandapower's estimate";
-    test(`${name}: ${claim}`, () => {
-      const { problem, estimate } = pandapowerProblem(`se_${name}_noisy`);
+    const loose = looseOpenEnds[name];
+    const where = loose === undefined ? '' : ` where ${loose}`;
+    test(`${name}: noisy measurements give pandapower's estimate${where}`, () => {
+      const { problem, estimate } = pandapowerProblem(`se_${name}_noisy`, loose !== undefined);
       const result = createWeightedLeastSquares().estimate(problem);
       expect(result.status).toBe('converged');
-      expect(worst(result, estimate) < 1e-6).toBe(!known);
-      expect(objectiveAt(problem, estimate) > 10 * result.objective).toBe(known);
+      expect(worst(result, estimate)).toBeLessThan(1e-6);
     });
 
-    test(`${name}: no estimate of pandapower's has a smaller objective`, () => {
+    test(`${name}: ${loose === undefined ? 'no state has a smaller objective, not' : 'with ends that are open for certain the objective is a tenth of that at'} pandapower's`, () => {
       const { problem, estimate } = pandapowerProblem(`se_${name}_noisy`);
       const result = createWeightedLeastSquares().estimate(problem);
-      expect(result.objective).toBeLessThan(objectiveAt(problem, estimate) + 1e-6);
+      const theirs = objectiveAt(problem, estimate);
+      // A minimum lies below every other state; pandapower's stands at 83 where 7.3 can be reached.
+      if (loose === undefined) expect(result.objective).toBeLessThan(theirs + 1e-6);
+      else expect(result.objective).toBeLessThan(theirs / 10);
     });
   }
 });
