@@ -2,6 +2,8 @@
 import { compileGrid } from '../../grids/compile.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
+import { diagnosePowerFlow, type PowerFlowDiagnosis } from '../../sim/physics/power-flow-diagnosis.ts';
+import type { MethodName } from '../../sim/physics/power-flow-method.ts';
 import { createPowerFlow, type PowerFlow, type PowerFlowResult } from '../../sim/physics/power-flow.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -43,17 +45,30 @@ export function powerflow(
   return { text, converged: result.converged, hint: notesHint(imported, files) };
 }
 
-function describeAnswer(flow: PowerFlow, result: PowerFlowResult): GridAnswer {
+/** What a power flow adds to the shared answer. */
+interface PowerFlowAnswer extends GridAnswer {
+  readonly method: MethodName;
+  /** Generators that gave up their voltage at a reactive limit; absent when none did. */
+  readonly limitedGenerators?: readonly string[];
+  /** Without convergence: largest mismatch before each iteration, and the buses where most is left. */
+  readonly historyVA?: PowerFlowDiagnosis['historyVA'];
+  readonly worstBuses?: PowerFlowDiagnosis['worstBuses'];
+}
+
+function describeAnswer(flow: PowerFlow, result: PowerFlowResult): PowerFlowAnswer {
   const { grid } = flow;
   // Without convergence the last voltages mean nothing: they are left out rather than shown.
   const value = (x: number): number | null => (result.converged && Number.isFinite(x) ? x : null);
   const perPhase = (of: (phase: number) => number): PerPhase =>
     grid.phases === 1 ? value(of(0)) : [0, 1, 2].map((phase) => value(of(phase)));
   const currents = flow.branchCurrents();
+  const limited = result.converged ? flow.limited().map((index) => grid.document.generators[index]!.id) : [];
   return {
     converged: result.converged,
     iterations: result.iterations,
-    ...(!result.converged && { reason: reasonOf(grid, result) }),
+    method: flow.method(),
+    ...(!result.converged && diagnosis(flow, result)),
+    ...(limited.length > 0 && { limitedGenerators: limited }),
     buses: grid.document.buses.map(({ id }) => {
       const at = (phase: number): number => 2 * (grid.busIndex.get(id)! * grid.phases + phase);
       const { voltage } = flow;
@@ -78,11 +93,12 @@ function describeAnswer(flow: PowerFlow, result: PowerFlowResult): GridAnswer {
   };
 }
 
-function reasonOf(grid: CompiledGrid, { iterations, worstMismatchPu, worstBus, worstPhase }: PowerFlowResult): string {
-  const place = worstBus < 0 ? '' : ` at bus ${grid.busIds[worstBus]![0]}`;
-  const phase = worstBus < 0 || grid.phases === 1 ? '' : ` phase ${'ABC'[worstPhase]}`;
-  const size = `${(worstMismatchPu * grid.basePowerVA).toPrecision(3)} VA`;
-  return `no convergence after ${iterations} iterations: a mismatch of ${size} is left${place}${phase}; the load may exceed what the grid can carry`;
+function diagnosis(
+  flow: PowerFlow,
+  result: PowerFlowResult,
+): Pick<PowerFlowAnswer, 'reason' | 'historyVA' | 'worstBuses'> {
+  const { reason, historyVA, worstBuses } = diagnosePowerFlow(flow, result);
+  return { reason, historyVA, worstBuses };
 }
 
 /** Complex power into a branch at one end; in a positive-sequence grid the sum of three phases. */
@@ -101,9 +117,9 @@ function branchPower(
   };
 }
 
-function formatAnswer(flow: PowerFlow, answer: GridAnswer): string {
+function formatAnswer(flow: PowerFlow, answer: PowerFlowAnswer): string {
   const { grid } = flow;
-  if (!answer.converged) return `${grid.document.name}: ${answer.reason}`;
+  if (!answer.converged) return formatFailure(grid, answer);
   const phases = grid.phases === 1 ? [''] : [' A', ' B', ' C'];
   const buses = formatTable(
     ['bus', ...phases.map((phase) => `V${phase} pu`), ...phases.map((phase) => `angle${phase} deg`)],
@@ -126,7 +142,20 @@ function formatAnswer(flow: PowerFlow, answer: GridAnswer): string {
   return [`Power flow of ${grid.document.name}`, '', buses, '', branches, '', ...summary(flow, answer)].join('\n');
 }
 
-function summary(flow: PowerFlow, answer: GridAnswer): string[] {
+function formatFailure(grid: CompiledGrid, { reason, historyVA = [], worstBuses = [] }: PowerFlowAnswer): string {
+  const table = formatTable(
+    ['bus', 'mismatch VA', 'V pu'],
+    worstBuses.map(({ id, phase = '', mismatchVA, vmPu }) => [
+      `${id} ${phase}`.trim(),
+      mismatchVA.toPrecision(3),
+      fixed(vmPu, 4),
+    ]),
+  );
+  const last = historyVA.slice(-8).map((value) => (value === null ? '-' : value.toPrecision(3)));
+  return [`${grid.document.name}: ${reason}`, '', table, '', `Largest mismatch, VA: ... ${last.join(', ')}`].join('\n');
+}
+
+function summary(flow: PowerFlow, answer: PowerFlowAnswer): string[] {
   const { lossesW, exchangeW, exchangeVar } = flow.totals();
   const energised = answer.buses
     .flatMap((bus) => list(bus.vmPu).map((vm) => ({ id: bus.id, vm })))
@@ -136,9 +165,12 @@ function summary(flow: PowerFlow, answer: GridAnswer): string[] {
   const low = energised[0]!;
   const high = energised.at(-1)!;
   return [
-    `Converged in ${answer.iterations} iterations.`,
+    `Converged in ${answer.iterations} iterations (${answer.method}).`,
     `Losses ${fixed(lossesW / 1000, 3)} kW, import ${fixed(exchangeW / 1000, 3)} kW and ${fixed(exchangeVar / 1000, 3)} kvar.`,
     `Lowest voltage ${low.vm.toFixed(5)} pu at bus ${low.id}, highest ${high.vm.toFixed(5)} pu at bus ${high.id}.`,
+    ...(answer.limitedGenerators === undefined
+      ? []
+      : [`At a reactive limit, so without their voltage: generators ${answer.limitedGenerators.join(', ')}.`]),
     ...(dead > 0 ? [`${dead} ${dead === 1 ? 'bus is' : 'buses are'} without voltage.`] : []),
   ];
 }

@@ -198,14 +198,22 @@ function createSolver(shared: Shared, state: Float64Array): MethodSolver {
     elements.sumConstantPower(powers, work.busPower);
     let iterations = done;
     let worst = evaluate(shared, states, powers, state, work);
+    let best = Number.POSITIVE_INFINITY;
+    /** No convergence: the best voltages on the way say more than the last. */
+    const fail = (): { iterations: number; worst: Worst; converged: boolean } => {
+      state.set(work.best);
+      return { iterations, worst: evaluate(shared, states, powers, state, work), converged: false };
+    };
     for (;;) {
       history[iterations] = worst.mismatch;
-      const converged = worst.excess <= tolerancePu;
-      if (converged || iterations >= maxIterations || !Number.isFinite(worst.mismatch)) {
-        return { iterations, worst, converged };
+      if (worst.excess <= tolerancePu) return { iterations, worst, converged: true };
+      if (worst.mismatch < best) {
+        best = worst.mismatch;
+        work.best.set(state);
       }
+      if (iterations >= maxIterations || !Number.isFinite(worst.mismatch)) return fail();
       fillJacobian(shared, states, powers, state, work);
-      if (!lu.factorise()) return { iterations, worst, converged: false };
+      if (!lu.factorise()) return fail();
       for (let k = 0; k < work.step.length; k++) work.step[k] = -work.residual[k]!;
       lu.solve(work.step);
       iterations++;
@@ -270,6 +278,7 @@ interface Work {
   readonly residual: Float64Array;
   readonly step: Float64Array;
   readonly last: Float64Array;
+  readonly best: Float64Array;
 }
 
 function createWork(grid: CompiledGrid): Work {
@@ -281,6 +290,7 @@ function createWork(grid: CompiledGrid): Work {
     residual: make(),
     step: make(),
     last: make(),
+    best: make(),
   };
 }
 

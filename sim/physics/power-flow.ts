@@ -102,15 +102,15 @@ function createInstance(shared: Shared, powers: ElementPowers, solver: MethodSol
   let second: MethodSolver | undefined;
   let rescued = false;
 
-  /** Newton from the unloaded grid; its answer takes the place of the one that did not converge. */
+  /** Newton from the unloaded grid: its answer, be it none, takes the place of the one that did not converge. */
   const rescue = (failed: PowerFlowResult): PowerFlowResult => {
     if (shared.rescue === undefined) return failed;
     second ??= shared.rescue.prepare(shared);
     second.flatStart();
     const result = second.solve(powers);
-    rescued = result.converged;
-    if (rescued) voltage.set(second.voltage);
-    return rescued ? result : failed;
+    rescued = true;
+    voltage.set(second.voltage);
+    return result;
   };
   const last = (): MethodSolver => (rescued && second !== undefined ? second : solver);
 
@@ -127,7 +127,7 @@ function createInstance(shared: Shared, powers: ElementPowers, solver: MethodSol
       const result = first.converged ? first : rescue(first);
       // After a failure the method starts afresh, so even no iteration at all moves the voltages.
       if (result.iterations > 0 || !settled) currentsKnown = false;
-      settled = first.converged;
+      settled = first.converged && !rescued;
       return result;
     },
     flatStart: () => {

@@ -33,7 +33,7 @@ test('json has the keys of the public interface, ids of the source, null for wha
   const { text, converged } = powerflow(fileOf(grid('small', 100_000)), 'json');
   expect(converged).toBe(true);
   const answer = JSON.parse(text) as Record<string, unknown>;
-  expect(Object.keys(answer)).toEqual(['converged', 'iterations', 'buses', 'branches', 'lossesW']);
+  expect(Object.keys(answer)).toEqual(['converged', 'iterations', 'method', 'buses', 'branches', 'lossesW']);
   const v = (1 + Math.sqrt(0.6)) / 2;
   expect(answer).toMatchObject({
     converged: true,
@@ -78,9 +78,14 @@ test('no convergence is said with its place, and without figures that would misl
   expect(json.converged).toBe(false);
   expect(JSON.parse(json.text)).toMatchObject({
     converged: false,
-    reason: expect.stringMatching(/^no convergence after \d+ iterations: .* at bus b/) as string,
+    // A quarter of a per unit is the most that the resistance lets through.
+    reason: expect.stringMatching(/^no convergence after \d+ iterations .* at bus b; .* about 96 %/) as string,
+    method: 'newton',
+    worstBuses: [{ id: 'b', mismatchVA: expect.closeTo(10_000, -3) as number }],
     buses: [{ vmPu: null }, { vmPu: null }, { vmPu: null }],
     lossesW: null,
   });
+  const { historyVA, iterations } = JSON.parse(json.text) as { historyVA: number[]; iterations: number };
+  expect(historyVA).toHaveLength(iterations + 1);
   expect(powerflow(file, 'table').text).toMatch(/^heavy: no convergence/);
 });
