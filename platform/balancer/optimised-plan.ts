@@ -12,7 +12,11 @@ import { type PlanTask, shareInside, type SitePlan, spanOf } from './site-plan.t
 const PACKAGE_PRICE = 0.1;
 /** Of equal plans the one that acts early, as the rule does: what is done a step later counts so much less. */
 const EARLY = 1e-4;
-/** Against cycling that changes nothing. */
+/**
+ * Wear of each kWh in or out, above half of what is lost on the way in and out again: without it a full battery would
+ * send out and take in again for its losses' sake, since what is lost is not exported.
+ */
+const WEAR_OF_LOSSES = 0.6;
 const WEAR = 1e-3;
 
 /** The optimal plan; where demands clash, that of the rule, with the clash named. */
@@ -72,7 +76,7 @@ function problemOf(task: PlanTask): PlanProblem {
       initialSoc: soc,
       mayDischarge: model.maxDischargeW > 0,
       socTargets: [],
-      wearPerKWh: WEAR,
+      wearPerKWh: WEAR + WEAR_OF_LOSSES * (1 - model.chargeEfficiency * model.dischargeEfficiency),
     })),
     exchange: {
       targetW: steps.map(({ heldW }) => heldW),

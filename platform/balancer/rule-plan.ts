@@ -50,24 +50,19 @@ function freeShare({ horizon }: PlanTask, k: number, slot: Window, holds: readon
  * if later packages bring all they can; sent out, what the batteries hold beyond what they will have to give themselves.
  */
 function packageEnergyWh(task: PlanTask, targets: readonly number[], slot: Window, later: readonly Window[]): number {
-  const { horizon, batteries } = task;
-  const last = horizon.loadW.findLastIndex((_, k) => shareInside(horizon, k, slot) > 0);
-  if (last === -1) return 0;
-  const before = walkThrough(task, targets.slice(0, last + 1));
-  const storedWh = sum(batteries, ({ model }, n) => {
-    const soc = before.batteries[n]?.soc.at(-1) ?? model.socMin;
+  const steps = task.horizon.loadW.flatMap((_, k) => (shareInside(task.horizon, k, slot) > 0 ? [k] : []));
+  const [first] = steps;
+  if (first === undefined) return 0;
+  const before = walkThrough(task, targets.slice(0, first));
+  const storedWh = sum(task.batteries, ({ model, soc }, n) => {
+    const atStart = before.batteries[n]?.soc.at(-1) ?? soc;
     return model.maxDischargeW === 0
       ? 0
-      : Math.max(0, soc - model.socMin) * model.capacityWh * model.dischargeEfficiency;
+      : Math.max(0, atStart - model.socMin) * model.capacityWh * model.dischargeEfficiency;
   });
-  const roomWh = sum(batteries, ({ model }, n) => {
-    const soc = before.batteries[n]?.soc.at(-1) ?? model.socMax;
-    return (Math.max(0, model.socMax - soc) * model.capacityWh) / model.chargeEfficiency;
-  });
-  const neededWh = deepestDeficitWh(task, targets, last + 1, slot.kind === 'import-package' ? later : []);
-  return slot.kind === 'import-package'
-    ? Math.min(roomWh, Math.max(0, neededWh - storedWh))
-    : Math.max(0, storedWh - neededWh);
+  if (slot.kind === 'import-package') return Math.max(0, deepestDeficitWh(task, targets, first, later) - storedWh);
+  const ownWh = sum(steps, (k) => netOf(task, k, targets[k] ?? task.targetW) * hoursOf(task, k));
+  return Math.max(0, storedWh - ownWh - deepestDeficitWh(task, targets, first + steps.length, []));
 }
 
 /** Deepest deficit that builds up from step `from` on, Wh at the terminals; a surplus counts as far as it can be stored. */
