@@ -1,6 +1,9 @@
-/** The sweeps of a positive-sequence grid: the innermost loops of the power flow, which allocate nothing. */
-import type { SweepStructure } from './power-flow-sweep-structure.ts';
+/**
+ * The sweeps of a positive-sequence grid: the innermost loops of the power flow. They allocate nothing, and no index in
+ * them is multiplied: the compiler guards each product of integers with checks that cost more than the arithmetic.
+ */
 import { noteWorst, type SweepKernel, type SweepState } from './power-flow-sweep-state.ts';
+import type { Run, SweepStructure } from './power-flow-sweep-structure.ts';
 
 export const balancedSweep: SweepKernel = { draw, collect, spread, measure };
 
@@ -14,127 +17,129 @@ function draw(
   start: number,
   end: number,
 ): void {
+  let at = 2 * start;
+  let c = 4 * start;
   for (let k = start; k < end; k++) {
-    const vr = voltage[2 * k]!;
-    const vi = voltage[2 * k + 1]!;
+    const vr = voltage[at]!;
+    const vi = voltage[at + 1]!;
     const d = 1 / (vr * vr + vi * vi);
-    const g = power[2 * k]! * d + constants[4 * k + 2]!;
-    const h = constants[4 * k + 3]! - power[2 * k + 1]! * d;
-    current[2 * k] = g * vr - h * vi;
-    current[2 * k + 1] = g * vi + h * vr;
+    const g = power[at]! * d + constants[c + 2]!;
+    const h = constants[c + 3]! - power[at + 1]! * d;
+    current[at] = g * vr - h * vi;
+    current[at + 1] = g * vi + h * vr;
+    at += 2;
+    c += 4;
   }
 }
 
 /** Backwards: what a bus draws is drawn through the bus that feeds it. */
-function collect({ runs, parent, blocks, blockAt }: SweepStructure, { current }: SweepState): void {
+function collect({ runs, feeder, blocks, blockAt }: SweepStructure, { current }: SweepState): void {
   for (let r = runs.length - 1; r >= 0; r--) {
     const { kind, start, end } = runs[r]!;
-    if (kind === 'transfer') {
-      for (let k = end - 1; k >= start; k--) {
-        const to = 2 * parent[k]!;
+    let at = 2 * (end - 1);
+    for (let k = end - 1; k >= start; k--) {
+      const to = feeder[k]!;
+      const jr = current[at]!;
+      const ji = current[at + 1]!;
+      if (kind === 'transfer') {
         const m = blockAt[k]! + 4;
-        const jr = current[2 * k]!;
-        const ji = current[2 * k + 1]!;
         current[to]! += blocks[m]! * jr - blocks[m + 1]! * ji;
         current[to + 1]! += blocks[m]! * ji + blocks[m + 1]! * jr;
+      } else {
+        current[to]! += jr;
+        current[to + 1]! += ji;
       }
-      continue;
-    }
-    for (let k = end - 1; k >= start; k--) {
-      const to = 2 * parent[k]!;
-      current[to]! += current[2 * k]!;
-      current[to + 1]! += current[2 * k + 1]!;
+      at -= 2;
     }
   }
 }
 
 /** Forwards: the voltages that belong to the collected currents, and what the buses draw at them. */
 function spread(structure: SweepStructure, state: SweepState, change: number, mismatch: number): void {
-  for (const { kind, start, end } of structure.runs) {
-    if (kind === 'transfer') spreadTransfer(structure, state, start, end, change, mismatch);
-    else spreadSeries(structure, state, start, end, change, mismatch);
+  for (const run of structure.runs) {
+    if (run.kind === 'series') spreadSeries(structure, state, run, change, mismatch);
+    else spreadTransfer(structure, state, run, change, mismatch);
   }
 }
 
 function spreadSeries(
-  { parent, constants }: SweepStructure,
+  { feeder, constants }: SweepStructure,
   state: SweepState,
-  start: number,
-  end: number,
+  { start, end }: Run,
   change: number,
   mismatch: number,
 ): void {
   const { voltage, current, power } = state;
   let worst = state.worst[0]!;
   let place = -1;
+  let at = 2 * start;
+  let c = 4 * start;
   for (let k = start; k < end; k++) {
-    const from = 2 * parent[k]!;
-    const own = 2 * k;
-    const c = 4 * k;
+    const from = feeder[k]!;
     const zr = constants[c]!;
     const zi = constants[c + 1]!;
-    const jr = current[own]!;
-    const ji = current[own + 1]!;
+    const jr = current[at]!;
+    const ji = current[at + 1]!;
     const vr = voltage[from]! - (zr * jr - zi * ji);
     const vi = voltage[from + 1]! - (zr * ji + zi * jr);
-    const dr = vr - voltage[own]!;
-    const di = vi - voltage[own + 1]!;
-    const p = power[own]!;
-    const q = power[own + 1]!;
+    const dr = vr - voltage[at]!;
+    const di = vi - voltage[at + 1]!;
+    const p = power[at]!;
+    const q = power[at + 1]!;
     const error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
     // Written so that NaN is worse than everything and nothing is worse than NaN.
-    if (!(error <= worst)) {
-      if (worst === worst) place = k;
-      worst = worst === worst ? error : worst;
+    if (!(error <= worst) && worst === worst) {
+      worst = error;
+      place = at;
     }
-    voltage[own] = vr;
-    voltage[own + 1] = vi;
+    voltage[at] = vr;
+    voltage[at + 1] = vi;
     const d = 1 / (vr * vr + vi * vi);
     const g = p * d + constants[c + 2]!;
     const h = constants[c + 3]! - q * d;
-    current[own] = g * vr - h * vi;
-    current[own + 1] = g * vi + h * vr;
+    current[at] = g * vr - h * vi;
+    current[at + 1] = g * vi + h * vr;
+    at += 2;
+    c += 4;
   }
-  if (place >= 0) noteWorst(state, worst, place);
+  if (place >= 0) noteWorst(state, worst, place >> 1);
 }
 
 /** The same behind a transformer: v = a vp - z j. */
 function spreadTransfer(
   structure: SweepStructure,
   state: SweepState,
-  start: number,
-  end: number,
+  { start, end }: Run,
   change: number,
   mismatch: number,
 ): void {
-  const { parent, blocks, blockAt } = structure;
+  const { feeder, blocks, blockAt } = structure;
   const { voltage, current } = state;
   for (let k = start; k < end; k++) {
-    const from = 2 * parent[k]!;
-    const own = 2 * k;
+    const from = feeder[k]!;
     const a = blockAt[k]!;
     const ur = voltage[from]!;
     const ui = voltage[from + 1]!;
-    const jr = current[own]!;
-    const ji = current[own + 1]!;
+    const jr = current[2 * k]!;
+    const ji = current[2 * k + 1]!;
     const vr = blocks[a]! * ur - blocks[a + 1]! * ui - (blocks[a + 2]! * jr - blocks[a + 3]! * ji);
     const vi = blocks[a]! * ui + blocks[a + 1]! * ur - (blocks[a + 2]! * ji + blocks[a + 3]! * jr);
-    update(state, k, vr, vi, change, mismatch);
+    update(state, 2 * k, vr, vi, change, mismatch);
   }
   draw(structure, state, start, end);
 }
 
 /** Takes over a new voltage and notes how far it is from the last. */
-function update(state: SweepState, k: number, vr: number, vi: number, change: number, mismatch: number): void {
+function update(state: SweepState, at: number, vr: number, vi: number, change: number, mismatch: number): void {
   const { voltage, power } = state;
-  const dr = vr - voltage[2 * k]!;
-  const di = vi - voltage[2 * k + 1]!;
-  const p = power[2 * k]!;
-  const q = power[2 * k + 1]!;
+  const dr = vr - voltage[at]!;
+  const di = vi - voltage[at + 1]!;
+  const p = power[at]!;
+  const q = power[at + 1]!;
   const error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
-  if (!(error <= state.worst[0]!)) noteWorst(state, error, k);
-  voltage[2 * k] = vr;
-  voltage[2 * k + 1] = vi;
+  if (!(error <= state.worst[0]!)) noteWorst(state, error, at >> 1);
+  voltage[at] = vr;
+  voltage[at + 1] = vi;
 }
 
 /** Takes over voltages of the core, which others have solved for. */
@@ -146,5 +151,5 @@ function measure(
   change: number,
   mismatch: number,
 ): void {
-  for (let k = start; k < end; k++) update(state, k, next[2 * k]!, next[2 * k + 1]!, change, mismatch);
+  for (let at = 2 * start; at < 2 * end; at += 2) update(state, at, next[at]!, next[at + 1]!, change, mismatch);
 }

@@ -43,8 +43,8 @@ export interface SweepStructure {
   readonly busOfSlot: Int32Array;
   /** Slot of each bus; -1 in dead islands. */
   readonly slotOfBus: Int32Array;
-  /** Slot that feeds each slot of a tree. */
-  readonly parent: Int32Array;
+  /** Where the vector of the slot begins that feeds each slot of a tree. */
+  readonly feeder: Int32Array;
   readonly runs: readonly Run[];
   /**
    * By slot, what a `series` edge and the bus need: z, y (4 numbers); in three phases z1, zb, y1, yb (8), where y v is
@@ -273,7 +273,7 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
   const kinds: EdgeKind[] = [];
   const forms: EdgeForm[] = [];
   const edgeBranches: EdgeBranch[][] = Array.from({ length: count }, () => []);
-  const feeding = new Int32Array(count).fill(-1);
+  const feeder = new Int32Array(count).fill(-1);
   for (let slot = treeStart; slot < count; slot++) {
     const node = nodeOfSlot[slot]!;
     const edge = graph.edges[parentEdge[node]!]!;
@@ -281,7 +281,7 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
     if (form === undefined) return `bus ${grid.busIds[node]?.[0]} has a phase or sequence without a path to its source`;
     forms.push(form);
     kinds.push(form.kind);
-    feeding[slot] = slotOfNode[parent[node]!]!;
+    feeder[slot] = 2 * phases * slotOfNode[parent[node]!]!;
     addShunt(parent[node]!, form.nearShunt);
     if (form.farShunt !== undefined) addShunt(node, form.farShunt);
     edgeBranches[slot] = edge.branches.map((branch) => ({ branch, fromNear: branch.to === node }));
@@ -311,7 +311,7 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
     count,
     busOfSlot: nodeOfSlot.map((node) => (node < busCount ? node : -1)),
     slotOfBus: slotOfNode.slice(0, busCount),
-    parent: feeding,
+    feeder,
     runs: findRuns(kinds, treeStart),
     constants,
     ...packBlocks(forms, treeStart, count),

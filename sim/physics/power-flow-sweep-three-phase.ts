@@ -1,6 +1,9 @@
-/** The sweeps of a three-phase grid: the innermost loops of the power flow, which allocate nothing. */
-import type { Run, SweepStructure } from './power-flow-sweep-structure.ts';
+/**
+ * The sweeps of a three-phase grid: the innermost loops of the power flow. They allocate nothing, and no index in them is
+ * multiplied: the compiler guards each product of integers with checks that cost more than the arithmetic.
+ */
 import { noteWorst, type SweepKernel, type SweepState } from './power-flow-sweep-state.ts';
+import type { Run, SweepStructure } from './power-flow-sweep-structure.ts';
 
 export const threePhaseSweep: SweepKernel = { draw, collect, spread, measure };
 
@@ -14,126 +17,92 @@ function draw(
   start: number,
   end: number,
 ): void {
+  let at = 6 * start;
+  let c = 8 * start;
   for (let k = start; k < end; k++) {
-    const at = 6 * k;
-    const y1r = constants[8 * k + 4]!;
-    const y1i = constants[8 * k + 5]!;
-    const ybr = constants[8 * k + 6]!;
-    const ybi = constants[8 * k + 7]!;
-    const ar = voltage[at + 0]!;
+    const ar = voltage[at]!;
     const ai = voltage[at + 1]!;
     const br = voltage[at + 2]!;
     const bi = voltage[at + 3]!;
     const cr = voltage[at + 4]!;
     const ci = voltage[at + 5]!;
+    const y1r = constants[c + 4]!;
+    const y1i = constants[c + 5]!;
+    const ybr = constants[c + 6]!;
+    const ybi = constants[c + 7]!;
     const sr = ar + br + cr;
     const si = ai + bi + ci;
     const mr = ybr * sr - ybi * si;
     const mi = ybr * si + ybi * sr;
     const da = 1 / (ar * ar + ai * ai);
-    const ga = power[at + 0]! * da + y1r;
-    const ha = y1i - power[at + 1]! * da;
-    current[at + 0] = ga * ar - ha * ai + mr;
-    current[at + 1] = ga * ai + ha * ar + mi;
     const db = 1 / (br * br + bi * bi);
+    const dc = 1 / (cr * cr + ci * ci);
+    const ga = power[at]! * da + y1r;
+    const ha = y1i - power[at + 1]! * da;
+    current[at] = ga * ar - ha * ai + mr;
+    current[at + 1] = ga * ai + ha * ar + mi;
     const gb = power[at + 2]! * db + y1r;
     const hb = y1i - power[at + 3]! * db;
     current[at + 2] = gb * br - hb * bi + mr;
     current[at + 3] = gb * bi + hb * br + mi;
-    const dc = 1 / (cr * cr + ci * ci);
     const gc = power[at + 4]! * dc + y1r;
     const hc = y1i - power[at + 5]! * dc;
     current[at + 4] = gc * cr - hc * ci + mr;
     current[at + 5] = gc * ci + hc * cr + mi;
+    at += 6;
+    c += 8;
   }
 }
 
 /** Backwards: what a bus draws is drawn through the bus that feeds it. */
-function collect({ runs, parent, blocks, blockAt }: SweepStructure, { current }: SweepState): void {
+function collect({ runs, feeder, blocks, blockAt }: SweepStructure, { current }: SweepState): void {
   for (let r = runs.length - 1; r >= 0; r--) {
     const { kind, start, end } = runs[r]!;
-    if (kind === 'transfer') {
-      for (let k = end - 1; k >= start; k--)
-        addProduct(blocks, blockAt[k]! + 36, current, 6 * k, current, 6 * parent[k]!, 1);
-      continue;
-    }
+    let at = 6 * (end - 1);
     for (let k = end - 1; k >= start; k--) {
-      const to = 6 * parent[k]!;
-      const at = 6 * k;
-      current[to]! += current[at]!;
-      current[to + 1]! += current[at + 1]!;
-      current[to + 2]! += current[at + 2]!;
-      current[to + 3]! += current[at + 3]!;
-      current[to + 4]! += current[at + 4]!;
-      current[to + 5]! += current[at + 5]!;
+      const to = feeder[k]!;
+      if (kind === 'transfer') {
+        addProduct(blocks, blockAt[k]! + 36, current, at, current, to, 1);
+      } else {
+        current[to]! += current[at]!;
+        current[to + 1]! += current[at + 1]!;
+        current[to + 2]! += current[at + 2]!;
+        current[to + 3]! += current[at + 3]!;
+        current[to + 4]! += current[at + 4]!;
+        current[to + 5]! += current[at + 5]!;
+      }
+      at -= 6;
     }
-  }
-}
-
-/** y[to..] += factor * block(d) x[at..]. */
-function addProduct(
-  block: Float64Array,
-  d: number,
-  x: Float64Array,
-  at: number,
-  y: Float64Array,
-  to: number,
-  factor: number,
-): void {
-  const ar = x[at + 0]!;
-  const ai = x[at + 1]!;
-  const br = x[at + 2]!;
-  const bi = x[at + 3]!;
-  const cr = x[at + 4]!;
-  const ci = x[at + 5]!;
-  for (let r = 0; r < 3; r++) {
-    const e = d + 6 * r;
-    y[to + 2 * r]! +=
-      factor *
-      (block[e]! * ar -
-        block[e + 1]! * ai +
-        (block[e + 2]! * br - block[e + 3]! * bi) +
-        (block[e + 4]! * cr - block[e + 5]! * ci));
-    y[to + 2 * r + 1]! +=
-      factor *
-      (block[e]! * ai +
-        block[e + 1]! * ar +
-        (block[e + 2]! * bi + block[e + 3]! * br) +
-        (block[e + 4]! * ci + block[e + 5]! * cr));
   }
 }
 
 /** Forwards: the voltages that belong to the collected currents, and what the buses draw at them. */
 function spread(structure: SweepStructure, state: SweepState, change: number, mismatch: number): void {
   for (const run of structure.runs) {
-    if (run.kind === 'series') spreadSeries(structure, state, run.start, run.end, change, mismatch);
+    if (run.kind === 'series') spreadSeries(structure, state, run, change, mismatch);
     else spreadBlocks(structure, state, run, change, mismatch);
   }
 }
 
 function spreadSeries(
-  { parent, constants }: SweepStructure,
+  { feeder, constants }: SweepStructure,
   state: SweepState,
-  start: number,
-  end: number,
+  { start, end }: Run,
   change: number,
   mismatch: number,
 ): void {
   const { voltage, current, power } = state;
   let worst = state.worst[0]!;
   let place = -1;
+  let at = 6 * start;
+  let c = 8 * start;
   for (let k = start; k < end; k++) {
-    const from = 6 * parent[k]!;
-    const at = 6 * k;
-    const z1r = constants[8 * k]!;
-    const z1i = constants[8 * k + 1]!;
-    const zbr = constants[8 * k + 2]!;
-    const zbi = constants[8 * k + 3]!;
-    const y1r = constants[8 * k + 4]!;
-    const y1i = constants[8 * k + 5]!;
-    const ybr = constants[8 * k + 6]!;
-    const ybi = constants[8 * k + 7]!;
-    const jar = current[at + 0]!;
+    const from = feeder[k]!;
+    const z1r = constants[c]!;
+    const z1i = constants[c + 1]!;
+    const zbr = constants[c + 2]!;
+    const zbi = constants[c + 3]!;
+    const jar = current[at]!;
     const jai = current[at + 1]!;
     const jbr = current[at + 2]!;
     const jbi = current[at + 3]!;
@@ -141,62 +110,84 @@ function spreadSeries(
     const jci = current[at + 5]!;
     const tr = jar + jbr + jcr;
     const ti = jai + jbi + jci;
-    const er = zbr * tr - zbi * ti;
-    const ei = zbr * ti + zbi * tr;
-    const ar = voltage[from + 0]! - (z1r * jar - z1i * jai) - er;
-    const ai = voltage[from + 1]! - (z1r * jai + z1i * jar) - ei;
-    const br = voltage[from + 2]! - (z1r * jbr - z1i * jbi) - er;
-    const bi = voltage[from + 3]! - (z1r * jbi + z1i * jbr) - ei;
-    const cr = voltage[from + 4]! - (z1r * jcr - z1i * jci) - er;
-    const ci = voltage[from + 5]! - (z1r * jci + z1i * jcr) - ei;
-    const pa = power[at + 0]!;
-    const qa = power[at + 1]!;
-    const pb = power[at + 2]!;
-    const qb = power[at + 3]!;
-    const pc = power[at + 4]!;
-    const qc = power[at + 5]!;
-    const xa = ar - voltage[at + 0]!;
-    const ya = ai - voltage[at + 1]!;
-    const ea = (xa * xa + ya * ya) * (change + mismatch * (pa * pa + qa * qa));
-    const xb = br - voltage[at + 2]!;
-    const yb = bi - voltage[at + 3]!;
-    const eb = (xb * xb + yb * yb) * (change + mismatch * (pb * pb + qb * qb));
-    const xc = cr - voltage[at + 4]!;
-    const yc = ci - voltage[at + 5]!;
-    const ec = (xc * xc + yc * yc) * (change + mismatch * (pc * pc + qc * qc));
+    const ur = zbr * tr - zbi * ti;
+    const ui = zbr * ti + zbi * tr;
+    let p: number;
+    let q: number;
+    let dr: number;
+    let di: number;
+    let error: number;
+
+    const ar = voltage[from]! - (z1r * jar - z1i * jai) - ur;
+    const ai = voltage[from + 1]! - (z1r * jai + z1i * jar) - ui;
+    dr = ar - voltage[at]!;
+    di = ai - voltage[at + 1]!;
+    p = power[at]!;
+    q = power[at + 1]!;
+    error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
     // Written so that NaN is worse than everything and nothing is worse than NaN.
-    if (!(ea <= worst && eb <= worst && ec <= worst)) {
-      const error = Math.max(ea, eb, ec);
-      if (worst === worst) place = 3 * k + (error === ea ? 0 : error === eb ? 1 : 2);
-      worst = worst === worst ? error : worst;
+    if (!(error <= worst) && worst === worst) {
+      worst = error;
+      place = at;
     }
-    voltage[at + 0] = ar;
+    voltage[at] = ar;
     voltage[at + 1] = ai;
+
+    const br = voltage[from + 2]! - (z1r * jbr - z1i * jbi) - ur;
+    const bi = voltage[from + 3]! - (z1r * jbi + z1i * jbr) - ui;
+    dr = br - voltage[at + 2]!;
+    di = bi - voltage[at + 3]!;
+    p = power[at + 2]!;
+    q = power[at + 3]!;
+    error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
+    if (!(error <= worst) && worst === worst) {
+      worst = error;
+      place = at + 2;
+    }
     voltage[at + 2] = br;
     voltage[at + 3] = bi;
+
+    const cr = voltage[from + 4]! - (z1r * jcr - z1i * jci) - ur;
+    const ci = voltage[from + 5]! - (z1r * jci + z1i * jcr) - ui;
+    dr = cr - voltage[at + 4]!;
+    di = ci - voltage[at + 5]!;
+    p = power[at + 4]!;
+    q = power[at + 5]!;
+    error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
+    if (!(error <= worst) && worst === worst) {
+      worst = error;
+      place = at + 4;
+    }
     voltage[at + 4] = cr;
     voltage[at + 5] = ci;
+
+    const y1r = constants[c + 4]!;
+    const y1i = constants[c + 5]!;
+    const ybr = constants[c + 6]!;
+    const ybi = constants[c + 7]!;
     const sr = ar + br + cr;
     const si = ai + bi + ci;
     const mr = ybr * sr - ybi * si;
     const mi = ybr * si + ybi * sr;
     const da = 1 / (ar * ar + ai * ai);
-    const ga = pa * da + y1r;
-    const ha = y1i - qa * da;
-    current[at + 0] = ga * ar - ha * ai + mr;
-    current[at + 1] = ga * ai + ha * ar + mi;
     const db = 1 / (br * br + bi * bi);
-    const gb = pb * db + y1r;
-    const hb = y1i - qb * db;
+    const dc = 1 / (cr * cr + ci * ci);
+    const ga = power[at]! * da + y1r;
+    const ha = y1i - power[at + 1]! * da;
+    current[at] = ga * ar - ha * ai + mr;
+    current[at + 1] = ga * ai + ha * ar + mi;
+    const gb = power[at + 2]! * db + y1r;
+    const hb = y1i - power[at + 3]! * db;
     current[at + 2] = gb * br - hb * bi + mr;
     current[at + 3] = gb * bi + hb * br + mi;
-    const dc = 1 / (cr * cr + ci * ci);
-    const gc = pc * dc + y1r;
-    const hc = y1i - qc * dc;
+    const gc = power[at + 4]! * dc + y1r;
+    const hc = y1i - power[at + 5]! * dc;
     current[at + 4] = gc * cr - hc * ci + mr;
     current[at + 5] = gc * ci + hc * cr + mi;
+    at += 6;
+    c += 8;
   }
-  if (place >= 0) noteWorst(state, worst, place);
+  if (place >= 0) noteWorst(state, worst, place >> 1);
 }
 
 /** The same for edges with matrices: v = vp - Z j or, behind a transformer, v = A vp - Z j. */
@@ -207,10 +198,10 @@ function spreadBlocks(
   change: number,
   mismatch: number,
 ): void {
-  const { parent, blocks, blockAt } = structure;
+  const { feeder, blocks, blockAt } = structure;
   const { voltage, current, scratch } = state;
   for (let k = start; k < end; k++) {
-    const from = 6 * parent[k]!;
+    const from = feeder[k]!;
     let z = blockAt[k]!;
     if (kind === 'transfer') {
       scratch.fill(0);
@@ -220,24 +211,79 @@ function spreadBlocks(
       for (let e = 0; e < 6; e++) scratch[e] = voltage[from + e]!;
     }
     addProduct(blocks, z, current, 6 * k, scratch, 0, -1);
-    update(state, k, scratch, 0, change, mismatch);
+    update(state, 6 * k, scratch, 0, change, mismatch);
   }
   draw(structure, state, start, end);
 }
 
-/** Takes over a new voltage, `next[n..]`, and notes how far it is from the last. */
-function update(state: SweepState, k: number, next: Float64Array, n: number, change: number, mismatch: number): void {
+/** y[to..] += factor * block(d) x[at..], 3x3 complex. */
+function addProduct(
+  block: Float64Array,
+  d: number,
+  x: Float64Array,
+  at: number,
+  y: Float64Array,
+  to: number,
+  factor: number,
+): void {
+  const ar = factor * x[at]!;
+  const ai = factor * x[at + 1]!;
+  const br = factor * x[at + 2]!;
+  const bi = factor * x[at + 3]!;
+  const cr = factor * x[at + 4]!;
+  const ci = factor * x[at + 5]!;
+  y[to]! +=
+    block[d]! * ar -
+    block[d + 1]! * ai +
+    (block[d + 2]! * br - block[d + 3]! * bi) +
+    (block[d + 4]! * cr - block[d + 5]! * ci);
+  y[to + 1]! +=
+    block[d]! * ai +
+    block[d + 1]! * ar +
+    (block[d + 2]! * bi + block[d + 3]! * br) +
+    (block[d + 4]! * ci + block[d + 5]! * cr);
+  y[to + 2]! +=
+    block[d + 6]! * ar -
+    block[d + 7]! * ai +
+    (block[d + 8]! * br - block[d + 9]! * bi) +
+    (block[d + 10]! * cr - block[d + 11]! * ci);
+  y[to + 3]! +=
+    block[d + 6]! * ai +
+    block[d + 7]! * ar +
+    (block[d + 8]! * bi + block[d + 9]! * br) +
+    (block[d + 10]! * ci + block[d + 11]! * cr);
+  y[to + 4]! +=
+    block[d + 12]! * ar -
+    block[d + 13]! * ai +
+    (block[d + 14]! * br - block[d + 15]! * bi) +
+    (block[d + 16]! * cr - block[d + 17]! * ci);
+  y[to + 5]! +=
+    block[d + 12]! * ai +
+    block[d + 13]! * ar +
+    (block[d + 14]! * bi + block[d + 15]! * br) +
+    (block[d + 16]! * ci + block[d + 17]! * cr);
+}
+
+/** Takes over a new voltage, `next[n..]`, at `first`, and notes how far it is from the last. */
+function update(
+  state: SweepState,
+  first: number,
+  next: Float64Array,
+  n: number,
+  change: number,
+  mismatch: number,
+): void {
   const { voltage, power, worst } = state;
-  for (let phase = 0; phase < 3; phase++) {
-    const at = 6 * k + 2 * phase;
-    const vr = next[n + 2 * phase]!;
-    const vi = next[n + 2 * phase + 1]!;
+  for (let e = 0; e < 6; e += 2) {
+    const at = first + e;
+    const vr = next[n + e]!;
+    const vi = next[n + e + 1]!;
     const dr = vr - voltage[at]!;
     const di = vi - voltage[at + 1]!;
     const p = power[at]!;
     const q = power[at + 1]!;
     const error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
-    if (!(error <= worst[0]!)) noteWorst(state, error, 3 * k + phase);
+    if (!(error <= worst[0]!)) noteWorst(state, error, at >> 1);
     voltage[at] = vr;
     voltage[at + 1] = vi;
   }
@@ -252,5 +298,5 @@ function measure(
   change: number,
   mismatch: number,
 ): void {
-  for (let k = start; k < end; k++) update(state, k, next, 6 * k, change, mismatch);
+  for (let at = 6 * start; at < 6 * end; at += 6) update(state, at, next, at, change, mismatch);
 }
