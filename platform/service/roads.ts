@@ -98,9 +98,7 @@ export class Roads {
     if (sequence === undefined || !this.#closed(sequence)) return undefined;
     const tick = this.#tickOf(sequence);
     const missing = this.#missing(sequence);
-    // On with a shortfall only when told so, or when a later tick shows that nothing more will come.
-    const overtaken = [...this.#streams.values()].every(({ closed }) => closed > sequence);
-    if (Object.keys(missing).length > 0 && this.#forced < sequence && !overtaken) return undefined;
+    if (Object.keys(missing).length > 0 && this.#forced < sequence && !this.#overtaken(sequence)) return undefined;
     const arrivals = this.#collect(sequence, tick.timeUs);
     this.#next = sequence + 1;
     return { sequence, timeUs: tick.timeUs, final: tick.final === true, arrivals, missing };
@@ -123,6 +121,11 @@ export class Roads {
     return parts.length === 0 ? `tick ${sequence}` : parts.join(', ');
   }
 
+  /** On with a shortfall only when told so, or when a later tick shows that nothing more will come. */
+  #overtaken(sequence: number): boolean {
+    return [...this.#streams.values()].every(({ closed }) => closed > sequence);
+  }
+
   #closed(sequence: number): boolean {
     for (const { closed } of this.#streams.values()) if (closed < sequence) return false;
     for (const { closed } of this.#upstreams.values()) if (closed < sequence) return false;
@@ -142,14 +145,16 @@ export class Roads {
     const missing: Counts = {};
     for (const [name, { ticks, arrivals }] of this.#streams) {
       const here = countKinds(arrivals.get(sequence) ?? []);
-      for (const [kind, count] of Object.entries(ticks.get(sequence)?.published ?? {})) {
+      const published = ticks.get(sequence)?.published;
+      for (const kind in published) {
         if (!this.#reads(name, kind)) continue;
-        const short = count - (here[kind] ?? 0);
+        const short = (published[kind] ?? 0) - (here[kind] ?? 0);
         if (short > 0) missing[kind] = (missing[kind] ?? 0) + short;
       }
     }
-    for (const [kind, count] of Object.entries(this.#promised(sequence))) {
-      const short = count - (this.#internal.get(kind)?.length ?? 0);
+    const promised = this.#promised(sequence);
+    for (const kind in promised) {
+      const short = (promised[kind] ?? 0) - (this.#internal.get(kind)?.length ?? 0);
       if (short > 0) missing[kind] = (missing[kind] ?? 0) + short;
     }
     return missing;
@@ -159,8 +164,9 @@ export class Roads {
   #promised(sequence: number): Counts {
     const promised: Counts = {};
     for (const { progress } of this.#upstreams.values()) {
-      for (const [kind, count] of Object.entries(progress.get(sequence)?.outputs ?? {})) {
-        if (this.#reads('internal', kind)) promised[kind] = (promised[kind] ?? 0) + count;
+      const outputs = progress.get(sequence)?.outputs;
+      for (const kind in outputs) {
+        if (this.#reads('internal', kind)) promised[kind] = (promised[kind] ?? 0) + (outputs[kind] ?? 0);
       }
     }
     return promised;
@@ -175,6 +181,7 @@ export class Roads {
     }
     const promised = this.#promised(sequence);
     for (const [kind, queue] of this.#internal) {
+      if (queue.length === 0) continue;
       gathered.push(...queue.splice(0, promised[kind] ?? 0));
       // From services that are no declared upstream: feedback, which takes effect at the next instant.
       const held: Arrival[] = [];
@@ -228,15 +235,15 @@ export function countKinds(arrivals: readonly { readonly kind: string }[]): Coun
 }
 
 /** Output counts by kind, for progress; topics that are not counted are a programmer's mistake. */
-export function countTopics(topics: readonly string[]): Counts {
-  return countKinds(
-    topics.map((topic) => {
-      const kind = messageKind(topic);
-      if (kind === undefined)
-        throw new Error(`a service may not publish to ${topic}: it carries no counted message kind`);
-      return { kind };
-    }),
-  );
+export function countTopics(outputs: readonly { readonly topic: string }[]): Counts {
+  const counts: Counts = {};
+  for (const { topic } of outputs) {
+    const kind = messageKind(topic);
+    if (kind === undefined)
+      throw new Error(`a service may not publish to ${topic}: it carries no counted message kind`);
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
 }
 
 function append<Key>(map: Map<Key, Arrival[]>, key: Key, arrival: Arrival): void {

@@ -9,7 +9,7 @@ import { askOnce } from '../contract/payload-memo.ts';
 import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts';
 import { messageKind, topics } from '../contract/topics.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
-import type { Input, Output, ServiceCore, ServiceDefinition } from './definition.ts';
+import type { Input, ServiceCore, ServiceDefinition } from './definition.ts';
 import { noteWritten, readControl, readMessage } from './intake.ts';
 import { type Arrival, type Counts, countKinds, countTopics, type Gathered, Roads, streamOf } from './roads.ts';
 
@@ -210,19 +210,19 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     const { timeUs, final, arrivals, missing } = gathered;
     const checked = this.#check(arrivals);
     const outputs = this.#core.step({ timeUs, sequence, inputs: checked.inputs, final });
-    await Promise.all(outputs.map(({ topic, message }) => this.#publish(topic, message)));
+    if (outputs.length > 0) await Promise.all(outputs.map(({ topic, message }) => this.#publish(topic, message)));
     if (final) await this.#core.finish?.();
     this.#watermarkUs = timeUs;
     this.#count(checked, missing);
     const progress: Progress = {
       ...this.#progressHead(timeUs, sequence),
       inputs: countKinds(arrivals),
-      outputs: countTopics(outputs.map(({ topic }: Output) => topic)),
-      ...whenAny('refused', checked.refused),
-      ...whenAny('late', checked.late),
-      ...whenAny('duplicates', checked.duplicates),
-      ...whenAny('missing', missing),
+      outputs: countTopics(outputs),
     };
+    if (isAny(checked.refused)) progress.refused = checked.refused;
+    if (isAny(checked.late)) progress.late = checked.late;
+    if (isAny(checked.duplicates)) progress.duplicates = checked.duplicates;
+    if (isAny(missing)) progress.missing = missing;
     await this.#publish(topics.progress(this.name), progress, '#progress');
   }
 
@@ -232,9 +232,9 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     const refused: Record<string, Counts> = {};
     const late: Counts = {};
     const duplicates: Counts = {};
-    // Whom not to believe has to be known before the messages of this instant are read.
-    const inOrder = arrivals.toSorted((a, b) => Number(b.kind === 'repudiation') - Number(a.kind === 'repudiation'));
-    for (const [order, { topic, kind, payload }] of inOrder.entries()) {
+    let order = 0;
+    for (const { topic, kind, payload } of repudiationsFirst(arrivals)) {
+      order += 1;
       if (this.#isDuplicate(topic, payload)) {
         duplicates[kind] = (duplicates[kind] ?? 0) + 1;
         continue;
@@ -256,7 +256,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       if (kind === 'repudiation') this.#verifier?.repudiate(intake.message as Repudiation);
       inputs.push({ topic, kind, payload, message: intake.message, taggedUs: intake.taggedUs, late: isLate, order });
     }
-    inputs.sort(byTopicAndSequence);
+    if (inputs.length > 1) inputs.sort(byTopicAndSequence);
     return { inputs, refused, late, duplicates };
   }
 
@@ -280,7 +280,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     };
     add('instants', 1);
     add('accepted', checked.inputs.length);
-    for (const reasons of Object.values(checked.refused)) add('refused', sum(reasons));
+    for (const kind in checked.refused) add('refused', sum(checked.refused[kind] ?? {}));
     add('late', sum(checked.late));
     add('duplicates', sum(checked.duplicates));
     add('missing', sum(missing));
@@ -323,10 +323,20 @@ function sequenceOf(message: unknown): number {
   return (message as { sequence?: number }).sequence ?? 0;
 }
 
-function sum(counts: Counts): number {
-  return Object.values(counts).reduce((total, count) => total + count, 0);
+/** Whom not to believe has to be known before the messages of the instant are read. */
+function repudiationsFirst(arrivals: readonly Arrival[]): readonly Arrival[] {
+  const isRepudiation = ({ kind }: Arrival) => kind === 'repudiation';
+  if (!arrivals.some(isRepudiation)) return arrivals;
+  return [...arrivals.filter(isRepudiation), ...arrivals.filter((arrival) => !isRepudiation(arrival))];
 }
 
-function whenAny<Key extends string, Value extends object>(key: Key, value: Value): Partial<Record<Key, Value>> {
-  return Object.keys(value).length === 0 ? {} : ({ [key]: value } as Record<Key, Value>);
+function sum(counts: Counts): number {
+  let total = 0;
+  for (const kind in counts) total += counts[kind] ?? 0;
+  return total;
+}
+
+function isAny(counts: object): boolean {
+  for (const _ in counts) return true;
+  return false;
 }

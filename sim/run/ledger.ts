@@ -42,7 +42,11 @@ const HOP_OF_SENDER = { bal: 'device>bal', direct: 'device>dsotp', operator: 'op
 const SERVICE_HOP = 'service>dsotp';
 
 export class Ledger {
-  readonly #entries = new Map<string, Entry>();
+  /** In the order in which they were first seen. */
+  readonly #entries: Entry[] = [];
+  readonly #byDigest = new Map<string, Entry>();
+  /** The same bytes under another topic, by topic and digest. */
+  readonly #namesakes = new Map<string, Entry>();
   readonly #hops = new HopTable();
   /** By kind. */
   readonly #onDatabus = new Map<string, OnDatabus>();
@@ -204,7 +208,7 @@ export class Ledger {
   /** `messages.parquet`: one row per message, in the order in which they were first seen. */
   table(): Table<typeof messagesTable> {
     const table = createTable(messagesTable);
-    for (const entry of this.#entries.values()) table.append({ ...entry, faults: entry.faults.join(';') });
+    for (const entry of this.#entries) table.append({ ...entry, faults: entry.faults.join(';') });
     return table;
   }
 
@@ -270,12 +274,16 @@ export class Ledger {
       deviceWallUs: Number.NaN,
       seen: 0,
     };
-    this.#entries.set(`${topic} ${digest}`, entry);
+    this.#entries.push(entry);
+    if (this.#byDigest.has(digest)) this.#namesakes.set(`${topic} ${digest}`, entry);
+    else this.#byDigest.set(digest, entry);
     return entry;
   }
 
   #find(topic: string, payload: Uint8Array): Entry | undefined {
-    return this.#entries.get(`${topic} ${digestOf(payload)}`);
+    const digest = digestOf(payload);
+    const entry = this.#byDigest.get(digest);
+    return entry === undefined || entry.topic === topic ? entry : this.#namesakes.get(`${topic} ${digest}`);
   }
 
   #tookOnDatabus(kind: string): OnDatabus {
