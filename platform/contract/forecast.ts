@@ -1,4 +1,4 @@
-/** A forecast: mean and standard deviation of power per component and step. Consumption positive for loads, production positive for generators. */
+/** A forecast: mean, standard deviation and, for the sums, quantiles of power per component and step. Consumption positive for loads, production positive for generators. */
 import { z } from 'zod';
 
 export const forecastSchema = z.object({
@@ -17,6 +17,10 @@ export const forecastSchema = z.object({
       activePowerW: z.array(z.number()),
       activePowerSigmaW: z.array(z.number().nonnegative()),
       reactivePowerVar: z.array(z.number()).optional(),
+      /** The interval mean stays below `activePowerW` with this probability; in ascending order of it. */
+      quantiles: z
+        .array(z.object({ probability: z.number().gt(0).lt(1), activePowerW: z.array(z.number()) }))
+        .optional(),
     }),
   ),
 });

@@ -2,7 +2,8 @@
 import type { Forecast } from '../contract/forecast.ts';
 import { formatInstant } from '../contract/time.ts';
 import type { ForecastingConfig } from './config.ts';
-import type { OutlookSource, PowerOutlook, StepOutlook } from './outlook.ts';
+import type { Forecaster } from './forecaster.ts';
+import type { PowerOutlook, SiteOutlook, StepOutlook } from './outlook.ts';
 
 type Series = Forecast['series'][number];
 
@@ -10,17 +11,17 @@ type Series = Forecast['series'][number];
  * The forecast issued at `timeUs`; its first step is the one `pastSteps` before that which holds the instant. Where the
  * source ends, the series end; undefined when it knows nothing from the instant on.
  */
-export function buildForecast(config: ForecastingConfig, source: OutlookSource, timeUs: number): Forecast | undefined {
-  const { stepUs } = config;
+export function buildForecast(config: ForecastingConfig, forecaster: Forecaster, timeUs: number): Forecast | undefined {
+  const { stepUs, quantiles } = config;
   const currentUs = Math.floor(timeUs / stepUs) * stepUs;
-  const ahead = knownSteps(source, currentUs, stepUs, Math.ceil(config.horizonUs / stepUs));
+  const ahead = knownSteps(forecaster, currentUs, stepUs, Math.ceil(config.horizonUs / stepUs));
   if (ahead.length === 0) return undefined;
-  const past = knownStepsBefore(source, currentUs, stepUs, config.pastSteps);
+  const past = knownStepsBefore(forecaster, currentUs, stepUs, config.pastSteps);
   const steps = [...past, ...ahead];
   const detailed = steps.slice(0, past.length + config.detailSteps);
-  const series = [
-    seriesOf('site:load', steps, (step) => step.load),
-    seriesOf('site:generation', steps, (step) => step.generation),
+  const series: Series[] = [
+    siteSeriesOf('site:load', steps, quantiles, (step) => step.load),
+    siteSeriesOf('site:generation', steps, quantiles, (step) => step.generation),
   ];
   if (detailed.length > 0) {
     for (const [index, { id, powerFactor }] of config.customers.entries()) {
@@ -44,10 +45,10 @@ export function buildForecast(config: ForecastingConfig, source: OutlookSource, 
 }
 
 /** Steps from `startUs` on until the source ends. */
-function knownSteps(source: OutlookSource, startUs: number, stepUs: number, count: number): StepOutlook[] {
+function knownSteps(forecaster: Forecaster, startUs: number, stepUs: number, count: number): StepOutlook[] {
   const steps: StepOutlook[] = [];
   for (let index = 0; index < count; index++) {
-    const step = source(startUs + index * stepUs, startUs + (index + 1) * stepUs);
+    const step = forecaster.outlook(startUs + index * stepUs, startUs + (index + 1) * stepUs);
     if (step === undefined) break;
     steps.push(step);
   }
@@ -55,10 +56,10 @@ function knownSteps(source: OutlookSource, startUs: number, stepUs: number, coun
 }
 
 /** The steps just before `endUs`, in order, as far back as the source knows them. */
-function knownStepsBefore(source: OutlookSource, endUs: number, stepUs: number, count: number): StepOutlook[] {
+function knownStepsBefore(forecaster: Forecaster, endUs: number, stepUs: number, count: number): StepOutlook[] {
   const steps: StepOutlook[] = [];
   for (let index = 1; index <= count; index++) {
-    const step = source(endUs - index * stepUs, endUs - (index - 1) * stepUs);
+    const step = forecaster.outlook(endUs - index * stepUs, endUs - (index - 1) * stepUs);
     if (step === undefined) break;
     steps.unshift(step);
   }
@@ -72,6 +73,24 @@ function seriesOf(component: string, steps: readonly StepOutlook[], of: (step: S
     activePowerW: outlooks.map(({ powerW }) => milli(powerW)),
     activePowerSigmaW: outlooks.map(({ sigmaW }) => milli(sigmaW)),
   };
+}
+
+/** A sum with its distribution. */
+function siteSeriesOf(
+  component: string,
+  steps: readonly StepOutlook[],
+  probabilities: readonly number[],
+  of: (step: StepOutlook) => SiteOutlook,
+): Series {
+  const series = seriesOf(component, steps, of);
+  if (probabilities.length === 0) return series;
+  const quantiles = probabilities
+    .toSorted((a, b) => a - b)
+    .map((probability) => ({
+      probability,
+      activePowerW: steps.map((step) => milli(of(step).quantileW(probability))),
+    }));
+  return { ...series, quantiles };
 }
 
 /** To a thousandth of a watt: more digits would only make the message longer. */

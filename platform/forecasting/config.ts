@@ -3,6 +3,10 @@ import { z } from 'zod';
 import { parseInstant } from '../contract/time.ts';
 import { createLocalTime } from './local-time.ts';
 
+const MINUTE_US = 60e6;
+const HOUR_US = 60 * MINUTE_US;
+const DAY_US = 24 * HOUR_US;
+
 const customerSchema = z.strictObject({
   id: z.string().min(1),
   annualEnergyWh: z.number().positive(),
@@ -17,6 +21,15 @@ const pvSystemSchema = z.strictObject({
   /** Clockwise from north. */
   azimuthDeg: z.number().min(0).max(360).default(180),
 });
+
+const meterSchema = z.strictObject({
+  device: z.string().min(1),
+  /** Ids of all that is behind it: it measures their consumption less their production. */
+  customers: z.array(z.string()),
+  pvSystems: z.array(z.string()),
+});
+
+const share = z.number().min(-1);
 
 const common = {
   site: z.string().min(1),
@@ -35,6 +48,14 @@ const common = {
   pastSteps: z.int().nonnegative().default(1),
   customers: z.array(customerSchema).default([]),
   pvSystems: z.array(pvSystemSchema).default([]),
+  /** Meters to learn from; those whose customers and systems are not among the above are left alone. */
+  meters: z.array(meterSchema).default([]),
+  /** Probabilities of the quantiles of the site's sums. */
+  quantiles: z.array(z.number().gt(0).lt(1)).default([0.1, 0.25, 0.5, 0.75, 0.9]),
+  /** For scenarios with a forecast that is wrong on purpose: 0.3 is 30 % too high, `lateUs` shifts it in time. */
+  loadErrorShare: share.default(0),
+  generationErrorShare: share.default(0),
+  lateUs: z.int().default(0),
 };
 
 const zone = z.string().refine(isZone, { error: 'is no IANA time zone, for example Europe/Berlin' });
@@ -54,10 +75,42 @@ const modelSchema = z.strictObject({
   loadSigma: z
     .strictObject({ relative: z.number().nonnegative(), applianceW: z.number().nonnegative() })
     .default({ relative: 0.1, applianceW: 500 }),
-  /** Share of the clear-sky irradiance that gets through the clouds, and its standard deviation, common to the site. */
+  /**
+   * Share of the clear-sky irradiance that gets through the clouds, and its standard deviation, common to the site.
+   * `cloudShare` of its variance are clouds that pass, the rest is the weather of the hour.
+   */
   clearness: z
-    .strictObject({ mean: z.number().min(0).max(1), sigma: z.number().nonnegative() })
-    .default({ mean: 0.75, sigma: 0.25 }),
+    .strictObject({
+      mean: z.number().min(0).max(1).default(0.75),
+      sigma: z.number().nonnegative().default(0.25),
+      cloudShare: z.number().min(0).max(1).default(0.25),
+    })
+    .default({ mean: 0.75, sigma: 0.25, cloudShare: 0.25 }),
+  /** How long what the meters show goes on: time constants of exponential forgetting. Our proposal. */
+  memory: z
+    .strictObject({
+      /** Level of the load: habits and weather of these days. */
+      loadLevelUs: z
+        .int()
+        .positive()
+        .default(2 * DAY_US),
+      /** Chance in the load: appliances that are on. */
+      loadChanceUs: z
+        .int()
+        .positive()
+        .default(20 * MINUTE_US),
+      /** Weather of the sky. */
+      weatherUs: z
+        .int()
+        .positive()
+        .default(8 * HOUR_US),
+      /** Clouds that pass. */
+      cloudsUs: z
+        .int()
+        .positive()
+        .default(15 * MINUTE_US),
+    })
+    .prefault({}),
 });
 
 const powers = z.array(z.number()).min(1);

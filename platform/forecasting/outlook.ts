@@ -6,13 +6,16 @@ export interface PowerOutlook {
   readonly sigmaW: number;
 }
 
+/** A site's sum, with its distribution. */
+export interface SiteOutlook extends PowerOutlook {
+  /** W that the step's mean stays below with this probability, (0, 1); rises with it. */
+  quantileW(probability: number): number;
+}
+
 /** Consumption and production both positive; customers and systems in the order of the configuration. */
 export interface StepOutlook {
-  readonly load: PowerOutlook;
-  readonly generation: PowerOutlook;
+  readonly load: SiteOutlook;
+  readonly generation: SiteOutlook;
   customer(index: number): PowerOutlook;
   system(index: number): PowerOutlook;
 }
-
-/** Undefined for a step that the source knows nothing of. Pure: the same step gives the same answer. */
-export type OutlookSource = (fromUs: number, toUs: number) => StepOutlook | undefined;

@@ -1,30 +1,39 @@
-/** Forecasting as a service: load and PV of the site and its parts, published on time and on nothing else. */
+/** Forecasting as a service: load and PV of the site and its parts, from the meters and on time. */
 import { topics } from '../contract/topics.ts';
 import { defineService } from '../service/definition.ts';
 import { buildForecast } from './build-forecast.ts';
 import { forecastingConfigSchema, type ForecastingConfig } from './config.ts';
-import { createModelOutlook } from './model-outlook.ts';
-import type { OutlookSource, StepOutlook } from './outlook.ts';
-import { createSeriesOutlook } from './series-outlook.ts';
+import type { Forecaster } from './forecaster.ts';
+import { createMeteredSite } from './metered-site.ts';
+import { createModelForecaster } from './model-forecaster.ts';
+import { createSeriesForecaster } from './series-forecaster.ts';
+import { wrongOnPurpose } from './wrong-on-purpose.ts';
 
 export const forecasting = defineService({
   name: 'forecasting',
-  summary: 'load and PV of the next 24 h, from H0 profile and clear sky or from a given series',
+  summary: 'load and PV of the next 24 h with quantiles, from H0, clear sky and meters, or from a given series',
   configSchema: forecastingConfigSchema,
-  inputs: () => [],
+  inputs: ({ site, meters }) => (meters.length === 0 ? [] : [topics.bridgedMeasurement(site, 'smart-meter', '+')]),
   streams: ({ streams }) => streams,
   upstreams: () => [],
   create(config) {
-    const source = remembering(createSource(config), config);
+    const forecaster = wrongOnPurpose(createForecaster(config), config);
+    const site = createMeteredSite(config);
     let slot = Number.NaN;
     let forecasts = 0;
     let withoutForecast = 0;
+    let observations = 0;
     return {
-      step({ timeUs }) {
+      step({ timeUs, inputs }) {
+        const observation = inputs.length === 0 ? undefined : site.take(inputs);
+        if (observation !== undefined) {
+          forecaster.observe(observation);
+          observations += 1;
+        }
         const now = Math.floor(timeUs / config.everyUs);
         if (now === slot) return [];
         slot = now;
-        const message = buildForecast(config, source, timeUs);
+        const message = buildForecast(config, forecaster, timeUs);
         if (message === undefined) {
           withoutForecast += 1;
           return [];
@@ -32,27 +41,11 @@ export const forecasting = defineService({
         forecasts += 1;
         return [{ topic: topics.forecast(config.site, message.issuer), message }];
       },
-      metrics: () => ({ forecasts, withoutForecast }),
+      metrics: () => ({ forecasts, withoutForecast, observations }),
     };
   },
 });
 
-function createSource(config: ForecastingConfig): OutlookSource {
-  return config.source === 'model' ? createModelOutlook(config) : createSeriesOutlook(config);
-}
-
-/** Successive forecasts share all steps but one: keeps as many as one forecast has, the oldest goes first. */
-function remembering(source: OutlookSource, config: ForecastingConfig): OutlookSource {
-  const known = new Map<number, StepOutlook | undefined>();
-  const capacity = config.pastSteps + Math.ceil(config.horizonUs / config.stepUs) + 1;
-  return (fromUs, toUs) => {
-    if (known.has(fromUs)) return known.get(fromUs);
-    const step = source(fromUs, toUs);
-    known.set(fromUs, step);
-    for (const oldest of known.keys()) {
-      if (known.size <= capacity) break;
-      known.delete(oldest);
-    }
-    return step;
-  };
+function createForecaster(config: ForecastingConfig): Forecaster {
+  return config.source === 'model' ? createModelForecaster(config) : createSeriesForecaster(config);
 }

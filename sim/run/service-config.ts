@@ -88,11 +88,23 @@ function forecastingConfig({ loaded }: ServiceFacts): Config {
     ),
   };
   if (load?.csv === undefined || pv?.csv === undefined) {
-    return { source: 'model', ...common, location: platformGrid.location };
+    const meters = loaded.devices.flatMap((device) => connectionOf(device, platformGrid));
+    return { source: 'model', ...common, meters, location: platformGrid.location };
   }
   const loadSeries = readCsvSeries({ csv: load.csv, kind: 'load', directory: '.' });
   const pvSeries = readCsvSeries({ csv: pv.csv, kind: 'pv', directory: '.' });
   return { source: 'series', ...common, ...seriesConfig(loadSeries, pvSeries) };
+}
+
+/** What is behind a meter by the platform's papers. Behind one with a battery nobody can tell house from battery. */
+function connectionOf(device: ExpandedDevice, grid: GridDocument): Config[] {
+  if (device.kind !== 'smart-meter' || device.route !== 'bal') return [];
+  const [what, id] = device.at.split(':');
+  const idsAt = (elements: readonly { readonly id: string; readonly bus: string }[]) =>
+    elements.filter(({ bus }) => bus === id).map((element) => element.id);
+  if (what === 'load') return [{ device: device.id, customers: [id], pvSystems: [] }];
+  if (what !== 'bus' || idsAt(grid.batteries).length > 0) return [];
+  return [{ device: device.id, customers: idsAt(grid.loads), pvSystems: idsAt(grid.generators) }];
 }
 
 function seriesConfig(load: Series, generation: Series): Config {

@@ -103,10 +103,10 @@ describe('from the site facts', () => {
     const exact = publishAt(midnightUs, { loadSigma: { relative: 0, applianceW: 0 } });
     expect(sigmas(exact, 'site:load').every((sigma) => sigma === 0)).toBe(true);
     const day = publishAt(noonUs);
-    expect(sum(['generator:pv-1', 'generator:pv-2'].map((name) => sigmas(day, name)[1] ?? 0))).toBeCloseTo(
-      sigmas(day, 'site:generation')[1] ?? Number.NaN,
-      2,
-    );
+    // One sky over all of them, and a little of its own over each.
+    const roofs = sum(['generator:pv-1', 'generator:pv-2'].map((name) => sigmas(day, name)[1] ?? 0));
+    expect(roofs).toBeGreaterThan(sigmas(day, 'site:generation')[1] ?? Number.NaN);
+    expect(roofs).toBeLessThan(1.1 * (sigmas(day, 'site:generation')[1] ?? Number.NaN));
   });
 
   test('PV: nothing at night, a plausible clear day, and less the cloudier it is', () => {
@@ -200,7 +200,7 @@ describe('the service', () => {
       if (outputs.length > 0) published.push((timeUs - midnightUs) / 1e6);
     }
     expect(published).toEqual([130, 900, 1800, 2700, 3600]);
-    expect(core.metrics?.()).toEqual({ forecasts: 5, withoutForecast: 0 });
+    expect(core.metrics?.()).toEqual({ forecasts: 5, withoutForecast: 0, observations: 0 });
   });
 
   test('what it remembers between forecasts is what it would compute anew', () => {

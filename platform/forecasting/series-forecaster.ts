@@ -1,24 +1,40 @@
 /** Forecast from a series that was given: a recorded day, or what another forecaster says about the site. */
 import { parseInstant } from '../contract/time.ts';
 import type { SeriesConfig } from './config.ts';
-import type { OutlookSource, PowerOutlook } from './outlook.ts';
+import { normalQuantile } from './distribution.ts';
+import type { Forecaster } from './forecaster.ts';
+import type { PowerOutlook, SiteOutlook } from './outlook.ts';
 
 /** The site's values are shared out by annual energy and by peak power. Knows nothing outside the series. */
-export function createSeriesOutlook(config: SeriesConfig): OutlookSource {
+export function createSeriesForecaster(config: SeriesConfig): Forecaster {
   const startUs = parseInstant(config.start);
   const energies = shares(config.customers.map(({ annualEnergyWh }) => annualEnergyWh));
   const peaks = shares(config.pvSystems.map(({ peakPowerW }) => peakPowerW));
   const outlook = (powerW: number): PowerOutlook => ({ powerW, sigmaW: config.relativeSigma * Math.abs(powerW) });
-  return (fromUs, toUs) => {
-    const load = meanOver(config.loadW, startUs, config.seriesStepUs, fromUs, toUs);
-    const generation = meanOver(config.generationW, startUs, config.seriesStepUs, fromUs, toUs);
-    if (load === undefined || generation === undefined) return undefined;
+  const siteOutlook = (powerW: number): SiteOutlook => {
+    const { sigmaW } = outlook(powerW);
     return {
-      load: outlook(load),
-      generation: outlook(generation),
-      customer: (index) => outlook(load * (energies[index] ?? 0)),
-      system: (index) => outlook(generation * (peaks[index] ?? 0)),
+      powerW,
+      sigmaW,
+      // Powers are not negative; an exact series has all its quantiles in one place.
+      quantileW: (probability) => Math.max(Math.min(0, powerW), powerW + sigmaW * normalQuantile(probability)),
     };
+  };
+  return {
+    name: 'series',
+    // Whoever made the series has seen what there was to see.
+    observe() {},
+    outlook(fromUs, toUs) {
+      const load = meanOver(config.loadW, startUs, config.seriesStepUs, fromUs, toUs);
+      const generation = meanOver(config.generationW, startUs, config.seriesStepUs, fromUs, toUs);
+      if (load === undefined || generation === undefined) return undefined;
+      return {
+        load: siteOutlook(load),
+        generation: siteOutlook(generation),
+        customer: (index) => outlook(load * (energies[index] ?? 0)),
+        system: (index) => outlook(generation * (peaks[index] ?? 0)),
+      };
+    },
   };
 }
 

@@ -1,0 +1,33 @@
+/**
+ * The plug-in interface of forecasting: what was measured at a site goes in, what it will draw and yield comes out. The
+ * conformance kit in `test/forecasting/forecaster-conformance.ts` says what every forecaster has to keep to.
+ */
+import type { StepOutlook } from './outlook.ts';
+
+/** Net power of one metered connection over an interval, and what stands behind it. */
+export interface MeteredPower {
+  /** Mean, W, consumption positive. */
+  readonly netW: number;
+  /** Customers and systems behind it: indices into the configuration. */
+  readonly customers: readonly number[];
+  readonly systems: readonly number[];
+}
+
+/** What was measured over (fromUs, toUs], us since the epoch. Connections that did not report are not among them. */
+export interface SiteObservation {
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly connections: readonly MeteredPower[];
+}
+
+export interface Forecaster {
+  /** Kebab-case. */
+  readonly name: string;
+  /** Takes in an interval that has ended; called in order of time, each interval once, gaps allowed. */
+  observe(observation: SiteObservation): void;
+  /**
+   * Mean powers over (fromUs, toUs] as far as is known from what was observed so far: of the past as of the future.
+   * Undefined where it knows nothing. Between two observations the same step has the same answer.
+   */
+  outlook(fromUs: number, toUs: number): StepOutlook | undefined;
+}

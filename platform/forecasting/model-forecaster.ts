@@ -1,0 +1,241 @@
+/**
+ * Forecast from the site's papers and its meters: the model says what is usual, the state how the site strays from it
+ * just now, and the daily shape what recurs at the same hour. The further ahead, the more the usual is believed again.
+ *
+ * Of the metered connections, those without PV tell the load, and all together load less PV. With L and G the model's
+ * load and generation of the reporting ones and k the clearness of the sky:
+ *   y_load = L (1 + s x0 + c x1) + e          y_net = L (1 + s x0 + c x1) - G(k) + e,   k = k0 + w x2 + p x3
+ * where x is the state of `site-state.ts` and s, c, w, p its scales. G is taken straight about the k of the moment.
+ */
+import type { ModelConfig } from './config.ts';
+import { createDailyShape } from './daily-shape.ts';
+import { fitLogitNormal, lognormalQuantile } from './distribution.ts';
+import type { Forecaster, MeteredPower, SiteObservation } from './forecaster.ts';
+import { createLocalTime } from './local-time.ts';
+import type { SiteOutlook, StepOutlook } from './outlook.ts';
+import { createSiteModel, type SiteStep } from './site-model.ts';
+import { createSiteState, stateSize } from './site-state.ts';
+
+/** Clearness is not below: the thickest cloud lets that much through. And not above: bright edges, over 15 min. */
+const DARKEST = 0.02;
+const BRIGHTEST = 1.15;
+/** Share of a metered power that its meter may err by, and what it does not resolve, W: floor of a reading's sigma. */
+const METER_ERROR = 0.005;
+const METER_FLOOR_W = 30;
+/** How far single plants stray from the site's mean utilisation, relative: planes and shadows. */
+const SYSTEM_SPREAD = 0.1;
+/** Of the clouds' sigma: what each roof has of its own. */
+const OWN_CLOUD_SHARE = 0.5;
+/** Generation below this share of the peak says nothing about the sky, nor about a roof's habits. */
+const DIM = 0.03;
+/** Time over which the usual clearness is averaged, of daylight, us. */
+const CLEARNESS_MEMORY_US = 12 * 3600e6;
+
+export function createModelForecaster(config: ModelConfig): Forecaster {
+  return new ModelForecaster(config);
+}
+
+/** Parts of the site that a reading stands for: annual energy, MWh, and PV at clearness k, W. */
+interface Part {
+  readonly annualMWh: number;
+  readonly linearW: number;
+  readonly quadraticW: number;
+  readonly peakW: number;
+}
+
+class ModelForecaster implements Forecaster {
+  readonly name = 'model';
+  readonly #config: ModelConfig;
+  readonly #model: (fromUs: number, toUs: number) => SiteStep;
+  readonly #state;
+  readonly #loadShape;
+  readonly #pvShape;
+  readonly #site: Part;
+  /** Sigmas of the clearness: weather and passing clouds. */
+  readonly #weather: number;
+  readonly #clouds: number;
+  readonly #whole = { customers: [] as number[], systems: [] as number[] };
+  #usualClearness: number;
+  /** Middle of the last observed interval. */
+  #observedUs = -Infinity;
+  readonly #h = new Float64Array(stateSize);
+
+  constructor(config: ModelConfig) {
+    this.#config = config;
+    this.#model = createSiteModel(config);
+    const { loadLevelUs, loadChanceUs, weatherUs, cloudsUs } = config.memory;
+    this.#state = createSiteState([loadLevelUs, loadChanceUs, weatherUs, cloudsUs]);
+    const localTime = createLocalTime(config.zone);
+    this.#loadShape = createDailyShape(localTime);
+    this.#pvShape = createDailyShape(localTime);
+    const { mean, sigma, cloudShare } = config.clearness;
+    this.#weather = sigma * Math.sqrt(1 - cloudShare);
+    this.#clouds = sigma * Math.sqrt(cloudShare);
+    this.#usualClearness = mean;
+    this.#whole.customers = config.customers.map((_, index) => index);
+    this.#whole.systems = config.pvSystems.map((_, index) => index);
+    this.#site = this.#part(this.#whole, undefined);
+  }
+
+  observe({ fromUs, toUs, connections }: SiteObservation): void {
+    const believed = connections.filter((connection) => this.#isPlausible(connection));
+    if (believed.length === 0 || !(toUs > fromUs)) return;
+    const middleUs = (fromUs + toUs) / 2;
+    this.#state.advance(middleUs - this.#observedUs);
+    this.#observedUs = middleUs;
+    const step = this.#model(fromUs, toUs);
+    const shape = { load: this.#loadShape.factorAt(middleUs), pv: this.#pvShape.factorAt(middleUs) };
+    const loads = believed.filter(({ systems }) => systems.length === 0);
+    if (loads.length > 0) this.#take(loads, step, shape);
+    // Without PV among them, the sum would be the same reading twice.
+    if (loads.length < believed.length) this.#take(believed, step, shape);
+    this.#learn(middleUs, toUs - fromUs, step, shape);
+  }
+
+  outlook(fromUs: number, toUs: number): StepOutlook {
+    const step = this.#model(fromUs, toUs);
+    const middleUs = (fromUs + toUs) / 2;
+    const aheadUs = Math.max(0, middleUs - this.#observedUs);
+    const usualW = this.#loadShape.factorAt(middleUs) * step.profileW * this.#site.annualMWh;
+    const load = this.#loadDeviation(usualW, aheadUs);
+    const sky = this.#clearnessAhead(aheadUs);
+    let clearness: ((probability: number) => number) | undefined;
+    const pvShape = this.#pvShape.factorAt(middleUs);
+    const { applianceW } = this.#config.loadSigma;
+    const systemOutlook = (linear: number, quadratic: number, variance: number) => ({
+      powerW: pvShape * Math.max(0, linear * sky.mean - quadratic * (sky.mean ** 2 + sky.variance)),
+      sigmaW: pvShape * Math.abs(linear - 2 * quadratic * sky.mean) * Math.sqrt(variance),
+    });
+    return {
+      load: loadOutlook(usualW * load.factor, usualW * Math.sqrt(load.variance)),
+      generation: {
+        ...systemOutlook(total(step.linear), total(step.quadratic), sky.variance),
+        quantileW(probability) {
+          clearness ??= fitLogitNormal(sky.mean, Math.sqrt(sky.variance), BRIGHTEST);
+          const k = clearness(probability);
+          return pvShape * Math.max(0, total(step.linear) * k - total(step.quadratic) * k * k);
+        },
+      },
+      customer: (index) => {
+        const meanW = (usualW * this.#annualMWh(index)) / this.#site.annualMWh;
+        // The site's deviation is shared out; who of them it is stays chance: appliances of the one customer.
+        const own = applianceW * meanW * (1 - meanW / usualW);
+        return { powerW: meanW * load.factor, sigmaW: Math.sqrt(meanW ** 2 * load.variance + own) };
+      },
+      system: (index) =>
+        systemOutlook(
+          step.linear[index] ?? 0,
+          step.quadratic[index] ?? 0,
+          sky.variance + (OWN_CLOUD_SHARE * this.#clouds) ** 2,
+        ),
+    };
+  }
+
+  /** Factor on the usual load and variance of its relative deviation. */
+  #loadDeviation(usualW: number, aheadUs: number): { readonly factor: number; readonly variance: number } {
+    const s = this.#config.loadSigma.relative;
+    const c = this.#chanceSigma(usualW);
+    const mean = s * this.#state.mean(0, aheadUs) + c * this.#state.mean(1, aheadUs);
+    const covariance = (i: number, j: number) => this.#state.covariance(i, j, aheadUs);
+    const variance = s * s * covariance(0, 0) + 2 * s * c * covariance(0, 1) + c * c * covariance(1, 1);
+    return { factor: Math.max(0.05, 1 + mean), variance };
+  }
+
+  #clearnessAhead(aheadUs: number): { readonly mean: number; readonly variance: number } {
+    const [w, p] = [this.#weather, this.#clouds];
+    const mean = this.#config.clearness.mean + w * this.#state.mean(2, aheadUs) + p * this.#state.mean(3, aheadUs);
+    const covariance = (i: number, j: number) => this.#state.covariance(i, j, aheadUs);
+    const variance = w * w * covariance(2, 2) + 2 * w * p * covariance(2, 3) + p * p * covariance(3, 3);
+    return { mean: Math.min(BRIGHTEST, Math.max(DARKEST, mean)), variance };
+  }
+
+  /** One reading of several connections together. */
+  #take(
+    connections: readonly MeteredPower[],
+    step: SiteStep,
+    shape: { readonly load: number; readonly pv: number },
+  ): void {
+    const behind = {
+      customers: connections.flatMap(({ customers }) => customers),
+      systems: connections.flatMap(({ systems }) => systems),
+    };
+    const part = this.#part(behind, step);
+    const netW = connections.reduce((sum, connection) => sum + connection.netW, 0);
+    const usualW = shape.load * step.profileW * part.annualMWh;
+    const siteW = shape.load * step.profileW * this.#site.annualMWh;
+    const k = this.#clearnessAhead(0).mean;
+    const [linear, quadratic] = [shape.pv * part.linearW, shape.pv * part.quadraticW];
+    const generationW = linear * k - quadratic * k * k;
+    const slope = linear - 2 * quadratic * k;
+    this.#h[0] = usualW * this.#config.loadSigma.relative;
+    this.#h[1] = usualW * this.#chanceSigma(siteW);
+    this.#h[2] = -slope * this.#weather;
+    this.#h[3] = -slope * this.#clouds;
+    const y = netW - usualW + generationW + slope * (this.#config.clearness.mean - k);
+    // What the others do by chance, and how their roofs differ, these do not show.
+    const others = Math.max(0, 1 - usualW / siteW);
+    const roofs = SYSTEM_SPREAD ** 2 * Math.max(0, 1 - part.peakW / (this.#site.peakW || 1));
+    const r =
+      this.#config.loadSigma.applianceW * usualW * others +
+      roofs * generationW ** 2 +
+      (METER_ERROR * (usualW + generationW)) ** 2 +
+      METER_FLOOR_W ** 2;
+    this.#state.update(this.#h, y, r);
+  }
+
+  #learn(middleUs: number, lengthUs: number, step: SiteStep, shape: { readonly load: number; readonly pv: number }) {
+    const usualW = shape.load * step.profileW * this.#site.annualMWh;
+    const chance = this.#chanceSigma(usualW) * this.#state.mean(1, 0);
+    // Relative to the papers, what was learned already included; believed as far as it was seen.
+    this.#loadShape.learn(middleUs, shape.load * (1 + chance * (1 - this.#state.covariance(1, 1, 0))) - 1);
+    if (total(step.linear) < DIM * this.#site.peakW) return;
+    const { mean, variance } = this.#clearnessAhead(0);
+    const seen = 1 - variance / (this.#weather ** 2 + this.#clouds ** 2 || 1);
+    this.#pvShape.learn(middleUs, shape.pv * (1 + (mean / this.#usualClearness - 1) * seen) - 1);
+    this.#usualClearness += (mean - this.#usualClearness) * (1 - Math.exp(-lengthUs / CLEARNESS_MEMORY_US)) * seen;
+  }
+
+  /** Sigma of the chance in a load of so many watts, relative. */
+  #chanceSigma(usualW: number): number {
+    return usualW > 0 ? Math.sqrt(this.#config.loadSigma.applianceW / usualW) : 0;
+  }
+
+  #annualMWh(index: number): number {
+    return (this.#config.customers[index]?.annualEnergyWh ?? 0) / 1e6;
+  }
+
+  #part({ customers, systems }: Pick<MeteredPower, 'customers' | 'systems'>, step: SiteStep | undefined): Part {
+    const sum = (indices: readonly number[], of: (index: number) => number) =>
+      indices.reduce((total, index) => total + of(index), 0);
+    return {
+      annualMWh: sum(customers, (index) => this.#annualMWh(index)),
+      linearW: sum(systems, (index) => step?.linear[index] ?? 0),
+      quadraticW: sum(systems, (index) => step?.quadratic[index] ?? 0),
+      peakW: sum(systems, (index) => this.#config.pvSystems[index]?.peakPowerW ?? 0),
+    };
+  }
+
+  /** A house does not draw more than its fuses let through, nor feed in more than its roof. */
+  #isPlausible({ netW, customers, systems }: MeteredPower): boolean {
+    const { annualMWh, peakW } = this.#part({ customers, systems }, undefined);
+    const mostW = FUSES_W * Math.max(1, customers.length) + MEAN_TO_PEAK * annualMWh * W_PER_MWH;
+    return netW <= mostW && netW >= -(1.2 * peakW + METER_FLOOR_W);
+  }
+}
+
+/** Three phases of 63 A. */
+const FUSES_W = 43_500;
+/** Larger customers than houses: so many times their mean power. */
+const MEAN_TO_PEAK = 10;
+/** Mean power of 1 MWh a year. */
+const W_PER_MWH = 1e6 / 8760;
+
+function loadOutlook(powerW: number, sigmaW: number): SiteOutlook {
+  return { powerW, sigmaW, quantileW: (probability) => lognormalQuantile(powerW, sigmaW, probability) };
+}
+
+function total(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}

@@ -1,0 +1,75 @@
+/** The site as its papers have it: H0 scaled by annual energy, and PV as a function of how clear the sky is. */
+import { clearSky, climateTemperatureC, plane, planeOfArray, pvPowerPerWp, sunAt } from './clear-sky.ts';
+import type { ModelConfig } from './config.ts';
+import { createH0 } from './h0.ts';
+import { createLocalTime } from './local-time.ts';
+
+/** Instants per step at which the sun is looked at: power is no straight line at dawn and in the morning. */
+const SUN_SAMPLES = 3;
+
+export interface SiteStep {
+  /** W per MWh of annual energy. */
+  readonly profileW: number;
+  /**
+   * AC power of system i at clearness k (share of the clear-sky irradiance), W: `linear[i] k - quadratic[i] k^2`. The
+   * second part is that irradiance heats the cells: exact for PVWatts below the inverter's limit.
+   */
+  readonly linear: Float64Array;
+  readonly quadratic: Float64Array;
+}
+
+/** The model of a step (fromUs, toUs]; the same step is computed once while it is wanted. */
+export function createSiteModel(config: ModelConfig): (fromUs: number, toUs: number) => SiteStep {
+  const h0 = createH0(config.zone);
+  const utc = createLocalTime('UTC');
+  const { location, pvSystems } = config;
+  const planes = pvSystems.map(({ tiltDeg, azimuthDeg }) => plane(tiltDeg, azimuthDeg));
+
+  function addSun(timeUs: number, linear: Float64Array, quadratic: Float64Array): void {
+    const sun = sunAt(timeUs, location.latitudeDeg, location.longitudeDeg);
+    if (sun.sinAltitude <= 0) return;
+    const { dayOfYear } = utc(timeUs);
+    const sky = clearSky(sun, dayOfYear);
+    const airC = climateTemperatureC(dayOfYear);
+    for (const [index, modules] of planes.entries()) {
+      const irradiance = planeOfArray(sky, sun, modules);
+      const peakW = (pvSystems[index]?.peakPowerW ?? 0) / SUN_SAMPLES;
+      // p(1) = a - b and p(1/2) = a / 2 - b / 4.
+      const whole = peakW * pvPowerPerWp(irradiance, airC);
+      const half = peakW * pvPowerPerWp(0.5 * irradiance, airC);
+      linear[index] = (linear[index] ?? 0) + 4 * half - whole;
+      quadratic[index] = (quadratic[index] ?? 0) + 4 * half - 2 * whole;
+    }
+  }
+
+  function compute(fromUs: number, toUs: number): SiteStep {
+    const linear = new Float64Array(pvSystems.length);
+    const quadratic = new Float64Array(pvSystems.length);
+    for (let sample = 0; sample < SUN_SAMPLES; sample += 1) {
+      addSun(fromUs + ((sample + 0.5) / SUN_SAMPLES) * (toUs - fromUs), linear, quadratic);
+    }
+    // H0 is W per 1000 kWh a year.
+    return { profileW: h0.mean(fromUs, toUs), linear, quadratic };
+  }
+
+  return remembering(compute, config.pastSteps + Math.ceil(config.horizonUs / config.stepUs) + 2);
+}
+
+/** Successive forecasts share all steps but one: keeps the last `capacity`, the oldest goes first. */
+function remembering<Step>(
+  compute: (fromUs: number, toUs: number) => Step,
+  capacity: number,
+): (fromUs: number, toUs: number) => Step {
+  const known = new Map<number, { readonly toUs: number; readonly step: Step }>();
+  return (fromUs, toUs) => {
+    const found = known.get(fromUs);
+    if (found?.toUs === toUs) return found.step;
+    const step = compute(fromUs, toUs);
+    known.set(fromUs, { toUs, step });
+    for (const oldest of known.keys()) {
+      if (known.size <= capacity) break;
+      known.delete(oldest);
+    }
+    return step;
+  };
+}
