@@ -1,23 +1,25 @@
 /** What a grid document must satisfy beyond its schema; every fault is listed, none stops the search. */
 import { didYouMean } from '../numerics/edit-distance.ts';
 import type { Problem } from './problem.ts';
-import type { GridDocument, GridTransformer } from './schema.ts';
-import { findIslands, fuseBuses } from './topology.ts';
-import { clockFits, parseVectorGroup } from './vector-group.ts';
+import type { GridDocument } from './schema.ts';
+import { closedConnections, findIslands, fuseBuses } from './topology.ts';
+import { checkBranches } from './validate-branches.ts';
+import { checkElements, checkPhases, checkVoltageControls } from './validate-elements.ts';
 
-type Report = (path: string, message: string, hint?: string) => void;
+/** Notes a fault: where it stands, what is wrong, what would help. */
+export type Report = (path: string, message: string, hint?: string) => void;
 
 /** All semantic faults of a document that satisfies the schema, with paths such as `lines[3].to`. */
 export function validateGrid(document: GridDocument): Problem[] {
   const problems = validateReferences(document);
   const report: Report = (path, message, hint) => problems.push({ path, message, ...(hint !== undefined && { hint }) });
-  checkLines(document, report);
-  document.transformers.forEach((unit, i) => checkTransformer(unit, `transformers[${i}]`, report));
-  checkPowers(document, report);
-  if (document.representation === 'three') checkZeroSequence(document, report);
+  checkBranches(document, report);
+  checkElements(document, report);
   // What follows needs sound references.
   if (problems.length === 0) {
     checkVoltageLevels(document, report);
+    checkPhases(document, report);
+    checkVoltageControls(document, report);
     checkSources(document, report);
   }
   return problems;
@@ -107,99 +109,15 @@ export function validateReferences(value: unknown): Problem[] {
   return problems;
 }
 
-function checkLines(document: GridDocument, report: Report): void {
-  document.lines.forEach((line, i) => {
-    if (line.r1OhmPerKm === 0 && line.x1OhmPerKm === 0) {
-      report(`lines[${i}]`, `line "${line.id}" has no series impedance`, 'use a closed switch');
-    }
-  });
-}
-
-function checkTransformer(unit: GridTransformer, path: string, report: Report): void {
-  const group = parseVectorGroup(unit.vectorGroup);
-  if (!clockFits(group)) {
-    const hint =
-      group.clock > 11
-        ? 'clock numbers run from 0 to 11'
-        : 'one star and one delta or zigzag winding give an odd number, other pairs an even one';
-    report(`${path}.vectorGroup`, `transformer "${unit.id}" cannot be a ${unit.vectorGroup}`, hint);
-  }
-  const shortCircuit = (data: { vkPercent: number; vkrPercent: number }, at: string): void => {
-    if (data.vkrPercent > data.vkPercent) {
-      report(`${at}.vkrPercent`, `resistive part ${data.vkrPercent} % exceeds vkPercent ${data.vkPercent} %`);
-    }
-  };
-  shortCircuit(unit, path);
-  if (unit.zeroSequence !== undefined) shortCircuit(unit.zeroSequence, `${path}.zeroSequence`);
-  const { tap } = unit;
-  if (tap === undefined) return;
-  if (tap.position < (tap.min ?? -Infinity) || tap.position > (tap.max ?? Infinity)) {
-    const range = `${tap.min ?? 'any'}..${tap.max ?? 'any'}`;
-    report(`${path}.tap.position`, `tap position ${tap.position} of transformer "${unit.id}" is outside ${range}`);
-  }
-  if (1 + ((tap.position - tap.neutral) * tap.stepPercent) / 100 <= 0) {
-    report(`${path}.tap`, `tap of transformer "${unit.id}" leaves no voltage`);
-  }
-}
-
-/** Phases of loads and generators against their connection and the representation; ZIP shares add up to one. */
-function checkPowers(document: GridDocument, report: Report): void {
-  for (const list of ['loads', 'generators', 'batteries'] as const) {
-    document[list].forEach((item, i) => {
-      const single = item.connection !== 'wye' && item.connection !== 'delta';
-      if (single && document.representation === 'positive-sequence') {
-        report(
-          `${list}[${i}].connection`,
-          `"${item.id}" stands on phase ${item.connection} of a positive-sequence grid`,
-        );
-      }
-    });
-  }
-  for (const list of ['loads', 'generators'] as const) {
-    document[list].forEach((item, i) => {
-      for (const key of ['activePowerW', 'reactivePowerVar'] as const) {
-        const power = item[key];
-        if (typeof power === 'number') continue;
-        const path = `${list}[${i}].${key}`;
-        if (document.representation === 'positive-sequence') {
-          report(path, `"${item.id}" gives a power per phase in a positive-sequence grid`);
-        } else if (item.connection !== 'wye' && item.connection !== 'delta') {
-          const strange = Object.keys(power).filter((phase) => phase !== item.connection);
-          if (strange.length > 0)
-            report(path, `"${item.id}" on phase ${item.connection} has power on ${strange.join(', ')}`);
-        }
-      }
-    });
-  }
-  document.loads.forEach((load, i) => {
-    if (load.zip === undefined) return;
-    const sum = load.zip.constantImpedance + load.zip.constantCurrent + load.zip.constantPower;
-    if (Math.abs(sum - 1) > 1e-9) report(`loads[${i}].zip`, `ZIP shares of load "${load.id}" add up to ${sum}, not 1`);
-  });
-}
-
-function checkZeroSequence(document: GridDocument, report: Report): void {
-  document.lines.forEach((line, i) => {
-    const missing: string[] = (['r0OhmPerKm', 'x0OhmPerKm'] as const).filter((key) => line[key] === undefined);
-    if (line.c1FPerKm > 0 && line.c0FPerKm === undefined) missing.push('c0FPerKm');
-    if (missing.length === 0) return;
-    report(
-      `lines[${i}]`,
-      `line "${line.id}" of a three-phase grid lacks ${missing.join(', ')}`,
-      'give the zero sequence, or set representation to positive-sequence',
-    );
-  });
-}
-
 /** Switches and lines join equal voltages; a transformer's ratings are near the voltages of its buses. */
 function checkVoltageLevels(document: GridDocument, report: Report): void {
   const nominal = new Map(document.buses.map((bus) => [bus.id, bus.nominalVoltageV]));
-  for (const list of ['lines', 'switches'] as const) {
+  for (const list of ['lines', 'matrixLines', 'switches'] as const) {
     document[list].forEach((item, i) => {
       const from = nominal.get(item.from)!;
       const to = nominal.get(item.to)!;
       if (Math.abs(from - to) <= 0.1 * Math.max(from, to)) return;
-      const kind = list === 'lines' ? 'line' : 'switch';
+      const kind = list === 'switches' ? 'switch' : 'line';
       report(`${list}[${i}]`, `${kind} "${item.id}" joins buses of ${from} V and ${to} V nominal voltage`);
     });
   }
@@ -214,6 +132,23 @@ function checkVoltageLevels(document: GridDocument, report: Report): void {
         `transformers[${i}].${key}`,
         `transformer "${unit.id}" is rated ${rated} V at bus "${side}" of ${nominal.get(side)} V`,
         'are from and to swapped, or is it V for kV?',
+      );
+    }
+  });
+  checkWindingVoltages(document, nominal, report);
+}
+
+/** Windings near the voltages of their buses: a winding of a third or of three times the voltage is a mistake. */
+function checkWindingVoltages(document: GridDocument, nominal: ReadonlyMap<string, number>, report: Report): void {
+  document.threeWindingTransformers.forEach((unit, i) => {
+    for (const side of ['high', 'medium', 'low'] as const) {
+      const { bus, ratedVoltageV } = unit[side];
+      const ratio = ratedVoltageV / nominal.get(bus)!;
+      if (ratio >= 0.5 && ratio <= 2) continue;
+      report(
+        `threeWindingTransformers[${i}].${side}.ratedVoltageV`,
+        `the ${side} winding of "${unit.id}" is rated ${ratedVoltageV} V at bus "${bus}" of ${nominal.get(bus)} V`,
+        'are windings swapped, or is it V for kV?',
       );
     }
   });
@@ -268,9 +203,10 @@ function checkReach(
   sources: readonly number[],
   report: Report,
 ): void {
-  const edges = [...document.lines, ...document.transformers]
-    .filter((branch) => branch.inService && branch.fromClosed && branch.toClosed)
-    .map((branch) => ({ from: fused.busIndex.get(branch.from)!, to: fused.busIndex.get(branch.to)! }));
+  const edges = closedConnections(document).map(({ from, to }) => ({
+    from: fused.busIndex.get(from)!,
+    to: fused.busIndex.get(to)!,
+  }));
   const { island } = findIslands(fused.busCount, edges);
   const live = new Set(sources.map((bus) => island[bus]!));
   const wanted = document.loads.length > 0 ? document.loads : document.buses.map((bus) => ({ bus: bus.id }));
