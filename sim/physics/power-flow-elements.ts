@@ -266,7 +266,7 @@ function shareAt({ z, i, p }: Shares, u: number): number {
 }
 
 /** One part, to earth or between phases: the current of a delta branch leaves at its far phase. */
-function injectPart(
+export function injectPart(
   part: GeneralPart,
   basePowerVA: number,
   power: Float64Array,

@@ -7,7 +7,7 @@ import type { ElementModel, ElementPowers } from './power-flow-elements.ts';
 import type { NetworkEquations } from './power-flow-network.ts';
 
 /**
- * `sweep`: backward-forward sweeps over the tree of a radial grid; `newton`: Newton-Raphson with voltage control;
+ * `sweep`: backward-forward sweeps over the trees of a grid, about a factorised core where it is meshed; `newton`: Newton-Raphson with voltage control;
  * `current-injection`: fixed point on one factorisation of the admittance matrix; `linear`: loads as admittances, one solve.
  */
 export type MethodName = 'sweep' | 'newton' | 'current-injection' | 'linear';

@@ -367,23 +367,41 @@ interface EdgeForm {
  * A line is an impedance between its two shunts; anything else, from i_near = ynn vp + ynf v, -j = yfn vp + yff v:
  * v = -yff^-1 yfn vp - yff^-1 j and m = i_near = (ynn - ynf yff^-1 yfn) vp - ynf yff^-1 j.
  */
-function edgeForm({ nn, nf, fn, ff, line }: TwoEnds, phases: 1 | 3): EdgeForm | undefined {
-  const nearShunt = plus(nn, nf, 1);
-  const farShunt = plus(ff, fn, 1);
-  if (line && areClose(nf, fn) && largest(farShunt) + largest(nearShunt) < LARGEST_LINE_SHUNT * largest(nf)) {
+function edgeForm(ends: TwoEnds, phases: 1 | 3): EdgeForm | undefined {
+  const { nn, nf, fn, ff, line } = ends;
+  const shunts = line ? shuntsOf(ends) : undefined;
+  if (shunts !== undefined) {
     const z = nf.map((value) => -value);
     if (!invertBlock(z, phases)) return undefined;
-    return { kind: isAlike(z, phases) ? 'series' : 'matrix', z, nearShunt, farShunt };
+    return { kind: isAlike(z, phases) ? 'series' : 'matrix', z, nearShunt: shunts.near, farShunt: shunts.far };
   }
   const z = ff.slice();
   if (!invertBlock(z, phases)) return undefined;
   const a = product(z, fn, phases).map((value) => -value);
   const m = product(nf, z, phases).map((value) => -value);
-  return { kind: 'transfer', z, a, m, nearShunt: plus(nn, product(nf, a, phases), 1) };
+  return { kind: 'transfer', z, a, m, nearShunt: plus(nn, product(nf, a, phases)) };
 }
 
-function plus(a: ComplexBlock, b: ComplexBlock, factor: number): Float64Array {
-  return a.map((value, k) => value + factor * b[k]!);
+/** Shunts at both ends of what is an impedance between them; undefined when they are too large to iterate on. */
+function shuntsOf({ nn, nf, fn, ff }: Omit<TwoEnds, 'line'>): { near: ComplexBlock; far: ComplexBlock } | undefined {
+  const near = plus(nn, nf);
+  const far = plus(ff, fn);
+  const small = largest(far) + largest(near) < LARGEST_LINE_SHUNT * largest(nf);
+  return small && areClose(nf, fn) ? { near, far } : undefined;
+}
+
+/** Shunts at the feeding and the far end of a line that is a `series` or `matrix` edge; undefined for anything else. */
+export function lineShunts(
+  branch: CompiledBranch,
+  fromNear: boolean,
+): { near: ComplexBlock; far: ComplexBlock } | undefined {
+  const { yff, yft, ytf, ytt } = branch;
+  if (branch.kind !== 'line') return undefined;
+  return shuntsOf(fromNear ? { nn: yff, nf: yft, fn: ytf, ff: ytt } : { nn: ytt, nf: ytf, fn: yft, ff: yff });
+}
+
+function plus(a: ComplexBlock, b: ComplexBlock): Float64Array {
+  return a.map((value, k) => value + b[k]!);
 }
 
 function product(a: ComplexBlock, b: ComplexBlock, phases: 1 | 3): Float64Array {

@@ -21,8 +21,9 @@ export interface Sweeper {
   /** Sets the voltages of the grid without loads (and without the shunts of its trees). */
   flatStart(): void;
   /**
-   * Iterates from the present voltages on; negative when it did not converge, else the number of iterations.
-   * `errors`, when given, receives the largest error of each. `draw`, when given, adds what else the buses draw.
+   * Iterates from the present voltages on; negative when it did not converge, else the number of iterations. With
+   * `mismatch`, `state.worst` holds the mismatch to begin with (as a square), and none at all is an answer. `errors`
+   * receives the mismatch or change before the first and after each iteration. `draw` adds what else the buses draw.
    */
   iterate(criterion: SweepCriterion, errors?: Float64Array, draw?: (state: SweepState) => void): number;
   /** After `iterate`: makes the currents of the edges those of the last voltages. */
@@ -79,12 +80,14 @@ function withState(
       kernel.draw(structure, state, held, count);
       drawUnlike(structure, state);
       draw?.(state);
+      if (errors !== undefined) errors[0] = Math.sqrt(worst[0]!);
+      if (measure === 'mismatch' && worst[0]! <= limit) return 0;
       for (let iterations = 1; iterations <= maxIterations; iterations++) {
         step(change, mismatch);
         drawUnlike(structure, state);
         draw?.(state);
         const error = worst[0]!;
-        if (errors !== undefined) errors[iterations - 1] = Math.sqrt(error);
+        if (errors !== undefined) errors[iterations] = Math.sqrt(error);
         if (error <= limit) return iterations;
         if (!Number.isFinite(error)) return -iterations;
         // The current of the given voltages is collected anew.

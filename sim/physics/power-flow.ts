@@ -6,6 +6,7 @@ import { linear } from './power-flow-linear.ts';
 import type { MethodContext, MethodName, MethodResult, MethodSolver, PowerFlowMethod } from './power-flow-method.ts';
 import { createNetworkEquations, type NetworkEquations } from './power-flow-network.ts';
 import { newton } from './power-flow-newton.ts';
+import { sweep } from './power-flow-sweep.ts';
 import { createTotals, type PowerFlowTotals } from './power-flow-totals.ts';
 
 export interface PowerFlowOptions {
@@ -52,7 +53,7 @@ const DEFAULT_TOLERANCE_PU = 1e-10;
 const DEFAULT_MAX_ITERATIONS = 200;
 
 /** In the order in which they are asked when nobody chose: the first that does not refuse the grid. */
-const METHODS: readonly PowerFlowMethod[] = [currentInjection, newton, linear];
+const METHODS: readonly PowerFlowMethod[] = [sweep, currentInjection, newton, linear];
 
 /** What all clones share: nothing here changes after it is made. */
 interface Shared extends MethodContext {
