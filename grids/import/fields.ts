@@ -16,11 +16,17 @@ export interface Fields {
   has(key: string): boolean;
   /** Whether the source has such a field at all, empty or not. */
   knows(key: string): boolean;
+  /** The value as it stands. */
+  raw(key: string): unknown;
   /** A finite number. NaN after a fault was told. */
   number(key: string, range?: Range): number;
   numberOr(key: string, fallback: number, range?: Range): number;
   /** The number, or undefined where the field is empty. */
   optional(key: string, range?: Range): number | undefined;
+  /** A number that may be infinite, which counts as absent. */
+  limit(key: string): number | undefined;
+  /** A list of three finite numbers. NaN after a fault was told. */
+  triple(key: string): readonly [number, number, number];
   flag(key: string, fallback: boolean): boolean;
   /** A number or text that names an element, as text. Empty after a fault was told. */
   reference(key: string): string;
@@ -65,10 +71,20 @@ export function createFields(
   return {
     origin,
     has,
+    raw: valueOf,
     knows: (key) => Object.hasOwn(values, key),
     number,
     optional,
     numberOr: (key, fallback, range) => optional(key, range) ?? fallback,
+    limit: (key) => (Math.abs(Number(valueOf(key))) === Infinity ? undefined : optional(key)),
+    triple: (key) => {
+      const value = valueOf(key);
+      const [a, b, c, ...rest]: readonly unknown[] = Array.isArray(value) ? value : [];
+      const finite = (one: unknown): one is number => typeof one === 'number' && Number.isFinite(one);
+      if (finite(a) && finite(b) && finite(c) && rest.length === 0) return [a, b, c];
+      fault(key, `${key} of ${owner} must be a list of three numbers, found ${show(value)}`);
+      return [Number.NaN, Number.NaN, Number.NaN];
+    },
     flag: (key, fallback) => {
       const value = valueOf(key);
       if (!has(key)) return fallback;

@@ -6,23 +6,29 @@ import { InvalidInputError, type Problem } from '../problem.ts';
 import { formatNames, type GridFormat, type ImportedGrid, type SourceFile } from './imported-grid.ts';
 import { readMatpower } from './matpower/to-grid.ts';
 import { readPandapower } from './pandapower/to-grid.ts';
+import { readPowerGridModel } from './power-grid-model/to-grid.ts';
 import { recognise } from './recognise.ts';
 
 /** Larger than any grid file; what is larger would only fill the memory. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
+export interface ImportOptions {
+  /** For files that leave open which calculation is meant (power-grid-model); found by their content when absent. */
+  readonly representation?: 'three' | 'positive-sequence';
+}
+
 /**
  * The grid of one or several files, of a folder, or of a native network by name, with its measurements and with notes on
  * what could not be carried over. Ids are those of the source. Throws InvalidInputError with every fault and its place.
  */
-export function readGridFiles(paths: string | readonly string[]): ImportedGrid {
+export function readGridFiles(paths: string | readonly string[], options: ImportOptions = {}): ImportedGrid {
   const files = (typeof paths === 'string' ? [paths] : paths).flatMap(filesOf);
   if (files.length === 0) throw new InvalidInputError([{ path: '', message: 'no file of a grid is named' }]);
-  return importGrid(files.map(readSource));
+  return importGrid(files.map(readSource), options);
 }
 
 /** The same from texts that were read already. */
-export function importGrid(files: readonly SourceFile[]): ImportedGrid {
+export function importGrid(files: readonly SourceFile[], options: ImportOptions = {}): ImportedGrid {
   const formats = files.map((file) => ({ file, format: formatOf(file) }));
   const [first] = formats;
   const others = formats.filter(({ format }) => format !== first!.format);
@@ -41,12 +47,15 @@ export function importGrid(files: readonly SourceFile[]): ImportedGrid {
   if (problems.length > 0) throw new InvalidInputError(problems);
   const reader = readers[first!.format];
   if (reader === undefined) throw new Error(`no reader of ${first!.format}`);
-  return reader(files);
+  return reader(files, options);
 }
 
-const readers: Readonly<Partial<Record<GridFormat, (files: readonly SourceFile[]) => ImportedGrid>>> = {
+const readers: Readonly<
+  Partial<Record<GridFormat, (files: readonly SourceFile[], options: ImportOptions) => ImportedGrid>>
+> = {
   native: ([file]) => ({ format: 'native', grid: parseGrid(file!.text, file!.name), measurements: [], notes: [] }),
   matpower: ([file]) => readMatpower(file!.text, file!.name),
+  'power-grid-model': ([file], { representation }) => readPowerGridModel(file!.text, file!.name, representation),
   pandapower: ([file]) => readPandapower(file!.text, file!.name),
 };
 
