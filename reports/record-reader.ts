@@ -56,7 +56,7 @@ const numberColumns = {
   'plan-batteries': ['issuedUs', 'timeUs', 'activePowerW', 'stateOfCharge'],
   'plan-windows': ['issuedUs', 'startUs', 'endUs', 'exchangeW'],
   'plan-runs': ['issuedUs', 'useCase'],
-  forecasts: ['issuedUs', 'timeUs', 'activePowerW', 'activePowerSigmaW'],
+  forecasts: ['issuedUs', 'timeUs', 'activePowerW', 'activePowerSigmaW', 'quantile10W', 'quantile90W'],
   messages: ['taggedUs', 'sentWallUs', 'balWallUs', 'databusWallUs', 'deviceWallUs'],
 } as const;
 

@@ -8,10 +8,10 @@ import {
   batterySamples,
   branchSamples,
   busSamples,
-  forecastSamples,
   siteBalance,
   type BusSamples,
 } from './grid-metrics.ts';
+import { compareForecasts } from './forecast-metrics.ts';
 import { computeKpis, type BatterySeries, type SiteSeries } from './kpis.ts';
 import { computeLatencies, type Latencies } from './latency.ts';
 import {
@@ -75,6 +75,7 @@ interface ScoreDetails {
 export function score(record: RunRecord): Score {
   const details = computeDetails(record);
   const { tables, audit } = record;
+  const forecasts = compareForecasts(tables.forecasts, tables['truth-site']);
   const samples: Readonly<Record<string, Float64Array>> = {
     ...details.devices.samples,
     ...details.estimates.samples,
@@ -82,12 +83,13 @@ export function score(record: RunRecord): Score {
     ...batterySamples(details.batteries),
     ...branchSamples(tables['truth-branch']),
     ...details.buses.samples,
-    ...forecastSamples(tables.forecasts, tables['truth-site']),
+    ...forecasts.samples,
   };
   const metrics = summarise(samples);
-  const kpis = labelKpis(
-    computeKpis(details.site, details.batteries, { transformerRatingVA: connectionRatingVA(details.grid) }),
-  );
+  const kpis = labelKpis({
+    ...computeKpis(details.site, details.batteries, { transformerRatingVA: connectionRatingVA(details.grid) }),
+    ...forecasts.kpis,
+  });
   const messages = totalMessages(audit);
   const latency = details.latencies.summaries;
   const lookup = (quantity: string) => lookUp({ metrics, kpis, messages, latency }, quantity);

@@ -123,5 +123,8 @@ export const historyTables = {
     component: 'STRING',
     activePowerW: 'DOUBLE',
     activePowerSigmaW: 'DOUBLE',
+    /** NaN where the forecast states no such quantile. */
+    quantile10W: 'DOUBLE',
+    quantile90W: 'DOUBLE',
   },
 } as const satisfies Record<string, TableColumns>;

@@ -118,11 +118,14 @@ function addSetpoint(table: Table, { message, taggedUs }: Input): void {
 function addForecast(table: Table, { message, taggedUs }: Input): void {
   const forecast = message as Forecast;
   const startUs = parseInstant(forecast.start);
-  for (const { component, activePowerW, activePowerSigmaW } of forecast.series) {
+  for (const { component, activePowerW, activePowerSigmaW, quantiles } of forecast.series) {
+    const low = quantiles?.find(({ probability }) => probability === 0.1)?.activePowerW;
+    const high = quantiles?.find(({ probability }) => probability === 0.9)?.activePowerW;
     for (const [step, power] of activePowerW.entries()) {
       // `timeUs` is the end of the step that the mean stands for, like every other interval value in the record.
       const endUs = startUs + (step + 1) * forecast.stepUs;
-      table.push(taggedUs, endUs, component, power, activePowerSigmaW[step] ?? Number.NaN);
+      const sigmaW = activePowerSigmaW[step] ?? Number.NaN;
+      table.push(taggedUs, endUs, component, power, sigmaW, low?.[step] ?? Number.NaN, high?.[step] ?? Number.NaN);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** The site over time: load, generation and exchange before and after, the battery with its setpoint and charge. */
 import { formatNumber, formatQuantity } from '../format.ts';
 import type { BatterySeries } from '../kpis.ts';
-import { lastForecasts } from '../grid-metrics.ts';
+import { lastForecasts } from '../forecast-metrics.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderChart, type Line } from './chart.ts';

@@ -79,7 +79,18 @@ const forecast: Forecast = {
   timestamp,
   start: timestamp,
   stepUs: 900_000_000,
-  series: [{ component: 'site:load', activePowerW: [1000, 1100], activePowerSigmaW: [100, 110] }],
+  series: [
+    {
+      component: 'site:load',
+      activePowerW: [1000, 1100],
+      activePowerSigmaW: [100, 110],
+      quantiles: [
+        { probability: 0.1, activePowerW: [900, 950] },
+        { probability: 0.5, activePowerW: [990, 1080] },
+        { probability: 0.9, activePowerW: [1150, 1300] },
+      ],
+    },
+  ],
 };
 
 async function table(name: string): Promise<Record<string, unknown>[]> {
@@ -153,9 +164,17 @@ test('every kind of message reaches its table', async () => {
     ['single', 'positive', 230],
   ]);
   expect(await table('setpoints')).toEqual([{ timeUs, device: 'cbes', activePowerW: -12_000, issuer: 'balancer' }]);
+  const row = { issuedUs: timeUs, component: 'site:load' };
   expect(await table('forecasts')).toEqual([
-    { issuedUs: timeUs, timeUs: timeUs + 900e6, component: 'site:load', activePowerW: 1000, activePowerSigmaW: 100 },
-    { issuedUs: timeUs, timeUs: timeUs + 1800e6, component: 'site:load', activePowerW: 1100, activePowerSigmaW: 110 },
+    { ...row, timeUs: timeUs + 900e6, activePowerW: 1000, activePowerSigmaW: 100, quantile10W: 900, quantile90W: 1150 },
+    {
+      ...row,
+      timeUs: timeUs + 1800e6,
+      activePowerW: 1100,
+      activePowerSigmaW: 110,
+      quantile10W: 950,
+      quantile90W: 1300,
+    },
   ]);
   expect(core.metrics?.()).toMatchObject({ 'measurements.rows': 3, 'estimates.rows': 4 });
 });

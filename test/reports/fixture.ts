@@ -340,12 +340,22 @@ function recordQuarter(
     JSON.stringify(inventory),
     JSON.stringify([]),
   ]);
-  world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs, 'site:load', site.loadW * 1.1, 500]);
-  world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs + QUARTER_HOUR_US, 'site:load', site.loadW * 1.1, 900]);
+  world.forecasts.push(quantiles([timeUs - QUARTER_HOUR_US, timeUs, 'site:load', site.loadW * 1.1, 500]));
+  world.forecasts.push(
+    quantiles([timeUs - QUARTER_HOUR_US, timeUs + QUARTER_HOUR_US, 'site:load', site.loadW * 1.1, 900]),
+  );
   // Issued when its step had begun: a nowcast, which must not be scored as a forecast.
-  world.forecasts.push([timeUs, timeUs, 'site:load', 0, 500]);
-  world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs, 'site:generation', site.generationW * 0.9, 500]);
-  world.forecasts.push([timeUs - QUARTER_HOUR_US, timeUs + QUARTER_HOUR_US, 'site:generation', site.generationW, 900]);
+  world.forecasts.push(quantiles([timeUs, timeUs, 'site:load', 0, 500]));
+  world.forecasts.push(quantiles([timeUs - QUARTER_HOUR_US, timeUs, 'site:generation', site.generationW * 0.9, 500]));
+  world.forecasts.push(
+    quantiles([timeUs - QUARTER_HOUR_US, timeUs + QUARTER_HOUR_US, 'site:generation', site.generationW, 900]),
+  );
+}
+
+/** A forecast row with the 10 % and 90 % quantiles of its normal distribution. */
+function quantiles(row: readonly [number, number, string, number, number]): Row {
+  const [, , , power, sigma] = row;
+  return [...row, power - 1.2816 * sigma, power + 1.2816 * sigma];
 }
 
 function feeders(options: FixtureOptions): number {
