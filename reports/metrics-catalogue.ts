@@ -350,6 +350,27 @@ export const messageCounters = [
   'late',
 ] as const;
 
+/** What must be true in every run; `invariants.<name>` counts violations, and one of them fails the run. */
+export const invariantCatalogue = [
+  { name: 'socWindow', statement: 'the state of charge of every battery stays inside its window' },
+  { name: 'ratedPower', statement: 'no battery gives or takes more than its rated power' },
+  {
+    name: 'ramp',
+    statement: 'no battery changes its power faster than its ramp, unless its window or rating stops it',
+  },
+  { name: 'energyBalance', statement: 'stored energy, energy at the terminals and losses of every battery add up' },
+  { name: 'oneWay', statement: 'no battery charges and discharges at once: it loses what one direction loses' },
+  { name: 'setpointPower', statement: 'no setpoint asks for more than rated power' },
+  { name: 'setpointRamp', statement: 'no setpoint jumps further from the one before than the ramp allows' },
+  { name: 'sender', statement: 'batteries obey setpoints of authorised senders only' },
+  { name: 'silence', statement: 'a battery without a setpoint in force is at its default of 0 W' },
+  {
+    name: 'staleness',
+    statement: 'setpoints rest on measurements of the last three periods, or follow the documented fallback',
+  },
+] as const;
+export type InvariantName = (typeof invariantCatalogue)[number]['name'];
+
 /** Latency of real-time and paced runs, us. The first and last point of each hop are in its name. */
 export const latencyHops = [
   'device>bal',
@@ -386,6 +407,10 @@ export function listQuantities(): readonly QuantityDefinition[] {
     ...metrics,
     ...kpiCatalogue.map(({ name, unit }) => ({ name: `kpi.${name}`, unit })),
     ...messageCounters.map((counter) => ({ name: `messages.${counter}`, unit: '1' })),
+    ...['violations', ...invariantCatalogue.map(({ name }) => name)].map((name) => ({
+      name: `invariants.${name}`,
+      unit: '1',
+    })),
     ...latency,
   ];
 }

@@ -5,6 +5,7 @@
  * Convention: a value at instant t_k stands for the interval (t_(k-1), t_k]; the first instant (the start) carries the
  * initial state only and is left out of energies.
  */
+import type { InvariantName } from './metrics-catalogue.ts';
 import { historyTables, type TableColumns } from '../platform/contract/history.ts';
 
 export const recordTables = {
@@ -121,6 +122,16 @@ export interface AuditHop {
   readonly late: number;
 }
 
+/** How often an invariant was checked and did not hold. */
+export interface InvariantCount {
+  /** Of `invariantCatalogue`. */
+  readonly name: InvariantName;
+  readonly checked: number;
+  readonly violations: number;
+  /** Instant and sentence of the first violation. */
+  readonly first?: string;
+}
+
 /** `audit.json`: counts from observers beside the data path and from the services' own progress. */
 export interface Audit {
   readonly hops: readonly AuditHop[];
@@ -130,6 +141,8 @@ export interface Audit {
   readonly services: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Why the run is invalid, empty when it is not: a lost message, an overrun, a tick too early, a dead service. */
   readonly violations: readonly string[];
+  /** Those that had something to be held against; absent in runs without a battery that is driven. */
+  readonly invariants?: readonly InvariantCount[];
 }
 
 /** `manifest.json`: all that is needed to run it again and to read the record. */

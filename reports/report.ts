@@ -47,7 +47,7 @@ export async function writeReport(directory: string): Promise<RunReport> {
 }
 
 function describe(manifest: Manifest, score: Score, accuracyHash: string): RunReport {
-  const { verdict, reasons, metrics, kpis, expectations, messages, latency } = score;
+  const { verdict, reasons, metrics, kpis, expectations, messages, invariants, latency } = score;
   return {
     schema: 'platone.report/1',
     runId: manifest.runId,
@@ -66,6 +66,7 @@ function describe(manifest: Manifest, score: Score, accuracyHash: string): RunRe
     kpis,
     expectations,
     messages,
+    invariants,
     latency,
   };
 }

@@ -4,13 +4,7 @@ import type { GridDocument } from '../grids/schema.ts';
 import { compareDevices, type DeviceComparison } from './device-metrics.ts';
 import { compareEstimates, type EstimateComparison } from './estimate-metrics.ts';
 import type { ExpectationResult } from './expectations.ts';
-import {
-  batterySamples,
-  branchSamples,
-  busSamples,
-  siteBalance,
-  type BusSamples,
-} from './grid-metrics.ts';
+import { batterySamples, branchSamples, busSamples, siteBalance, type BusSamples } from './grid-metrics.ts';
 import { compareForecasts } from './forecast-metrics.ts';
 import { computeKpis, type BatterySeries, type SiteSeries } from './kpis.ts';
 import { computeLatencies, type Latencies } from './latency.ts';
@@ -21,7 +15,7 @@ import {
   type MetricDefinition,
   type StatisticName,
 } from './metrics-catalogue.ts';
-import type { Audit } from './record.ts';
+import type { Audit, InvariantCount } from './record.ts';
 import type { RunRecord, Table } from './record-reader.ts';
 import { batteriesOf, connectionRatingVA, gridOf, referenceBus } from './site-facts.ts';
 import { judge, type Verdict } from './verdict.ts';
@@ -56,6 +50,8 @@ export interface Score {
   readonly kpis: Readonly<Record<string, KpiResult>>;
   readonly expectations: readonly ExpectationResult[];
   readonly messages: MessageTotals;
+  /** What was checked in every run, how often, and what did not hold. */
+  readonly invariants: readonly InvariantCount[];
   readonly latency: Latencies['summaries'];
   /** What the report draws, kept so that nothing is computed twice. */
   readonly details: ScoreDetails;
@@ -92,8 +88,12 @@ export function score(record: RunRecord): Score {
   });
   const messages = totalMessages(audit);
   const latency = details.latencies.summaries;
-  const lookup = (quantity: string) => lookUp({ metrics, kpis, messages, latency }, quantity);
-  return { ...judge(record, lookup), metrics, kpis, messages, latency, details };
+  const lookup = (quantity: string) =>
+    quantity.startsWith('invariants.')
+      ? invariantViolations(audit, quantity.slice(11))
+      : lookUp({ metrics, kpis, messages, latency }, quantity);
+  const invariants = audit.invariants ?? [];
+  return { ...judge(record, lookup), metrics, kpis, messages, invariants, latency, details };
 }
 
 function computeDetails({ manifest, tables }: RunRecord): ScoreDetails {
@@ -181,6 +181,12 @@ function lookUp(
     if (statistic !== undefined) return metrics[name]?.[statistic];
   }
   return undefined;
+}
+
+/** Violations of one invariant, or of all; undefined where nothing was checked. */
+function invariantViolations({ invariants = [] }: Audit, name: string): number | undefined {
+  const counted = name === 'violations' ? invariants : invariants.filter((each) => each.name === name);
+  return counted.length === 0 ? undefined : counted.reduce((sum, { violations }) => sum + violations, 0);
 }
 
 function messageCount({ lost, ...counts }: MessageTotals, counter: string): number | undefined {

@@ -12,14 +12,15 @@ export interface Judgement {
 }
 
 /**
- * Holds the scenario's expectations against what was observed. The run is `invalid`, whatever they say, when it did not
+ * Holds the scenario's expectations, and that no invariant was violated, against what was observed. The run is `invalid`, whatever they say, when it did not
  * complete, broke a rule, lost or cannot account for a message, or when an expectation has nothing to be held against.
  */
 export function judge(
   { manifest, audit }: Pick<RunRecord, 'manifest' | 'audit'>,
   lookup: (quantity: string) => number | undefined,
 ): Judgement {
-  const checked = expectationsOf(manifest.scenario).map((text) => checkExpectation(text, lookup));
+  const texts = [...expectationsOf(manifest.scenario), ...expectationsOfSafety(audit)];
+  const checked = [...new Set(texts)].map((text) => checkExpectation(text, lookup));
   const reasons = [
     ...(manifest.state === 'complete' ? [] : [`the run was ${manifest.state} before its end`]),
     ...(manifest.instants > 0 ? [] : ['no instant was computed']),
@@ -36,6 +37,13 @@ export function judge(
 function expectationsOf(scenario: unknown): readonly string[] {
   if (typeof scenario !== 'object' || scenario === null || !('expect' in scenario)) return [];
   return Array.isArray(scenario.expect) ? scenario.expect.map(String) : [];
+}
+
+/** Every run with a driven battery has to be safe, whether its scenario says so or not; what was violated is named. */
+function expectationsOfSafety({ invariants = [] }: Pick<RunRecord, 'audit'>['audit']): readonly string[] {
+  if (invariants.length === 0) return [];
+  const violated = invariants.filter(({ violations }) => violations > 0);
+  return ['violations', ...violated.map(({ name }) => name)].map((name) => `invariants.${name} == 0`);
 }
 
 function checkExpectation(

@@ -38,6 +38,19 @@ export function deviceConditions(events: readonly ScenarioEvent[], start: string
   };
 }
 
+/** By how much setpoints for a device may come late at the most, us. */
+export function commandDelays(
+  events: readonly ScenarioEvent[],
+): (device: { readonly kind: string; readonly id: string }) => number {
+  const late = events.flatMap((event) =>
+    'fault' in event && event.fault === 'late-response'
+      ? [{ concerns: targetMatcher(event.target), lateUs: effectOf(event).lateUs ?? 0 }]
+      : [],
+  );
+  return (device) =>
+    late.filter(({ concerns }) => concerns(device)).reduce((most, { lateUs }) => Math.max(most, lateUs), 0);
+}
+
 function effectOf(event: FaultEvent): Partial<DeviceCondition> {
   const parameter = faultParameter(event);
   const amount = typeof parameter === 'string' ? Number.NaN : parameter.amount;

@@ -10,6 +10,7 @@ import { type Databus, type DatabusConnection, DatabusError } from '../../platfo
 import { readMessage } from '../../platform/service/intake.ts';
 import { forgeryOf, type LightNode } from '../access-layer/light-node.ts';
 import type { ControllableDevice, Device, DeviceMessage } from '../devices/device.ts';
+import type { InvariantChecker } from './invariants.ts';
 import type { Ledger, SentMessage } from './ledger.ts';
 
 export type Counts = Record<string, number>;
@@ -26,6 +27,8 @@ export interface DeviceSideOptions {
   /** By device id, for those that publish through the access layer. */
   readonly lightNodes: ReadonlyMap<string, LightNode>;
   readonly ledger: Ledger;
+  /** Hears what the devices send, and which setpoints their backends get and when. */
+  readonly safety: Pick<InvariantChecker, 'sent' | 'delivered'>;
   readonly onError: (error: Error) => void;
 }
 
@@ -129,7 +132,10 @@ export class DeviceSide {
     arrived.sort((a, b) =>
       a.topic === b.topic ? a.setpoint.sequence - b.setpoint.sequence : a.topic < b.topic ? -1 : 1,
     );
-    for (const { setpoint } of arrived) this.#controllables.get(setpoint.device)?.command(setpoint, timeUs);
+    for (const { setpoint } of arrived) {
+      this.#options.safety.delivered(timeUs, setpoint);
+      this.#controllables.get(setpoint.device)?.command(setpoint, timeUs);
+    }
   }
 
   async close(): Promise<void> {
@@ -162,6 +168,7 @@ export class DeviceSide {
     const { outlet, sent } = this.#seal(message, timeUs);
     const { route } = outlet.device;
     this.#options.ledger.sent(route, sent);
+    this.#options.safety.sent(sent);
     const onRoad = counts[route];
     onRoad[sent.kind] = (onRoad[sent.kind] ?? 0) + 1;
     await outlet.connection.publish(sent.topic, sent.payload);

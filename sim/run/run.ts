@@ -17,8 +17,10 @@ import { commitOf, hashesOf, host, versions } from './manifest.ts';
 import { createOperator } from './operator.ts';
 import { type RunOptions, type RunProgress, type RunResult, usualPatience } from './options.ts';
 import { type Preparation, prepareRun } from './prepare.ts';
+import type { InvariantChecker } from './invariants.ts';
 import { Recorder } from './recorder.ts';
 import { createRunFolder, type RunFolder } from './run-folder.ts';
+import { createSafety } from './safety.ts';
 import { CLOSE_US, setStage, type Stage } from './stage.ts';
 
 /**
@@ -78,6 +80,7 @@ async function runInFolder(
     openToOperators: latenciesCount,
   });
   const recorder = new Recorder(preparation.recording);
+  const safety = createSafety(preparation.loaded, preparation.park, plans);
   const loopBeganUs = wallUs();
   const finish = async (state: Manifest['state'], instants: number, stage: Stage) => {
     const services = stage.services.metrics();
@@ -88,7 +91,8 @@ async function runInFolder(
     recorder.write(join(directory, 'series'));
     ledger.table().write(join(directory, 'messages.parquet'));
     writeBlocks(join(directory, 'blocks.ndjson'), preparation.blockLedger.entries);
-    writeJson(join(directory, 'audit.json'), ledger.audit(services, startUs + (instants - 1) * stepUs));
+    const audit = ledger.audit(services, startUs + (instants - 1) * stepUs);
+    writeJson(join(directory, 'audit.json'), { ...audit, invariants: safety.counts() });
     writeJson(join(directory, 'manifest.json'), describeRun(run, { state, instants, loopUs }));
     return writeReport(directory);
   };
@@ -106,9 +110,10 @@ async function runInFolder(
       bridge: preparation.bridge,
       directory,
       ledger,
+      onPlan: (plan) => safety.planned(plan),
       log,
     });
-    instants = await play(run, stage, ledger, recorder, signal, (progress) => {
+    instants = await play(run, stage, { ledger, recorder, safety }, signal, (progress) => {
       instants = progress.instant;
       onProgress?.(progress);
     });
@@ -131,12 +136,18 @@ async function runInFolder(
   return { directory, state, verdict: report.verdict, accuracyHash: report.accuracyHash };
 }
 
+/** What is written down of a run, beside its data path. */
+interface Books {
+  readonly ledger: Ledger;
+  readonly recorder: Recorder;
+  readonly safety: InvariantChecker;
+}
+
 /** All instants; resolves with how many were completed. */
 async function play(
   { runId, options, preparation }: Run,
   stage: Stage,
-  ledger: Ledger,
-  recorder: Recorder,
+  { ledger, recorder, safety }: Books,
   signal: AbortSignal,
   onProgress: (progress: RunProgress) => void,
 ): Promise<number> {
@@ -152,6 +163,7 @@ async function play(
     credentials: (road, clientId) => stage.clientCredentials(road, clientId),
     lightNodes,
     ledger,
+    safety,
     onError: (error) => stage.lifeline.fail(error),
   });
   await deviceSide.connect();
@@ -178,7 +190,13 @@ async function play(
         disturb: (messages, timeUs) => injector.apply(messages, timeUs),
         record(truth, messages) {
           recorder.instant(truth, world.idle());
-          for (const message of messages) recorder.message(truth, message);
+          for (const device of park.controllables) safety.state(truth.timeUs, device.id, device.state());
+          for (const message of messages) {
+            recorder.message(truth, message);
+            const { command } = message.measurement;
+            const obeys = command?.status === 'accepted' || command?.status === 'limited';
+            if (command !== undefined && obeys) safety.acknowledged(truth.timeUs, message.device, command);
+          }
         },
         lastTrafficWallUs: () => stage.lastTrafficWallUs(),
         lifeline: stage.lifeline,

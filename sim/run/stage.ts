@@ -6,9 +6,11 @@ import type { Logger } from 'pino';
 import { startBridge } from '../../platform/bridge/bridge.ts';
 import { bridgeRules } from '../../platform/bridge/config.ts';
 import { askOnce } from '../../platform/contract/payload-memo.ts';
+import type { Plan } from '../../platform/contract/plan.ts';
 import type { Progress, Tick } from '../../platform/contract/timing.ts';
 import { bridgedPrefix, topics } from '../../platform/contract/topics.ts';
 import { type DatabusConnection, DatabusError } from '../../platform/databus/databus.ts';
+import { readMessage } from '../../platform/service/intake.ts';
 import { type AccessLayerAccounts, bridgeAccount, harnessAccount } from '../access-layer/accounts.ts';
 import { atMostUs, wallUs } from '../clock/wall-clock.ts';
 import { type Broker, openBroker } from './brokers.ts';
@@ -36,6 +38,8 @@ export interface StageOptions {
   readonly bridge: { readonly mode: ServiceMode; readonly topics: readonly string[] } | undefined;
   readonly directory: string;
   readonly ledger: Ledger;
+  /** Hears every plan that is published. */
+  readonly onPlan: (plan: Plan) => void;
   readonly log: Logger;
 }
 
@@ -122,7 +126,10 @@ async function build(
       trafficWallUs = wallUs();
       if (tickWatch.isTick(topic)) tickWatch.seen(payload);
       else if (topic.startsWith('dsotp/time/progress/')) board.receive(payload);
-      else ledger.seenAtDatabus(topic, payload);
+      else {
+        ledger.seenAtDatabus(topic, payload);
+        if (topic.startsWith(PLANS)) readPlan(topic, payload, options.onPlan);
+      }
     },
     onError: fail,
   });
@@ -200,6 +207,13 @@ function lostBroker(error: DatabusError, bal: Broker): ServiceFailure {
   const name = error.url === bal.databus.url ? 'access layer' : 'databus';
   const message = `the broker of the ${name} (${error.url}) failed in mid-run: ${error.message}`;
   return new ServiceFailure('run', name, message, { cause: error });
+}
+
+const PLANS = topics.plan('', '').slice(0, -1);
+
+function readPlan(topic: string, payload: Uint8Array, onPlan: (plan: Plan) => void): void {
+  const read = readMessage(topic, 'plan', payload);
+  if (read.accepted) onPlan(read.message as Plan);
 }
 
 /** The harness's own connections, one to each broker. */
