@@ -51,8 +51,12 @@ export class WlsSolver {
   /** Whether the factor belongs to the state and weights at hand. */
   private factorCurrent = false;
   private factorExists = false;
+  /** Rows in use when observability was last found complete; empty before. */
+  private observableWith: Uint8Array = new Uint8Array(0);
   private readonly matrix: Float64Array;
   private readonly scale: Float64Array;
+  /** Largest derivative of each row. */
+  private readonly largest: Float64Array;
   private readonly step: Float64Array;
   private readonly before: Float64Array;
 
@@ -79,6 +83,7 @@ export class WlsSolver {
     });
     this.matrix = new Float64Array(rows + entryRow.length + pairs.rows.length);
     this.scale = new Float64Array(unknowns + rows);
+    this.largest = new Float64Array(rows);
     this.step = new Float64Array(unknowns + rows);
     this.before = new Float64Array(rows);
     this.x = new Float64Array(unknowns);
@@ -117,6 +122,18 @@ export class WlsSolver {
     let left = 0;
     for (let row = 0; row < measuredRows; row += 1) if (source[row]! >= 0) left += active[row]!;
     return left;
+  }
+
+  /** Whether the rows now in use have been found to leave nothing open. */
+  isKnownObservable(): boolean {
+    const { active } = this.equations;
+    if (this.observableWith.length !== active.length) return false;
+    for (let row = 0; row < active.length; row += 1) if (active[row] !== this.observableWith[row]) return false;
+    return true;
+  }
+
+  rememberObservable(complete: boolean): void {
+    this.observableWith = complete ? this.equations.active.slice() : new Uint8Array(0);
   }
 
   /** Starts from these voltages (by state, interleaved); old multipliers only make sense beside old voltages. */
@@ -163,8 +180,41 @@ export class WlsSolver {
     if (!this.factorCurrent) this.factorise();
   }
 
+  /**
+   * Makes a factor whose null space is a matter of the grid and of what is measured where: every measurement weighs one
+   * against its own largest derivative. It is no good for a step.
+   */
+  factoriseUnweighted(): void {
+    evaluate(this.equations, this.x);
+    const { rows, measuredRows, variance, jacobian, entryRow } = this.equations;
+    const { matrix, scale } = this;
+    this.findLargestDerivatives();
+    matrix.set(variance);
+    matrix.set(jacobian, rows);
+    scale.fill(1);
+    for (let row = 0; row < rows; row += 1) {
+      const h = this.largest[row]!;
+      if (h > 0) scale[this.x.length + row] = 1 / h;
+      if (row < measuredRows && h > 0) matrix[row] = h * h;
+    }
+    matrix.fill(0, rows + entryRow.length);
+    this.ldl.factorise(matrix, scale, RANK_TOLERANCE);
+    this.factorExists = false;
+    this.factorCurrent = false;
+  }
+
+  private findLargestDerivatives(): void {
+    const { jacobian, entryRow } = this.equations;
+    const { largest } = this;
+    largest.fill(0);
+    for (let entry = 0; entry < entryRow.length; entry += 1) {
+      const size = Math.abs(jacobian[entry]!);
+      if (size > largest[entryRow[entry]!]!) largest[entryRow[entry]!] = size;
+    }
+  }
+
   private factorise(): void {
-    const { rows, variance, jacobian, entryRow } = this.equations;
+    const { rows, variance, jacobian } = this.equations;
     const { matrix, scale } = this;
     const unknowns = this.x.length;
     matrix.set(variance);
@@ -172,16 +222,11 @@ export class WlsSolver {
     // Rows to largest entry 1; then all multipliers by a and all states by 1 / a, so that the scaled R lie around 1:
     // a redundant precise row ends in a pivot as small as its R, a state that one poor row sees in one of size 1 / R,
     // and neither may be taken for zero.
-    const rowScale = scale.subarray(unknowns);
-    rowScale.fill(0);
-    for (let entry = 0; entry < entryRow.length; entry += 1) {
-      const row = entryRow[entry]!;
-      rowScale[row] = Math.max(rowScale[row]!, Math.abs(jacobian[entry]!));
-    }
+    this.findLargestDerivatives();
     let largest = 0;
     let smallest = Infinity;
     for (let row = 0; row < rows; row += 1) {
-      const h = rowScale[row]!;
+      const h = this.largest[row]!;
       const r = variance[row]! / (h * h);
       if (h === 0 || r === 0) continue;
       largest = Math.max(largest, r);
@@ -189,8 +234,8 @@ export class WlsSolver {
     }
     const a = largest > 0 ? (largest * smallest) ** -0.25 : 1;
     for (let row = 0; row < rows; row += 1) {
-      const h = rowScale[row]!;
-      rowScale[row] = h > 0 ? a / h : 1 / Math.sqrt(variance[row]! || 1);
+      const h = this.largest[row]!;
+      scale[unknowns + row] = h > 0 ? a / h : 1 / Math.sqrt(variance[row]! || 1);
     }
     scale.fill(1 / a, 0, unknowns);
     this.ldl.factorise(matrix, scale, RANK_TOLERANCE);

@@ -4,6 +4,7 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimateResult, EstimateStatus, EstimationProblem, Estimator, FlowSigmas } from './estimator.ts';
 import { flatStart } from './flat-start.ts';
 import { StructureMemory } from './structure-memory.ts';
+import { NOTHING_OPEN, type Open, unobserved, withdrawUnobserved } from './unobserved.ts';
 import type { WlsSolver } from './wls-solver.ts';
 import { startSolver, turnPhasor } from './wls-start.ts';
 import { flowSigmas } from './flow-sigmas.ts';
@@ -18,9 +19,6 @@ export interface WlsOptions {
 }
 
 const CHI_SQUARE_PROBABILITY = 0.95;
-/** Share of a null vector's largest entry above which a bus takes part in it. */
-const NULL_SHARE = 1e-6;
-
 /** Weighted least squares that remembers structures, factors and the last state of each grid it has seen. */
 export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator {
   const { tolerance = 1e-10, iterationsMax = 50, structuresMax = 4 } = options;
@@ -35,31 +33,22 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
       const loaded = solver.load(problem);
       if (loaded.active === 0) return withoutAnswer(problem, 'no-measurements', 0, []);
 
-      const warm = lastVoltage?.grid === grid;
-      startSolver(solver, warm ? lastVoltage!.voltage : flatStart(grid), loaded, warm);
-      let iteration = solver.iterate({ tolerance, iterationsMax });
+      const warm = lastVoltage?.grid === grid && solver.isKnownObservable();
+      let { open, active } = { open: NOTHING_OPEN, active: loaded.active };
+      if (!warm) {
+        // Observability is judged at no load, before anything is solved.
+        startSolver(solver, flatStart(grid), loaded, false);
+        solver.factoriseUnweighted();
+        ({ open, active } = withdrawUnobserved(solver, active));
+        solver.rememberObservable(open.buses.length === 0);
+      } else startSolver(solver, lastVoltage!.voltage, loaded, true);
+      let iteration = isAllOpen(solver, open) ? NOT_ITERATED : solver.iterate({ tolerance, iterationsMax });
       if (!iteration.converged && warm) {
         startSolver(solver, flatStart(grid), loaded, false);
         iteration = solver.iterate({ tolerance, iterationsMax });
       }
-      let open = unobserved(solver);
-      let active = loaded.active;
-      let fresh = open.buses.length > 0;
-      const all = solver.equations.busOfBlock.length;
-      while (fresh && active > 0) {
-        if (open.buses.length === all) {
-          lastVoltage = undefined;
-          return withoutAnswer(problem, 'not-observable', iteration.iterations, open.buses);
-        }
-        // The observable rest on its own; what touches the unobserved part goes, which may open further buses.
-        active = solver.withdraw(new Set(open.buses.map((bus) => solver.equations.blockOfBus[bus]!)));
-        startSolver(solver, flatStart(grid), loaded, false);
-        iteration = solver.iterate({ tolerance, iterationsMax });
-        const before = open.buses.length;
-        open = unobserved(solver);
-        fresh = open.buses.length > before;
-      }
-      if (!iteration.converged || active === 0) {
+      if (open.buses.length === 0) open = unobserved(solver);
+      if (!iteration.converged || active === 0 || isAllOpen(solver, open)) {
         lastVoltage = undefined;
         const status = open.buses.length > 0 ? 'not-observable' : 'diverged';
         return withoutAnswer(problem, status, iteration.iterations, open.buses);
@@ -70,31 +59,10 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
   };
 }
 
-interface Open {
-  readonly buses: readonly number[];
-  /** Dimension of the open part of the state, and number of constraints that say nothing new. */
-  readonly states: number;
-  readonly idleConstraints: number;
-}
+const NOT_ITERATED = { converged: false, iterations: 0 };
 
-/** Null vectors of the augmented matrix: those that move voltages name the unobserved buses, the others idle constraints. */
-function unobserved(solver: WlsSolver): Open {
-  if (solver.ldl.nullity === 0) return { buses: [], states: 0, idleConstraints: 0 };
-  const { equations } = solver;
-  const buses = new Set<number>();
-  let states = 0;
-  let idleConstraints = 0;
-  for (const vector of solver.ldl.nullVectors()) {
-    let moves = false;
-    for (let i = 0; i < 2 * equations.states; i += 1) {
-      if (Math.abs(vector[i]!) < NULL_SHARE) continue;
-      moves = true;
-      buses.add(equations.busOfBlock[equations.blockOfUnknown[i]!]!);
-    }
-    if (moves) states += 1;
-    else idleConstraints += 1;
-  }
-  return { buses: [...buses].sort((a, b) => a - b), states, idleConstraints };
+function isAllOpen(solver: WlsSolver, open: Open): boolean {
+  return open.buses.length === solver.equations.busOfBlock.length;
 }
 
 /** State by bus-phase, NaN at dead buses. */

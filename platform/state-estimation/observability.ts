@@ -1,0 +1,292 @@
+/**
+ * Observability before solving, from the null space of the equations at no load: which buses float, which belong
+ * together, and what to measure so that nothing floats (numerical observability, Abur and Exposito, 2004, ch. 4).
+ */
+import { joins } from '../../grids/compile.ts';
+import type { CompiledGrid } from '../../grids/model.ts';
+import { findIslands } from '../../grids/topology.ts';
+import { evaluate } from './equations/evaluate.ts';
+import { layOutEquations } from './equations/layout.ts';
+import { loadMeasurements } from './equations/load.ts';
+import { ROW } from './equations/row-kinds.ts';
+import type { EstimationProblem, ScalarKind, ScalarMeasurement } from './estimator.ts';
+import { flatStart } from './flat-start.ts';
+import { NULL_SHARE, withdrawUnobserved } from './unobserved.ts';
+import { WlsSolver } from './wls-solver.ts';
+import { startSolver } from './wls-start.ts';
+
+/** Flow along a null vector, over the branch's admittance, below which the flow is known. */
+const FLOW_SHARE = 1e-7;
+/** What a proposed measurement sees of an open direction, over its largest derivative, at the least. */
+const CLEAR = 1e-6;
+/** Null vectors that proposals are looked for at a time, and how often. */
+const VECTORS_MAX = 150;
+const ROUNDS_MAX = 20;
+
+/** A quantity worth measuring: at a bus, in the words of a measurement file. */
+export interface Proposal {
+  readonly kind: ScalarKind;
+  readonly bus: number;
+  readonly phase: number;
+}
+
+export interface Observability {
+  readonly observable: boolean;
+  /** Number of real values that are missing. */
+  readonly missing: number;
+  /** Computational buses of which some phase's voltage the measurements leave open. */
+  readonly unobservedBuses: readonly number[];
+  /** Buses whose flows among each other are known: the largest island first; a bus of which nothing is known alone. */
+  readonly islands: readonly (readonly number[])[];
+  /**
+   * One measurement for each missing value, as many as possible at one bus: with fewer the grid cannot become
+   * observable. A few more where very short and very long lines make it hard to tell what is missing.
+   */
+  readonly proposals: readonly Proposal[];
+}
+
+/** Looks at structure only: neither values nor finite weights matter. */
+export function analyseObservability(problem: EstimationProblem): Observability {
+  const { solver, vectors, active } = openDirections(problem);
+  const islands = observableIslands(solver, problem.grid, vectors);
+  const proposals: Proposal[] = propose(solver, problem, vectors);
+  for (let round = 1; round < ROUNDS_MAX && proposals.length > 0; round += 1) {
+    const next = { ...problem, measurements: [...problem.measurements, ...proposals.map(measurementOf)] };
+    const left = openDirections(next);
+    const more = propose(left.solver, next, left.vectors);
+    if (more.length === 0) break;
+    proposals.push(...more);
+  }
+  const { open } = withdrawUnobserved(solver, active);
+  const { buses: unobservedBuses } = open;
+  return { observable: vectors.length === 0, missing: vectors.length, unobservedBuses, islands, proposals };
+}
+
+function measurementOf({ kind, bus, phase }: Proposal): ScalarMeasurement {
+  return { id: '', kind, place: { at: 'bus', bus }, phase, value: 0, sigma: 1 };
+}
+
+interface OpenDirections {
+  readonly solver: WlsSolver;
+  /** Rows of measurements in use. */
+  readonly active: number;
+  readonly vectors: readonly Float64Array[];
+}
+
+/** The null space at no load. */
+function openDirections(problem: EstimationProblem): OpenDirections {
+  const solver = new WlsSolver(problem);
+  const loaded = solver.load(problem);
+  startSolver(solver, flatStart(problem.grid), loaded, false);
+  solver.factoriseUnweighted();
+  return { solver, active: loaded.active, vectors: openVectors(solver) };
+}
+
+/** Null vectors that move voltages, each scaled to a largest voltage entry of 1. */
+function openVectors(solver: WlsSolver): Float64Array[] {
+  if (solver.ldl.nullity === 0) return [];
+  return solver.ldl.nullVectors().flatMap((vector) => {
+    const voltages = vector.slice(0, 2 * solver.equations.states);
+    const largest = voltages.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    return largest < NULL_SHARE ? [] : [voltages.map((value) => value / largest)];
+  });
+}
+
+function busOfUnknown(solver: WlsSolver, unknown: number): number {
+  return solver.equations.busOfBlock[solver.equations.blockOfUnknown[unknown]!]!;
+}
+
+/** Buses joined by branches whose flow no null vector changes. */
+function observableIslands(solver: WlsSolver, grid: CompiledGrid, vectors: readonly Float64Array[]): number[][] {
+  const { busOfBlock } = solver.equations;
+  const known = grid.branches.filter((branch) => joins(branch) && grid.energised[branch.from] === 1);
+  const flows = flowRows(solver, grid, vectors);
+  const edges = known.filter((branch) => flows.has(branch.index));
+  const { island } = findIslands(grid.busCount, edges);
+  const groups = new Map<number, number[]>();
+  for (const bus of busOfBlock) groups.set(island[bus]!, [...(groups.get(island[bus]!) ?? []), bus]);
+  return [...groups.values()].sort((a, b) => b.length - a.length || a[0]! - b[0]!);
+}
+
+/** Branches with P and Q the same along every null vector. */
+function flowRows(solver: WlsSolver, grid: CompiledGrid, vectors: readonly Float64Array[]): Set<number> {
+  const live = grid.branches.filter((branch) => joins(branch) && grid.energised[branch.from] === 1);
+  const measurements = live.flatMap((branch) =>
+    (['activePower', 'reactivePower'] as const).flatMap((kind) =>
+      Array.from({ length: grid.phases }, (_, phase): ScalarMeasurement => {
+        const place = { at: 'from', branch: branch.index } as const;
+        return { id: '', kind, place, phase, value: 0, sigma: 1 };
+      }),
+    ),
+  );
+  const along = derivativesAlong(solver, grid, measurements, vectors);
+  const known = new Set(live.map(({ index }) => index));
+  measurements.forEach(({ place }, row) => {
+    if (place.at === 'bus') return;
+    const branch = grid.branches[place.branch]!;
+    const size = branch.yft.reduce((most, y) => Math.max(most, Math.abs(y)), 0);
+    for (const change of along[row]!.changes) if (Math.abs(change) > FLOW_SHARE * size) known.delete(place.branch);
+  });
+  return known;
+}
+
+/** Derivatives of one measurement along each null vector, and its largest derivative of all for scale. */
+interface Along {
+  readonly changes: number[];
+  size: number;
+}
+
+/** dh/dx times each null vector at the solver's state, measurement by measurement. */
+function derivativesAlong(
+  solver: WlsSolver,
+  grid: CompiledGrid,
+  measurements: readonly ScalarMeasurement[],
+  vectors: readonly Float64Array[],
+): Along[] {
+  const referenceBus = busOfUnknown(solver, 2 * (solver.equations.referenceOfIsland[0] ?? 0));
+  const equations = layOutEquations({ grid, measurements, zeroInjections: [], referenceBus, statistics: 'never' });
+  loadMeasurements(equations, measurements);
+  evaluate(equations, solver.x);
+  const along = measurements.map((): Along => ({ changes: vectors.map(() => 0), size: 0 }));
+  for (let entry = 0; entry < equations.entryRow.length; entry += 1) {
+    const row = equations.entryRow[entry]!;
+    if (row >= equations.measuredRows || equations.kind[row] === ROW.inert) continue;
+    const { changes } = along[row]!;
+    const derivative = equations.jacobian[entry]!;
+    along[row]!.size = Math.max(along[row]!.size, Math.abs(derivative));
+    for (let v = 0; v < vectors.length; v += 1) {
+      changes[v]! += derivative * vectors[v]![equations.entryColumn[entry]!]!;
+    }
+  }
+  return along;
+}
+
+/** Meters at buses, each with the values that it could add; the one that adds most first, until nothing is open. */
+function propose(solver: WlsSolver, problem: EstimationProblem, vectors: readonly Float64Array[]): Proposal[] {
+  const { grid } = problem;
+  const touched = new Set<number>();
+  for (const vector of vectors) {
+    vector.forEach((value, i) => {
+      if (Math.abs(value) > NULL_SHARE) touched.add(busOfUnknown(solver, i));
+    });
+  }
+  const open = orthonormal(vectors.slice(0, VECTORS_MAX));
+  const exact = new Set(problem.zeroInjections);
+  const meters = [...touched]
+    .sort((a, b) => a - b)
+    .map((bus) => ({ bus, rows: candidatesAt(grid, bus, exact.has(bus)) }));
+  const all = meters.flatMap(({ rows }) => rows);
+  const along = derivativesAlong(solver, grid, all, open);
+  const space = new OpenSpace(along, open.length);
+  const proposals: Proposal[] = [];
+  let first = 0;
+  const ranges = meters.map(({ bus, rows }) => {
+    first += rows.length;
+    return { bus, from: first - rows.length, to: first };
+  });
+  while (space.open > 0) {
+    let best: { bus: number; rows: number[] } = { bus: -1, rows: [] };
+    for (const { bus, from, to } of ranges) {
+      const rows = space.independent(from, to);
+      if (rows.length > best.rows.length) best = { bus, rows };
+    }
+    if (best.rows.length === 0) break;
+    for (const row of best.rows) {
+      space.close(row);
+      const { kind, phase } = all[row]!;
+      if (phase !== 'sum') proposals.push({ kind, bus: best.bus, phase });
+    }
+  }
+  return proposals;
+}
+
+/** Modified Gram-Schmidt, twice: null vectors as they come may be nearly parallel. */
+function orthonormal(vectors: readonly Float64Array[]): Float64Array[] {
+  const basis: Float64Array[] = [];
+  for (const vector of vectors) {
+    let next = vector;
+    for (let round = 0; round < 2; round += 1) {
+      for (const other of basis) {
+        const share = dot(next, other);
+        next = next.map((value, i) => value - share * other[i]!);
+      }
+    }
+    const size = Math.sqrt(dot(next, next));
+    basis.push(next.map((value) => value / size));
+  }
+  return basis;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i += 1) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+/** What a meter at a bus can tell, powers first; where nothing is injected only the voltage. */
+function candidatesAt(grid: CompiledGrid, bus: number, isExact: boolean): ScalarMeasurement[] {
+  const kinds = isExact
+    ? (['voltageMagnitude'] as const)
+    : (['activePower', 'reactivePower', 'voltageMagnitude'] as const);
+  return kinds.flatMap((kind) =>
+    Array.from({ length: grid.phases }, (_, phase): ScalarMeasurement => {
+      return { id: '', kind, place: { at: 'bus', bus }, phase, value: 0, sigma: 1 };
+    }),
+  );
+}
+
+/** Candidate rows in the open directions; closing one takes its direction out of all others (Gauss elimination). */
+class OpenSpace {
+  open: number;
+  private readonly rows: readonly number[][];
+  private readonly sizes: readonly number[];
+
+  constructor(rows: readonly Along[], dimensions: number) {
+    this.rows = rows.map(({ changes }) => changes);
+    this.sizes = rows.map(({ size }) => size);
+    this.open = dimensions;
+  }
+
+  /** Rows of a range that are independent of one another in what is still open, the clearest first. */
+  independent(from: number, to: number): number[] {
+    const found: number[] = [];
+    const left = Array.from({ length: to - from }, (_, i) => ({ r: from + i, row: this.rows[from + i]!.slice() }));
+    for (;;) {
+      let best = -1;
+      let clearest = CLEAR;
+      left.forEach(({ r, row }, i) => {
+        const share = Math.max(...row.map(Math.abs)) / this.sizes[r]!;
+        if (!(share > clearest)) return;
+        clearest = share;
+        best = i;
+      });
+      if (best < 0) return found;
+      const [{ r, row }] = left.splice(best, 1) as [{ r: number; row: number[] }];
+      found.push(r);
+      const pivot = largestAt(row);
+      for (const other of left) subtract(other.row, row, pivot);
+    }
+  }
+
+  close(r: number): void {
+    const row = this.rows[r]!.slice();
+    const pivot = largestAt(row);
+    this.open -= 1;
+    for (const other of this.rows) subtract(other, row, pivot);
+  }
+}
+
+function largestAt(row: readonly number[]): number {
+  let at = 0;
+  row.forEach((value, i) => {
+    if (Math.abs(value) > Math.abs(row[at]!)) at = i;
+  });
+  return at;
+}
+
+function subtract(row: number[], other: readonly number[], pivot: number): void {
+  const factor = row[pivot]! / other[pivot]!;
+  if (factor === 0) return;
+  for (let i = 0; i < row.length; i += 1) row[i]! -= factor * other[i]!;
+  row[pivot] = 0;
+}
