@@ -37,7 +37,7 @@ function zipOf(fields: Fields): { zip?: Shares } {
   const type = fields.numberOr('type', 0);
   if (type === 1) return { zip: { ...none, constantImpedance: 1 } };
   if (type === 2) return { zip: { ...none, constantCurrent: 1 } };
-  if (type !== 0) fields.fault('type', `type must be 0 (power), 1 (impedance) or 2 (current), found ${type}`);
+  if (type !== 0) fields.note('type', 'loads and generators of an unknown type count as constant power');
   return {};
 }
 

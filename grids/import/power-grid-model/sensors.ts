@@ -6,7 +6,7 @@
 import type { Origin } from '../draft.ts';
 import type { Fields } from '../fields.ts';
 import type { ImportedMeasurement } from '../imported-grid.ts';
-import type { Component } from './components.ts';
+import type { Component, Components } from './components.ts';
 import type { Context } from './branches.ts';
 
 type Phase = 'A' | 'B' | 'C';
@@ -141,7 +141,8 @@ function readPower(context: Context, { kind, fields }: Component): Power | undef
   const [pSigma, qSigma] = [part('p_sigma'), part('q_sigma')];
   if (pSigma === undefined && qSigma === undefined) return undefined;
   const power: Power = { at: '', p, q, pSigma, qSigma };
-  return asymmetric && !context.three ? summed(power) : power;
+  if (asymmetric === context.three) return power;
+  return asymmetric ? summed(power) : thirds(power);
 }
 
 /** Three phases as their sum; independent errors add up by their squares. */
@@ -150,6 +151,14 @@ function summed({ at, p, q, pSigma, qSigma }: Power): Power {
     typeof reading === 'number' ? reading : reading[0] + reading[1] + reading[2];
   const wider = (sigma: number | undefined) => (sigma === undefined ? undefined : sigma * Math.sqrt(3));
   return { at, p: sum(p), q: sum(q), pSigma: wider(pSigma), qSigma: wider(qSigma) };
+}
+
+/** The power of three phases as power-grid-model takes it in an asymmetric calculation: a third in each. */
+function thirds({ at, p, q, pSigma, qSigma }: Power): Power {
+  const third = (reading: Reading): Reading =>
+    typeof reading === 'number' ? triple(PHASES.map(() => reading / 3)) : reading;
+  const narrower = (sigma: number | undefined) => (sigma === undefined ? undefined : sigma / 3);
+  return { at, p: third(p), q: third(q), pSigma: narrower(pSigma), qSigma: narrower(qSigma) };
 }
 
 interface AppliancePower {
@@ -202,6 +211,10 @@ function place({ components, draft }: Context, sensor: Component, power: Power, 
   }
   if (type === NODE) {
     if (measured.kind !== 'node') return wrong();
+    if (!feeds(components, object)) {
+      draft.note('injections of nodes without appliances left out: they are zero', fields.origin);
+      return false;
+    }
     power.at = `bus:${object}`;
     return true;
   }
@@ -214,6 +227,15 @@ function place({ components, draft }: Context, sensor: Component, power: Power, 
   if (found === undefined || !found[0].test(measured.kind)) return wrong();
   aside.push({ sensor, appliance: measured, node: measured.fields.reference('node'), power, sign: found[1] });
   return false;
+}
+
+const applianceKinds = ['source', 'sym_load', 'asym_load', 'sym_gen', 'asym_gen'] as const;
+
+/** Whether an appliance in service stands at a node. */
+function feeds(components: Components, node: string): boolean {
+  return applianceKinds.some((kind) =>
+    components.of(kind).some(({ fields }) => fields.flag('status', true) && fields.reference('node') === node),
+  );
 }
 
 function addPower(context: Context, id: string, { at, p, q, pSigma, qSigma }: Power, origin: Origin): void {
@@ -230,7 +252,7 @@ function addInjections(context: Context, all: readonly AppliancePower[]): void {
   const byNode = new Map<string, AppliancePower[]>();
   for (const one of all) byNode.set(one.node, [...(byNode.get(one.node) ?? []), one]);
   const present = new Map<string, Set<string>>();
-  for (const kind of ['source', 'sym_load', 'asym_load', 'sym_gen', 'asym_gen']) {
+  for (const kind of applianceKinds) {
     for (const { id, fields } of components.of(kind)) {
       if (!fields.flag('status', true)) continue;
       const node = fields.reference('node');
@@ -256,21 +278,16 @@ function addInjections(context: Context, all: readonly AppliancePower[]): void {
       ['p', 'activePower'],
       ['q', 'reactivePower'],
     ] as const) {
-      const total = totalOf(live, part, context.three);
+      const total = totalOf(live, part);
       if (total !== undefined) measure(context, `${id}-${part}`, kind, at, total.value, total.sigma, origin);
     }
   }
 }
 
 /** Sum over the appliances of the weighted means of their sensors; undefined where one of them has no weight. */
-function totalOf(
-  live: readonly AppliancePower[],
-  part: 'p' | 'q',
-  three: boolean,
-): { value: Reading; sigma: number } | undefined {
+function totalOf(live: readonly AppliancePower[], part: 'p' | 'q'): { value: Reading; sigma: number } | undefined {
   const byAppliance = new Map<string, AppliancePower[]>();
   for (const one of live) byAppliance.set(one.appliance.id, [...(byAppliance.get(one.appliance.id) ?? []), one]);
-  const perPhase = three && live.some(({ power }) => typeof power[part] !== 'number');
   const value = [0, 0, 0];
   let variance = 0;
   for (const sensors of byAppliance.values()) {
@@ -280,21 +297,16 @@ function totalOf(
       const reading = power[part];
       const sigma = part === 'p' ? power.pSigma : power.qSigma;
       if (sigma === undefined) continue;
-      // The sum of three phases is taken as thirds where the other sensors of the node tell phases apart.
-      const spread = perPhase && typeof reading === 'number';
-      const weight = 1 / (spread ? sigma / 3 : sigma) ** 2;
+      const weight = 1 / sigma ** 2;
       weights += weight;
-      for (let k = 0; k < 3; k++) {
-        const one = typeof reading === 'number' ? (spread ? reading / 3 : reading) : reading[k]!;
-        mean[k]! += sign * weight * one;
-      }
+      for (let k = 0; k < 3; k++) mean[k]! += sign * weight * (typeof reading === 'number' ? reading : reading[k]!);
     }
     if (weights === 0) return undefined;
     for (let k = 0; k < 3; k++) value[k]! += mean[k]! / weights;
     variance += 1 / weights;
   }
-  const sigma = Math.sqrt(variance);
-  return perPhase ? { value: triple(value), sigma } : { value: value[0]!, sigma };
+  const perPhase = typeof live[0]!.power[part] !== 'number';
+  return { value: perPhase ? triple(value) : value[0]!, sigma: Math.sqrt(variance) };
 }
 
 function addCurrent(context: Context, { id, kind, fields }: Component): void {
