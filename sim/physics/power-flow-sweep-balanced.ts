@@ -86,7 +86,10 @@ function spreadSeries(
     const di = vi - voltage[at + 1]!;
     const p = power[at]!;
     const q = power[at + 1]!;
-    const error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
+    const yr = constants[c + 2]!;
+    const yi = constants[c + 3]!;
+    // What the bus draws lags behind the new voltage: its power by s dv / v, its shunt by y dv.
+    const error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q + (yr * yr + yi * yi)));
     // Written so that NaN is worse than everything and nothing is worse than NaN.
     if (!(error <= worst) && worst === worst) {
       worst = error;
@@ -95,8 +98,8 @@ function spreadSeries(
     voltage[at] = vr;
     voltage[at + 1] = vi;
     const d = 1 / (vr * vr + vi * vi);
-    const g = p * d + constants[c + 2]!;
-    const h = constants[c + 3]! - q * d;
+    const g = p * d + yr;
+    const h = yi - q * d;
     current[at] = g * vr - h * vi;
     current[at + 1] = g * vi + h * vr;
     at += 2;
@@ -113,7 +116,7 @@ function spreadTransfer(
   change: number,
   mismatch: number,
 ): void {
-  const { feeder, blocks, blockAt } = structure;
+  const { feeder, blocks, blockAt, constants } = structure;
   const { voltage, current } = state;
   for (let k = start; k < end; k++) {
     const from = feeder[k]!;
@@ -124,7 +127,8 @@ function spreadTransfer(
     const ji = current[2 * k + 1]!;
     const vr = blocks[a]! * ur - blocks[a + 1]! * ui - (blocks[a + 2]! * jr - blocks[a + 3]! * ji);
     const vi = blocks[a]! * ui + blocks[a + 1]! * ur - (blocks[a + 2]! * ji + blocks[a + 3]! * jr);
-    update(state, 2 * k, vr, vi, change, mismatch);
+    const shunt = constants[4 * k + 2]! ** 2 + constants[4 * k + 3]! ** 2;
+    update(state, 2 * k, vr, vi, change + mismatch * shunt, mismatch);
   }
   draw(structure, state, start, end);
 }

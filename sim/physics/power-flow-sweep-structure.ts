@@ -337,6 +337,10 @@ function gatherBranchlessShunts(grid: CompiledGrid): Map<number, Float64Array> {
     if (joins(branch)) continue;
     add(branch.from, branch.yff);
     add(branch.to, branch.ytt);
+    // Beside a closed switch both ends are one bus, and what flows from one to the other stays there.
+    if (branch.from !== branch.to) continue;
+    add(branch.from, branch.yft);
+    add(branch.from, branch.ytf);
   }
   return shunts;
 }

@@ -112,6 +112,12 @@ function spreadSeries(
     const ti = jai + jbi + jci;
     const ur = zbr * tr - zbi * ti;
     const ui = zbr * ti + zbi * tr;
+    const y1r = constants[c + 4]!;
+    const y1i = constants[c + 5]!;
+    const ybr = constants[c + 6]!;
+    const ybi = constants[c + 7]!;
+    // What a bus draws lags behind the new voltage: its power by s dv / v, its shunts by y dv.
+    const fixed = change + mismatch * (y1r * y1r + y1i * y1i + 3 * (ybr * ybr + ybi * ybi));
     let p: number;
     let q: number;
     let dr: number;
@@ -124,7 +130,7 @@ function spreadSeries(
     di = ai - voltage[at + 1]!;
     p = power[at]!;
     q = power[at + 1]!;
-    error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
+    error = (dr * dr + di * di) * (fixed + mismatch * (p * p + q * q));
     // Written so that NaN is worse than everything and nothing is worse than NaN.
     if (!(error <= worst) && worst === worst) {
       worst = error;
@@ -139,7 +145,7 @@ function spreadSeries(
     di = bi - voltage[at + 3]!;
     p = power[at + 2]!;
     q = power[at + 3]!;
-    error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
+    error = (dr * dr + di * di) * (fixed + mismatch * (p * p + q * q));
     if (!(error <= worst) && worst === worst) {
       worst = error;
       place = at + 2;
@@ -153,7 +159,7 @@ function spreadSeries(
     di = ci - voltage[at + 5]!;
     p = power[at + 4]!;
     q = power[at + 5]!;
-    error = (dr * dr + di * di) * (change + mismatch * (p * p + q * q));
+    error = (dr * dr + di * di) * (fixed + mismatch * (p * p + q * q));
     if (!(error <= worst) && worst === worst) {
       worst = error;
       place = at + 4;
@@ -161,10 +167,6 @@ function spreadSeries(
     voltage[at + 4] = cr;
     voltage[at + 5] = ci;
 
-    const y1r = constants[c + 4]!;
-    const y1i = constants[c + 5]!;
-    const ybr = constants[c + 6]!;
-    const ybi = constants[c + 7]!;
     const sr = ar + br + cr;
     const si = ai + bi + ci;
     const mr = ybr * sr - ybi * si;
@@ -198,7 +200,7 @@ function spreadBlocks(
   change: number,
   mismatch: number,
 ): void {
-  const { feeder, blocks, blockAt } = structure;
+  const { feeder, blocks, blockAt, constants } = structure;
   const { voltage, current, scratch } = state;
   for (let k = start; k < end; k++) {
     const from = feeder[k]!;
@@ -211,7 +213,9 @@ function spreadBlocks(
       for (let e = 0; e < 6; e++) scratch[e] = voltage[from + e]!;
     }
     addProduct(blocks, z, current, 6 * k, scratch, 0, -1);
-    update(state, 6 * k, scratch, 0, change, mismatch);
+    const own = constants[8 * k + 4]! ** 2 + constants[8 * k + 5]! ** 2;
+    const mutual = constants[8 * k + 6]! ** 2 + constants[8 * k + 7]! ** 2;
+    update(state, 6 * k, scratch, 0, change + mismatch * (own + 3 * mutual), mismatch);
   }
   draw(structure, state, start, end);
 }

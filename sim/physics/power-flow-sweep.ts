@@ -30,9 +30,13 @@ export const sweep: PowerFlowMethod = {
       own,
       createSweepBranches(context.grid, own.structure),
       createGeneral(context.elements, own),
+      true,
     );
   },
 };
+
+/** Largest change of a voltage, per unit, at which the unloaded grid counts as solved. */
+const UNLOADED = 1e-13;
 
 /** Grids are asked twice, whether they fit and for the solver, and often solved more than once. */
 const sweepers = new WeakMap<CompiledGrid, Sweeper | string>();
@@ -48,6 +52,7 @@ function createSolver(
   sweeper: Sweeper,
   branches: SweepBranches,
   general: General,
+  fresh: boolean,
 ): MethodSolver {
   const { grid, elements, tolerancePu: tolerance, maxIterations } = context;
   const { structure, state } = sweeper;
@@ -64,12 +69,15 @@ function createSolver(
   const flatStart = (): void => {
     sweeper.flatStart();
     state.power.fill(0);
+    // The unloaded grid has its shunts: what follows measures what the elements change.
+    sweeper.iterate({ measure: 'change', tolerance: UNLOADED, maxIterations });
     general.forget();
     diverged = false;
     collected = false;
     readVoltages();
   };
-  readVoltages();
+  if (fresh) flatStart();
+  else readVoltages();
 
   return {
     voltage,
@@ -92,7 +100,7 @@ function createSolver(
       sweepBranchCurrents(structure, branches, state, from, to);
     },
     clone: () => {
-      const twin = createSolver(context, sweeper.clone(), branches, general.clone());
+      const twin = createSolver(context, sweeper.clone(), branches, general.clone(), false);
       twin.history.set(history);
       return twin;
     },
@@ -130,7 +138,8 @@ function takePowers(
       const dp = busPower[from + e]! + power[at + e]!;
       const dq = busPower[from + e + 1]! + power[at + e + 1]!;
       const error = dp * dp + dq * dq;
-      if (!(error <= worst[0]!)) noteWorst(state, error, (at + e) >> 1);
+      const largest = worst[0] ?? 0;
+      if (!(error <= largest)) noteWorst(state, error, (at + e) >> 1);
       power[at + e] = -busPower[from + e]!;
       power[at + e + 1] = -busPower[from + e + 1]!;
     }
