@@ -1,0 +1,171 @@
+/** What a batch of power flows answers: one column a quantity, situation by situation, written without allocation. */
+import type { CompiledGrid } from '../../grids/model.ts';
+
+/** Entry (situation, bus, phase) at `(situation * buses + bus) * phases + phase`; NaN where there is no voltage. */
+interface BusColumns {
+  /** Magnitude per unit of the nominal voltage, and in volts to earth; angle in radians. */
+  readonly voltagePu: Float64Array;
+  readonly voltageV: Float64Array;
+  readonly angleRad: Float64Array;
+}
+
+/**
+ * Entry (situation, branch, phase) likewise, branches as in `CompiledGrid.branches`; powers and currents into the branch
+ * at each end, per phase (a third of the three-phase sum in a positive-sequence grid).
+ */
+interface BranchColumns {
+  readonly activeFromW: Float64Array;
+  readonly reactiveFromVar: Float64Array;
+  readonly apparentFromVA: Float64Array;
+  readonly currentFromA: Float64Array;
+  readonly activeToW: Float64Array;
+  readonly reactiveToVar: Float64Array;
+  readonly apparentToVA: Float64Array;
+  readonly currentToA: Float64Array;
+  /** One a situation and branch: largest current of a phase and end over its rating; NaN without a rating. */
+  readonly loading: Float64Array;
+}
+
+export interface BatchResults extends BusColumns, BranchColumns {
+  readonly count: number;
+}
+
+export function createBatchResults(grid: CompiledGrid, count: number): BatchResults {
+  const bus = count * grid.busCount * grid.phases;
+  const branch = count * grid.branches.length * grid.phases;
+  const column = (length: number): Float64Array => new Float64Array(length);
+  return {
+    count,
+    voltagePu: column(bus),
+    voltageV: column(bus),
+    angleRad: column(bus),
+    activeFromW: column(branch),
+    reactiveFromVar: column(branch),
+    apparentFromVA: column(branch),
+    currentFromA: column(branch),
+    activeToW: column(branch),
+    reactiveToVar: column(branch),
+    apparentToVA: column(branch),
+    currentToA: column(branch),
+    loading: column(count * grid.branches.length),
+  };
+}
+
+/** Writes one situation from voltages and branch currents, per unit and interleaved re, im. */
+export type BatchWriter = (
+  results: BatchResults,
+  situation: number,
+  voltage: Float64Array,
+  from: Float64Array,
+  to: Float64Array,
+) => void;
+
+/** What the writer knows of every branch; offsets of the voltages at its ends, -1 where there is none. */
+interface Ends {
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  readonly baseFromV: Float64Array;
+  readonly baseToV: Float64Array;
+  readonly ratedFromA: Float64Array;
+  readonly ratedToA: Float64Array;
+}
+
+/** `slotOfBus`: which vector of `voltage` belongs to a bus, -1 for none. */
+export function createBatchWriter(grid: CompiledGrid, slotOfBus: Int32Array): BatchWriter {
+  const { phases, basePowerVA, baseVoltageV, branches } = grid;
+  const place = (bus: number): number => (slotOfBus[bus]! < 0 ? -1 : 2 * phases * slotOfBus[bus]!);
+  const busAt = Int32Array.from({ length: grid.busCount }, (_, bus) => place(bus));
+  const ends: Ends = {
+    from: Int32Array.from(branches, (branch) => place(branch.from)),
+    to: Int32Array.from(branches, (branch) => place(branch.to)),
+    baseFromV: Float64Array.from(branches, (branch) => baseVoltageV[branch.from]!),
+    baseToV: Float64Array.from(branches, (branch) => baseVoltageV[branch.to]!),
+    ratedFromA: Float64Array.from(branches, (branch) => branch.ratedCurrentFromA),
+    ratedToA: Float64Array.from(branches, (branch) => branch.ratedCurrentToA),
+  };
+  return (results, situation, voltage, from, to) => {
+    if (situation >= results.count)
+      throw new RangeError(`results for ${results.count} situations have no place for ${situation}`);
+    writeBuses(results, situation, phases, busAt, baseVoltageV, voltage);
+    writeBranches(results, situation, phases, basePowerVA, ends, voltage, from, to);
+  };
+}
+
+function writeBuses(
+  { voltagePu, voltageV, angleRad }: BatchResults,
+  situation: number,
+  phases: number,
+  busAt: Int32Array,
+  baseV: Float64Array,
+  voltage: Float64Array,
+): void {
+  let entry = situation * busAt.length * phases;
+  for (let bus = 0; bus < busAt.length; bus++) {
+    const first = busAt[bus]!;
+    const base = baseV[bus]!;
+    for (let e = 0; e < 2 * phases; e += 2) {
+      const re = first < 0 ? Number.NaN : voltage[first + e]!;
+      const im = first < 0 ? Number.NaN : voltage[first + e + 1]!;
+      const magnitude = Math.sqrt(re * re + im * im);
+      voltagePu[entry] = magnitude;
+      voltageV[entry] = magnitude * base;
+      angleRad[entry] = Math.atan2(im, re);
+      entry++;
+    }
+  }
+}
+
+/** s = v conj(i), and |i| from the currents themselves: a voltage of zero is no reason for none. */
+function writeBranches(
+  results: BatchResults,
+  situation: number,
+  phases: number,
+  basePowerVA: number,
+  ends: Ends,
+  voltage: Float64Array,
+  from: Float64Array,
+  to: Float64Array,
+): void {
+  const { activeFromW, reactiveFromVar, apparentFromVA, currentFromA, loading } = results;
+  const { activeToW, reactiveToVar, apparentToVA, currentToA } = results;
+  const count = ends.from.length;
+  let entry = situation * count * phases;
+  let at = 0;
+  for (let b = 0; b < count; b++) {
+    const f = ends.from[b]!;
+    const t = ends.to[b]!;
+    const perAmpereFrom = basePowerVA / ends.baseFromV[b]!;
+    const perAmpereTo = basePowerVA / ends.baseToV[b]!;
+    let largestFrom = 0;
+    let largestTo = 0;
+    for (let e = 0; e < 2 * phases; e += 2) {
+      const ur = f < 0 ? 0 : voltage[f + e]!;
+      const ui = f < 0 ? 0 : voltage[f + e + 1]!;
+      let ir = from[at]!;
+      let ii = from[at + 1]!;
+      let p = (ur * ir + ui * ii) * basePowerVA;
+      let q = (ui * ir - ur * ii) * basePowerVA;
+      let i = Math.sqrt(ir * ir + ii * ii) * perAmpereFrom;
+      activeFromW[entry] = p;
+      reactiveFromVar[entry] = q;
+      apparentFromVA[entry] = Math.sqrt(p * p + q * q);
+      currentFromA[entry] = i;
+      if (!(i <= largestFrom)) largestFrom = i;
+      const vr = t < 0 ? 0 : voltage[t + e]!;
+      const vi = t < 0 ? 0 : voltage[t + e + 1]!;
+      ir = to[at]!;
+      ii = to[at + 1]!;
+      p = (vr * ir + vi * ii) * basePowerVA;
+      q = (vi * ir - vr * ii) * basePowerVA;
+      i = Math.sqrt(ir * ir + ii * ii) * perAmpereTo;
+      activeToW[entry] = p;
+      reactiveToVar[entry] = q;
+      apparentToVA[entry] = Math.sqrt(p * p + q * q);
+      currentToA[entry] = i;
+      if (!(i <= largestTo)) largestTo = i;
+      at += 2;
+      entry++;
+    }
+    loading[situation * count + b] = Math.max(largestFrom / ends.ratedFromA[b]!, largestTo / ends.ratedToA[b]!);
+  }
+}

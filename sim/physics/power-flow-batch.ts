@@ -1,0 +1,163 @@
+/**
+ * Power flow of many situations of one grid: a time series, a set of scenarios. Everything that the topology fixes is
+ * worked out once, each situation starts from the unloaded grid, so its answer does not depend on its neighbours, and
+ * nothing is allocated per solve.
+ */
+import type { CompiledGrid } from '../../grids/model.ts';
+import { createBatchWriter, type BatchResults } from './power-flow-batch-results.ts';
+import { createElementModel, type ElementModel, type ElementPowers } from './power-flow-elements.ts';
+import { createSweepBranches, sweepBranchCurrents } from './power-flow-sweep-branches.ts';
+import { createSweeper, type Sweeper } from './power-flow-sweeper.ts';
+import { createPowerFlow } from './power-flow.ts';
+
+/**
+ * Nominal powers of `count` situations one behind the other, each laid out as in `PowerFlow.powers` (W and var per phase,
+ * in a positive-sequence grid a third of the three-phase sum). Kinds that are left out keep the document's powers.
+ */
+export interface BatchPowers {
+  readonly count: number;
+  readonly load?: Float64Array;
+  readonly generator?: Float64Array;
+  readonly battery?: Float64Array;
+}
+
+export interface BatchOptions {
+  /** Largest change of a voltage in the last iteration, per unit. */
+  readonly tolerancePu?: number;
+  readonly maxIterations?: number;
+}
+
+export interface BatchSummary {
+  /** Situations without a solution, by number; their results are NaN. */
+  readonly diverged: readonly number[];
+  readonly iterations: number;
+}
+
+export interface PowerFlowBatch {
+  /** Whether the sweeps solve it, or one by one the method that the grid needs. */
+  readonly method: 'sweep' | 'one-by-one';
+  /** Solves all situations and writes `results`, which `createBatchResults` made for at least as many. */
+  run(powers: BatchPowers, results: BatchResults): BatchSummary;
+}
+
+const DEFAULT_TOLERANCE_PU = 1e-8;
+const DEFAULT_MAX_ITERATIONS = 100;
+
+export function createPowerFlowBatch(grid: CompiledGrid, options: BatchOptions = {}): PowerFlowBatch {
+  const elements = createElementModel(grid);
+  const constant = elements.free.general.length === 0;
+  const controlled = grid.document.generators.some((one) => one.voltageControl !== undefined && one.inService);
+  const sweeper = constant && !controlled ? createSweeper(grid) : 'it has other elements than constant powers';
+  return typeof sweeper === 'string' ? oneByOne(grid, options) : bySweeps(grid, elements, sweeper, options);
+}
+
+function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, options: BatchOptions): PowerFlowBatch {
+  const { structure, state } = sweeper;
+  const stride = 2 * grid.phases;
+  const branches = createSweepBranches(grid, structure);
+  const writer = createBatchWriter(grid, structure.slotOfBus);
+  const unloaded = state.voltage.slice();
+  const powers = elements.documentPowers();
+  const busPower = new Float64Array(stride * grid.busCount);
+  const from = new Float64Array(stride * grid.branches.length);
+  const to = new Float64Array(stride * grid.branches.length);
+  const criterion = {
+    measure: 'change',
+    tolerance: options.tolerancePu ?? DEFAULT_TOLERANCE_PU,
+    maxIterations: options.maxIterations ?? DEFAULT_MAX_ITERATIONS,
+  } as const;
+  return {
+    method: 'sweep',
+    run: (batch, results) => {
+      checkLengths(batch, powers);
+      const diverged: number[] = [];
+      let iterations = 0;
+      for (let s = 0; s < batch.count; s++) {
+        takeSituation(batch, s, powers);
+        elements.sumConstantPower(powers, busPower);
+        consume(structure.busOfSlot, structure.held, stride, busPower, state.power);
+        state.voltage.set(unloaded);
+        const count = sweeper.iterate(criterion);
+        iterations += Math.abs(count);
+        if (count < 0) {
+          diverged.push(s);
+          state.voltage.fill(Number.NaN);
+        }
+        sweeper.collect();
+        sweepBranchCurrents(structure, branches, state, from, to);
+        writer(results, s, state.voltage, from, to);
+      }
+      return { diverged, iterations };
+    },
+  };
+}
+
+/** For grids that the sweeps cannot take: the entry point's choice, from the unloaded grid for every situation. */
+function oneByOne(
+  grid: CompiledGrid,
+  { tolerancePu, maxIterations = DEFAULT_MAX_ITERATIONS }: BatchOptions,
+): PowerFlowBatch {
+  // The entry point ends on a power mismatch: one that no voltage of a grid in service turns into more than is asked.
+  const flow = createPowerFlow(grid, { tolerancePu: (tolerancePu ?? DEFAULT_TOLERANCE_PU) / 100, maxIterations });
+  const writer = createBatchWriter(
+    grid,
+    Int32Array.from({ length: grid.busCount }, (_, bus) => bus),
+  );
+  return {
+    method: 'one-by-one',
+    run: (batch, results) => {
+      checkLengths(batch, flow.powers);
+      const diverged: number[] = [];
+      let iterations = 0;
+      for (let s = 0; s < batch.count; s++) {
+        takeSituation(batch, s, flow.powers);
+        flow.flatStart();
+        const result = flow.solve();
+        iterations += result.iterations;
+        if (!result.converged) {
+          diverged.push(s);
+          flow.voltage.fill(Number.NaN);
+        }
+        const { from, to } = flow.branchCurrents();
+        writer(results, s, flow.voltage, from, to);
+      }
+      return { diverged, iterations };
+    },
+  };
+}
+
+function checkLengths(batch: BatchPowers, powers: ElementPowers): void {
+  for (const kind of KINDS) {
+    const wanted = batch.count * powers[kind].length;
+    const given = batch[kind]?.length ?? wanted;
+    if (given !== wanted)
+      throw new RangeError(`${kind} has ${given} numbers for ${batch.count} situations, not ${wanted}`);
+  }
+}
+
+const KINDS = ['load', 'generator', 'battery'] as const;
+
+function takeSituation(batch: BatchPowers, situation: number, powers: ElementPowers): void {
+  for (let k = 0; k < KINDS.length; k++) {
+    const source = batch[KINDS[k]!];
+    if (source === undefined) continue;
+    const own = powers[KINDS[k]!];
+    const first = situation * own.length;
+    for (let e = 0; e < own.length; e++) own[e] = source[first + e]!;
+  }
+}
+
+/** Injected powers by bus to consumed ones by slot. */
+function consume(
+  busOfSlot: Int32Array,
+  held: number,
+  stride: number,
+  injected: Float64Array,
+  consumed: Float64Array,
+): void {
+  let at = stride * held;
+  for (let slot = held; slot < busOfSlot.length; slot++) {
+    let bus = stride * busOfSlot[slot]!;
+    for (const end = at + stride; at < end; at++, bus++) consumed[at] = -injected[bus]!;
+  }
+}
