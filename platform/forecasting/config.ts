@@ -4,8 +4,7 @@ import { parseInstant } from '../contract/time.ts';
 import { createLocalTime } from './local-time.ts';
 
 const MINUTE_US = 60e6;
-const HOUR_US = 60 * MINUTE_US;
-const DAY_US = 24 * HOUR_US;
+const DAY_US = 1440 * MINUTE_US;
 
 const customerSchema = z.strictObject({
   id: z.string().min(1),
@@ -81,11 +80,11 @@ const modelSchema = z.strictObject({
    */
   clearness: z
     .strictObject({
-      mean: z.number().min(0).max(1).default(0.75),
-      sigma: z.number().nonnegative().default(0.25),
+      mean: z.number().min(0).max(1).default(0.7),
+      sigma: z.number().nonnegative().default(0.28),
       cloudShare: z.number().min(0).max(1).default(0.25),
     })
-    .default({ mean: 0.75, sigma: 0.25, cloudShare: 0.25 }),
+    .prefault({}),
   /** How long what the meters show goes on: time constants of exponential forgetting. Our proposal. */
   memory: z
     .strictObject({
@@ -99,11 +98,11 @@ const modelSchema = z.strictObject({
         .int()
         .positive()
         .default(20 * MINUTE_US),
-      /** Weather of the sky. */
+      /** Weather of the sky: a dark hour is hardly ever followed by a bright one, a dark day as often as not. */
       weatherUs: z
         .int()
         .positive()
-        .default(8 * HOUR_US),
+        .default(DAY_US),
       /** Clouds that pass. */
       cloudsUs: z
         .int()
