@@ -58,26 +58,6 @@ export function fuseBuses(document: GridDocument): FusedBuses {
   return { busCount: busIds.length, busIndex, busIds };
 }
 
-/** Pairs of document buses between which some branch in service, closed at both ends, stands. */
-export function closedConnections(document: GridDocument): { from: string; to: string }[] {
-  const twoEnded = [
-    ...document.lines,
-    ...document.transformers,
-    ...document.matrixLines,
-    ...document.generalBranches,
-    ...document.admittanceBranches.map((branch) => ({ ...branch, fromClosed: true, toClosed: true })),
-  ];
-  const pairs = twoEnded.filter((branch) => branch.inService && branch.fromClosed && branch.toClosed);
-  const windings = document.threeWindingTransformers.filter(({ inService }) => inService);
-  return [
-    ...pairs.map(({ from, to }) => ({ from, to })),
-    ...windings.flatMap(({ high, medium, low }) => {
-      const closed = [high, medium, low].filter((winding) => winding.closed);
-      return closed.slice(1).map((winding) => ({ from: closed[0]!.bus, to: winding.bus }));
-    }),
-  ];
-}
-
 /** A connection between two computational buses that carries current from one to the other. */
 export interface Edge {
   readonly from: number;

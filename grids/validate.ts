@@ -2,7 +2,7 @@
 import { didYouMean } from '../numerics/edit-distance.ts';
 import type { Problem } from './problem.ts';
 import type { GridDocument } from './schema.ts';
-import { closedConnections, findIslands, fuseBuses } from './topology.ts';
+import { fuseBuses } from './topology.ts';
 import { checkBranches } from './validate-branches.ts';
 import { checkElements, checkPhases, checkVoltageControls } from './validate-elements.ts';
 
@@ -154,7 +154,7 @@ function checkWindingVoltages(document: GridDocument, nominal: ReadonlyMap<strin
   });
 }
 
-/** Some source stands in service, stiff sources do not fight, and a bus is reached. */
+/** Some source stands in service, and stiff sources do not fight. What no source reaches has no voltage: an answer. */
 function checkSources(document: GridDocument, report: Report): void {
   const inService = new Map(document.buses.map((bus) => [bus.id, bus.inService]));
   const fused = fuseBuses(document);
@@ -167,7 +167,7 @@ function checkSources(document: GridDocument, report: Report): void {
     report('externalGrids', 'nothing is energised: no external grid in service', hint);
     return;
   }
-  const stiff = new Map<number, string>();
+  const stiff = new Map<number, (typeof live)[number]>();
   document.externalGrids.forEach((source, i) => {
     if (source.zeroSequenceRatio === 0) {
       report(
@@ -179,37 +179,13 @@ function checkSources(document: GridDocument, report: Report): void {
     if (!live.includes(source) || source.shortCircuitPowerVA !== undefined) return;
     const bus = fused.busIndex.get(source.bus)!;
     const other = stiff.get(bus);
-    if (other === undefined) stiff.set(bus, source.id);
-    else {
+    if (other === undefined) stiff.set(bus, source);
+    else if (other.voltagePu !== source.voltagePu || other.angleDeg !== source.angleDeg) {
       report(
         `externalGrids[${i}].bus`,
-        `stiff external grids "${other}" and "${source.id}" hold the same bus`,
+        `stiff external grids "${other.id}" and "${source.id}" hold the same bus at different voltages`,
         'give one of them a shortCircuitPowerVA',
       );
     }
   });
-  checkReach(
-    document,
-    fused,
-    live.map((source) => fused.busIndex.get(source.bus)!),
-    report,
-  );
-}
-
-/** A grid in which a source reaches no other bus and no load is most likely a mistake in a switch. */
-function checkReach(
-  document: GridDocument,
-  fused: ReturnType<typeof fuseBuses>,
-  sources: readonly number[],
-  report: Report,
-): void {
-  const edges = closedConnections(document).map(({ from, to }) => ({
-    from: fused.busIndex.get(from)!,
-    to: fused.busIndex.get(to)!,
-  }));
-  const { island } = findIslands(fused.busCount, edges);
-  const live = new Set(sources.map((bus) => island[bus]!));
-  const wanted = document.loads.length > 0 ? document.loads : document.buses.map((bus) => ({ bus: bus.id }));
-  const reached = wanted.some((item) => live.has(island[fused.busIndex.get(item.bus)!]!));
-  if (!reached) report('externalGrids', 'nothing is energised: no load is connected to an external grid');
 }

@@ -116,6 +116,34 @@ describe('a document', () => {
   type Spoil = (grid: ReturnType<typeof sound>) => void;
   const line = (grid: GridDocumentInput) => grid.lines![0]!;
   const unit = (grid: GridDocumentInput) => grid.transformers![0]!;
+  type MatrixLine = NonNullable<GridDocumentInput['matrixLines']>[number];
+  const matrixLine = (fields: Partial<MatrixLine>): MatrixLine => ({
+    id: 'matrix',
+    from: 'lv',
+    to: 'house',
+    lengthM: 10,
+    phases: ['A', 'B'],
+    rOhmPerKm: [
+      [1, 0],
+      [0, 1],
+    ],
+    xOhmPerKm: [
+      [1, 0],
+      [0, 1],
+    ],
+    ...fields,
+  });
+  const control = (fields: object) => ({ id: 'g', bus: 'house', voltageControl: { voltagePu: 1, ...fields } });
+  const threeWinding = (vectorGroup: string): NonNullable<GridDocumentInput['threeWindingTransformers']>[number] => ({
+    id: 'three',
+    high: { bus: 'mv', ratedPowerVA: 1e6, ratedVoltageV: 20_000 },
+    medium: { bus: 'lv', ratedPowerVA: 1e6, ratedVoltageV: 400 },
+    low: { bus: 'house', ratedPowerVA: 1e6, ratedVoltageV: 400 },
+    highMedium: { vkPercent: 6, vkrPercent: 1 },
+    mediumLow: { vkPercent: 6, vkrPercent: 1 },
+    highLow: { vkPercent: 6, vkrPercent: 1 },
+    vectorGroup,
+  });
   test.each<[string, Spoil, string, RegExp]>([
     [
       'an id used twice',
@@ -189,12 +217,11 @@ describe('a document', () => {
     ],
     ['no source', (g) => (g.externalGrids = []), 'externalGrids', /nothing is energised/],
     ['a source out of service', (g) => (g.externalGrids![0]!.inService = false), 'externalGrids', /out of service/],
-    ['a source that reaches no load', (g) => (unit(g).toClosed = false), 'externalGrids', /no load is connected/],
     [
       'two stiff sources at one bus',
-      (g) => g.externalGrids!.push({ id: 'other', bus: 'mv' }),
+      (g) => g.externalGrids!.push({ id: 'other', bus: 'mv', voltagePu: 1.02 }),
       'externalGrids[1].bus',
-      /hold the same bus/,
+      /hold the same bus at different voltages/,
     ],
     [
       'a zero-sequence ratio of zero',
@@ -207,6 +234,131 @@ describe('a document', () => {
       (g) => (g.switches = [{ id: 's', from: 'mv', to: 'lv', closed: false }]),
       'switches[0]',
       /20000 V and 400 V/,
+    ],
+    ['a line of no length', (g) => (line(g).lengthM = 0), 'lines[0].lengthM', /to be >0, found 0 in "cable"/],
+    [
+      'a zigzag with the hours of a star',
+      (g) => (unit(g).vectorGroup = 'Yzn0'),
+      'transformers[0].vectorGroup',
+      /odd number/,
+    ],
+    [
+      'earthing without a neutral',
+      (g) => (unit(g).earthingFrom = { rOhm: 1 }),
+      'transformers[0].earthingFrom',
+      /without a neutral/,
+    ],
+    [
+      'tap positions per phase of a delta',
+      (g) => (unit(g).tap = { position: 0, stepPercent: 1, phasePositions: { A: 1 } }),
+      'transformers[0].vectorGroup',
+      /must be a YNyn0/,
+    ],
+    [
+      'a tap of one phase beyond its range',
+      (g) => (unit(g).tap = { position: 0, stepPercent: 1, max: 2, phasePositions: { B: 3 } }),
+      'transformers[0].tap.phasePositions.B.position',
+      /is outside any..2/,
+    ],
+    [
+      'a matrix of the wrong size',
+      (g) => (g.matrixLines = [matrixLine({ rOhmPerKm: [[1]] })]),
+      'matrixLines[0].rOhmPerKm',
+      /not 2 by 2/,
+    ],
+    [
+      'a matrix that is not symmetric',
+      (g) =>
+        (g.matrixLines = [
+          matrixLine({
+            xOhmPerKm: [
+              [1, 0.2],
+              [0.3, 1],
+            ],
+          }),
+        ]),
+      'matrixLines[0].xOhmPerKm',
+      /not symmetric/,
+    ],
+    [
+      'a singular impedance matrix',
+      (g) =>
+        (g.matrixLines = [
+          matrixLine({
+            rOhmPerKm: [
+              [1, 1],
+              [1, 1],
+            ],
+            xOhmPerKm: [
+              [0, 0],
+              [0, 0],
+            ],
+          }),
+        ]),
+      'matrixLines[0]',
+      /singular/,
+    ],
+    [
+      'a phase named twice',
+      (g) => (g.matrixLines = [matrixLine({ phases: ['A', 'A'] })]),
+      'matrixLines[0].phases',
+      /twice/,
+    ],
+    [
+      'a matrix line in a positive-sequence grid',
+      (g) => Object.assign(g, { representation: 'positive-sequence', matrixLines: [matrixLine({})] }),
+      'matrixLines[0]',
+      /positive-sequence/,
+    ],
+    [
+      'a load on a phase that its bus lacks',
+      (g) => {
+        g.buses[2]!.phases = ['A', 'B'];
+        g.loads![0]!.connection = 'BC';
+        g.loads![0]!.activePowerW = 1000;
+        g.loads![0]!.reactivePowerVar = 0;
+      },
+      'loads[0].connection',
+      /needs phase C, which bus/,
+    ],
+    [
+      'a line of three phases to a bus of two',
+      (g) => (g.buses[2]!.phases = ['A', 'B']),
+      'lines[0].to',
+      /needs phase C/,
+    ],
+    [
+      'reactive limits in the wrong order',
+      (g) => (g.generators = [control({ minReactivePowerVar: 1, maxReactivePowerVar: -1 })]),
+      'generators[0].voltageControl',
+      /above its largest/,
+    ],
+    [
+      'two setpoints at one bus',
+      (g) => (g.generators = [control({}), { ...control({ voltagePu: 1.02 }), id: 'h' }]),
+      'generators[1].voltageControl.voltagePu',
+      /hold one bus at 1 and 1.02 pu/,
+    ],
+    [
+      'a general branch without impedance',
+      (g) => (g.generalBranches = [{ id: 'b', from: 'mv', to: 'lv', r1Ohm: 0, x1Ohm: 0 }]),
+      'generalBranches[0]',
+      /no series impedance/,
+    ],
+    [
+      'a third winding at an impossible hour',
+      (g) => (g.threeWindingTransformers = [threeWinding('YNyn0d6')]),
+      'threeWindingTransformers[0].vectorGroup',
+      /cannot be a YNyn0d6/,
+    ],
+    [
+      'a third winding at no bus',
+      (g) => {
+        g.threeWindingTransformers = [threeWinding('YNyn0d5')];
+        g.threeWindingTransformers[0]!.low.bus = 'hose';
+      },
+      'threeWindingTransformers[0].low.bus',
+      /refers to bus "hose"/,
     ],
     ['not a number', (g) => (line(g).lengthM = Number.NaN), 'lines[0].lengthM', /expected number/],
   ])('with %s is refused at its place', (_, spoil, path, message) => {
