@@ -171,17 +171,37 @@ function mountPv(): Generator[] {
   }));
 }
 
-export function generateAbbenhausen(): GridDocumentInput {
+type Battery = NonNullable<GridDocumentInput['batteries']>[number];
+
+/** Households with a battery beside their roof. */
+const STORES = 5;
+
+function mountBatteries(generators: readonly Generator[]): Battery[] {
+  const roofs = generators.filter(({ bus }) => !FARMS.some((farm) => bus === `house-${pad(farm)}`));
+  return Array.from({ length: STORES }, (_, k) => {
+    const roof = roofs[Math.floor(((k + 0.5) * roofs.length) / STORES)]!;
+    return { id: `hbes-${pad(k + 1)}`, bus: roof.bus, ratedPowerW: 5_000, capacityWh: 10_000 };
+  });
+}
+
+/** The site; with `householdBatteries` as the network `abbenhausen-storage`. */
+export function generateAbbenhausen({ householdBatteries = false } = {}): GridDocumentInput {
   const { buses, lines } = layStreets();
+  const generators = mountPv();
   return {
     schema: 1,
-    name: 'abbenhausen',
+    name: householdBatteries ? 'abbenhausen-storage' : 'abbenhausen',
     description:
       'Low-voltage grid after the German demo site of Platone (Avacon, Abbenhausen); topology and cables are a proposal, see SOURCE.md',
     assumptions: [
       'The grid of the site is not public: transformer (630 kVA Dyn5), six feeders of NAYY cable, the places of the houses and of 34 PV systems are a proposal; 90 households of 3,000 kWh, 302 kWp and the 300 kW / 800 kWh battery are published.',
       'Zero sequence of the cables: R0/R1 = X0/X1 = 4 (four equal cores, PEN Kron-reduced); of the transformer: as the positive sequence.',
       'The 20 kV grid is a stiff voltage of 1.0 pu behind 150 MVA, R/X 0.4.',
+      ...(householdBatteries
+        ? [
+            'Five households took part in the field test with PV and battery; which ones, and batteries of 5 kW and 10 kWh, are a proposal.',
+          ]
+        : []),
     ],
     representation: 'three',
     frequencyHz: 50,
@@ -206,8 +226,11 @@ export function generateAbbenhausen(): GridDocumentInput {
       },
     ],
     loads: meterLoads(),
-    generators: mountPv(),
-    batteries: [{ id: 'cbes', bus: 'busbar', ratedPowerW: 300_000, capacityWh: 800_000 }],
+    generators,
+    batteries: [
+      { id: 'cbes', bus: 'busbar', ratedPowerW: 300_000, capacityWh: 800_000 },
+      ...(householdBatteries ? mountBatteries(generators) : []),
+    ],
     externalGrids: [{ id: 'grid', bus: 'mv', voltagePu: 1, shortCircuitPowerVA: 150e6, shortCircuitRX: 0.4 }],
   };
 }

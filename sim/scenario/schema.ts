@@ -164,9 +164,8 @@ const faultEventSchema = z.strictObject({
   phase: z.enum(['A', 'B', 'C']).optional(),
 });
 
-/** These may have either sign. */
+/** May have either sign. */
 const signedPower = quantity('power', { signed: true });
-const signedShare = quantity('share', { signed: true });
 
 /**
  * Parameters of a use case: 0 stops, 1 is the virtual island, 2 holds `exchange` `for` a time, 3 buys and 4 sells energy
@@ -225,8 +224,6 @@ export const scenarioSchema = z.strictObject({
   platform: z.strictObject({
     /** Faults in the platform's knowledge of the grid. */
     gridChanges: gridChangesSchema.optional(),
-    /** By how much the forecast's basis is off on purpose, relative to what it should be: `-20 %` is a fifth too little. */
-    forecastError: z.strictObject({ load: signedShare.default(0), generation: signedShare.default(0) }).optional(),
     bridge: serviceOptions,
     certificateCheck: serviceOptions,
     powerCalculation: serviceOptions,

@@ -24,7 +24,7 @@ export async function checkServices({
   const options: Record<string, Readonly<Record<string, unknown>>> = {};
   const faults: SchemaFault[] = [];
   for (const [key, written] of Object.entries(platform)) {
-    if (NO_SERVICES.includes(key) || written === undefined || written === false) continue;
+    if (key === 'gridChanges' || written === undefined || written === false) continue;
     const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     options[name] = {};
     if (Object.keys(written).length === 0) continue;
@@ -37,9 +37,6 @@ export async function checkServices({
   }
   return { options, faults };
 }
-
-/** What stands under `platform:` besides the services. */
-const NO_SERVICES = ['gridChanges', 'forecastError'];
 
 interface TakenUseCase {
   /** The balancer's own options. */

@@ -8,7 +8,7 @@ import { listNetworks, loadGrid, resolveGridFile } from '../../grids/load.ts';
 import { createPowerFlow, type PowerFlow } from '../../sim/physics/power-flow.ts';
 
 test('every network loads, compiles, is energised throughout and converges', () => {
-  expect(listNetworks()).toEqual(['abbenhausen', 'cigre-lv', 'ieee-33']);
+  expect(listNetworks()).toEqual(['abbenhausen', 'abbenhausen-storage', 'cigre-lv', 'ieee-33']);
   for (const name of listNetworks()) {
     const grid = compileGrid(loadGrid(name));
     expect(grid.energised.every((live) => live === 1)).toBe(true);
@@ -50,6 +50,19 @@ describe('abbenhausen', () => {
 
   test('is what its generator gives (after a change of the generator: vitest run test/grids -u)', async () => {
     await expect(formatGrid(generateAbbenhausen())).toMatchFileSnapshot(resolveGridFile('abbenhausen'));
+  });
+
+  test('abbenhausen-storage is the same with five household batteries beside roofs', async () => {
+    const withStorage = generateAbbenhausen({ householdBatteries: true });
+    await expect(formatGrid(withStorage)).toMatchFileSnapshot(
+      resolveGridFile('abbenhausen').replace('abbenhausen/', 'abbenhausen-storage/'),
+    );
+    const [community, ...households] = withStorage.batteries ?? [];
+    expect(community).toEqual(generateAbbenhausen().batteries?.[0]);
+    expect(households.length).toBe(5);
+    expect(new Set(households.map(({ bus }) => bus)).size).toBe(5);
+    for (const { bus } of households) expect(document.generators.map((generator) => generator.bus)).toContain(bus);
+    expect(withStorage.loads).toEqual(generateAbbenhausen().loads);
   });
 
   test('carries the public figures of the site exactly', () => {
