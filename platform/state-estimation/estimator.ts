@@ -92,10 +92,14 @@ export interface Suspect {
 
 /** One residual: of a measurement's value, or of a phasor's angle. */
 export interface Residual {
+  /** Number of the measurement in the problem. */
+  readonly index: number;
   /** Id of the measurement; of a phasor's angle its `angleId`. */
   readonly measurement: string;
   /** Measured minus estimated, per unit or rad. */
   readonly residual: number;
+  /** Standard deviation of the measurement in the same unit. */
+  readonly sigma: number;
   /** Its size over its own standard deviation; NaN where no other measurement checks this one: it is critical. */
   readonly normalised: number;
 }

@@ -33,21 +33,19 @@ export function residualStatistics(
     const multiplier = solver.multiplier[row]!;
     const checked = z * variance[row]! > CRITICAL_SHARE;
     const normalised = checked ? Math.abs(multiplier) / Math.sqrt(z) : Number.NaN;
-    const across = row > 0 && source[row - 1] === of;
-    residuals.push({ ...namedResidual(measurement, across, variance[row]! * multiplier), normalised });
+    // The part of a phasor across its direction, over its magnitude, is the residual of its angle.
+    const isAngle = row > 0 && source[row - 1] === of && 'angleRad' in measurement;
+    const length = isAngle ? Math.max(Math.abs(measurement.value), measurement.sigma) : 1;
+    residuals.push({
+      index: of,
+      measurement: isAngle ? (measurement.angleId ?? measurement.id) : measurement.id,
+      residual: (variance[row]! * multiplier) / length,
+      sigma: Math.sqrt(variance[row]!) / length,
+      normalised,
+    });
     if (!(largest[of]! >= normalised) && checked) largest[of] = normalised;
   }
   return { residuals, largest };
-}
-
-/** The part of a phasor across its direction, over its magnitude, is the residual of its angle. */
-function namedResidual(
-  measurement: EstimatorMeasurement,
-  across: boolean,
-  residual: number,
-): Omit<Residual, 'normalised'> {
-  if (!across || !('angleRad' in measurement)) return { measurement: measurement.id, residual };
-  return { measurement: measurement.angleId ?? measurement.id, residual: residual / Math.abs(measurement.value) };
 }
 
 /** Normalised residuals above 3, largest first. */
