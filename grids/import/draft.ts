@@ -32,6 +32,8 @@ export interface GridDraft {
   fault(message: string, origin: Origin, hint?: string): void;
   /** Whether something is wrong already. */
   isFaulty(): boolean;
+  /** Throws InvalidInputError now, where going on would only repeat what is wrong. */
+  stopIfFaulty(): void;
   /** The validated grid. Throws InvalidInputError with every fault, each in the place of its source. */
   finish(format: GridFormat, head: Head): ImportedGrid;
 }
@@ -84,6 +86,9 @@ export function createDraft(): GridDraft {
     },
     fault,
     isFaulty: () => problems.length > 0,
+    stopIfFaulty: () => {
+      if (problems.length > 0) fail();
+    },
     finish: (format, head) => {
       if (problems.length > 0) return fail();
       const { document, problems: found } = checkGrid({

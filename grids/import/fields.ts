@@ -35,15 +35,17 @@ export interface Fields {
   note(key: string, message: string): void;
 }
 
-/** `owner` names the element in sentences, for example `line 3`; `read` gathers the keys that somebody asked for. */
+/** `owner` names the element in sentences, for example `line 3`; `read` gathers the keys that somebody asked for,
+`placeOf` knows where a single field stands. */
 export function createFields(
   values: Readonly<Record<string, unknown>>,
   owner: string,
   origin: Origin,
   draft: GridDraft,
   read?: Set<string>,
+  placeOf?: (key: string) => Partial<Origin> | undefined,
 ): Fields {
-  const at = (key: string): Origin => ({ ...origin, path: `${origin.path}.${key}` });
+  const at = (key: string): Origin => ({ ...origin, path: `${origin.path}.${key}`, ...placeOf?.(key) });
   const fault = (key: string, message: string, hint?: string) => draft.fault(message, at(key), hint);
   const valueOf = (key: string): unknown => {
     read?.add(key);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseGrid, resolveGridFile } from '../load.ts';
 import { InvalidInputError, type Problem } from '../problem.ts';
+import { readCim } from './cim/to-grid.ts';
 import { formatNames, type GridFormat, type ImportedGrid, type SourceFile } from './imported-grid.ts';
 import { readMatpower } from './matpower/to-grid.ts';
 import { readPandapower } from './pandapower/to-grid.ts';
@@ -45,15 +46,12 @@ export function importGrid(files: readonly SourceFile[], options: ImportOptions 
     }
   }
   if (problems.length > 0) throw new InvalidInputError(problems);
-  const reader = readers[first!.format];
-  if (reader === undefined) throw new Error(`no reader of ${first!.format}`);
-  return reader(files, options);
+  return readers[first!.format](files, options);
 }
 
-const readers: Readonly<
-  Partial<Record<GridFormat, (files: readonly SourceFile[], options: ImportOptions) => ImportedGrid>>
-> = {
+const readers: Readonly<Record<GridFormat, (files: readonly SourceFile[], options: ImportOptions) => ImportedGrid>> = {
   native: ([file]) => ({ format: 'native', grid: parseGrid(file!.text, file!.name), measurements: [], notes: [] }),
+  cim: readCim,
   matpower: ([file]) => readMatpower(file!.text, file!.name),
   'power-grid-model': ([file], { representation }) => readPowerGridModel(file!.text, file!.name, representation),
   pandapower: ([file]) => readPandapower(file!.text, file!.name),
