@@ -168,8 +168,13 @@ function extremes(exchangeW: Float64Array): { readonly import: number; readonly 
   return { import: importPeak, export: exportPeak };
 }
 
+/** Exchange that counts as held, W: 1 % of the transformer's rating, or 2 kW where there is none. */
+export function islandBandW(transformerRatingVA: number | undefined): number {
+  return transformerRatingVA === undefined ? ISLAND_BAND_W : 0.01 * transformerRatingVA;
+}
+
 function islands({ timeUs, exchangeW }: SiteSeries, { transformerRatingVA }: SiteFacts): KpiValues {
-  const bandW = transformerRatingVA === undefined ? ISLAND_BAND_W : 0.01 * transformerRatingVA;
+  const bandW = islandBandW(transformerRatingVA);
   const total = at(timeUs, timeUs.length - 1) - at(timeUs, 0);
   const fine = islandDurations(timeUs, exchangeW, bandW);
   const means = quarterHourMeans(timeUs, exchangeW);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parquetMetadata, parquetRead, parquetSchema } from 'hyparquet';
 import { InvalidInputError } from '../grids/problem.ts';
-import type { Audit, Manifest } from './record.ts';
+import type { Audit, Foresight, Manifest } from './record.ts';
 
 /** Text stored once per distinct value: row r holds `names[index[r]]`. Names stand in order of first appearance. */
 export interface TextColumn {
@@ -88,6 +88,7 @@ export interface RunRecord {
   readonly directory: string;
   readonly manifest: Manifest;
   readonly audit: Audit;
+  readonly foresight?: Foresight;
   readonly tables: Readonly<Record<TableName, Table>>;
 }
 
@@ -99,6 +100,7 @@ export interface RunRecord {
 export async function readRecord(directory: string): Promise<RunRecord> {
   const manifest = (await readJson(directory, 'manifest.json')) as Manifest;
   const audit = (await readJson(directory, 'audit.json')) as Audit;
+  const foresight = await readIfThere(directory, 'foresight.json');
   const names = Object.keys(numberColumns) as TableName[];
   const tables = await Promise.all(
     names.map(async (name) => {
@@ -108,7 +110,22 @@ export async function readRecord(directory: string): Promise<RunRecord> {
       return [name, await readTable(file, [...numberColumns[name]], [...textColumns[name]])] as const;
     }),
   );
-  return { directory, manifest, audit, tables: Object.fromEntries(tables) as Record<TableName, Table> };
+  return {
+    directory,
+    manifest,
+    audit,
+    ...(foresight !== undefined && { foresight: foresight as Foresight }),
+    tables: Object.fromEntries(tables) as Record<TableName, Table>,
+  };
+}
+
+async function readIfThere(directory: string, name: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(join(directory, name), 'utf8')) as unknown;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 async function readJson(directory: string, name: string): Promise<unknown> {

@@ -145,6 +145,20 @@ export interface Audit {
   readonly invariants?: readonly InvariantCount[];
 }
 
+/**
+ * `foresight.json`: energy off what the use cases asked for, kWh, on means of quarter hours and without grid losses. Absent
+ * where nothing was asked for.
+ */
+export interface Foresight {
+  readonly schema: 'platone.foresight/1';
+  /** How the best was found: by the rule where that is the optimum, else by optimisation. */
+  readonly method: 'rule' | 'optimisation';
+  /** With every battery idle, as it went, and as somebody with perfect foresight would have done it. */
+  readonly idleKWh: number;
+  readonly actualKWh: number;
+  readonly bestKWh: number;
+}
+
 /** `manifest.json`: all that is needed to run it again and to read the record. */
 export interface Manifest {
   readonly schema: 'platone.manifest/1';

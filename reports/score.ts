@@ -6,7 +6,7 @@ import { compareEstimates, type EstimateComparison } from './estimate-metrics.ts
 import type { ExpectationResult } from './expectations.ts';
 import { batterySamples, branchSamples, busSamples, siteBalance, type BusSamples } from './grid-metrics.ts';
 import { compareForecasts } from './forecast-metrics.ts';
-import { computeKpis, type BatterySeries, type SiteSeries } from './kpis.ts';
+import { computeKpis, islandBandW, type BatterySeries, type KpiValues, type SiteSeries } from './kpis.ts';
 import { computeLatencies, type Latencies } from './latency.ts';
 import {
   kpiCatalogue,
@@ -18,6 +18,8 @@ import {
 import type { Audit, InvariantCount } from './record.ts';
 import type { RunRecord, Table } from './record-reader.ts';
 import { batteriesOf, connectionRatingVA, gridOf, referenceBus } from './site-facts.ts';
+import { computeUseCaseKpis } from './use-case-kpis.ts';
+import { timelineOf } from './use-case-timeline.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 /** Statistics of one metric, those that its kind of sample allows. */
@@ -83,7 +85,7 @@ export function score(record: RunRecord): Score {
   };
   const metrics = summarise(samples);
   const kpis = labelKpis({
-    ...computeKpis(details.site, details.batteries, { transformerRatingVA: connectionRatingVA(details.grid) }),
+    ...siteKpis(record, details),
     ...forecasts.kpis,
   });
   const messages = totalMessages(audit);
@@ -107,6 +109,17 @@ function computeDetails({ manifest, tables }: RunRecord): ScoreDetails {
     estimates: compareEstimates(tables.estimates, tables['estimate-runs'], tables['truth-bus'], referenceBus(grid)),
     buses: busSamples(grid, tables['truth-bus']),
     latencies: computeLatencies(tables.messages),
+  };
+}
+
+function siteKpis({ tables, foresight }: RunRecord, { grid, site, batteries }: ScoreDetails): KpiValues {
+  const transformerRatingVA = connectionRatingVA(grid);
+  const useCases = tables['use-cases'];
+  const timeline = timelineOf(useCases, tables['plan-windows']);
+  const record = { timeline, triggers: tables.triggers, useCases, plans: tables.plans, foresight };
+  return {
+    ...computeKpis(site, batteries, { transformerRatingVA }),
+    ...computeUseCaseKpis(site, batteries, record, islandBandW(transformerRatingVA)),
   };
 }
 

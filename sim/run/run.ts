@@ -12,6 +12,7 @@ import type { DevicePark } from '../devices/create-device.ts';
 import { conduct } from './conductor.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { DeviceSide } from './device-side.ts';
+import { foresightBatteries, writeForesight } from './foresight.ts';
 import { Ledger } from './ledger.ts';
 import { commitOf, hashesOf, host, versions } from './manifest.ts';
 import { createOperator } from './operator.ts';
@@ -94,6 +95,7 @@ async function runInFolder(
     const audit = ledger.audit(services, startUs + (instants - 1) * stepUs);
     writeJson(join(directory, 'audit.json'), { ...audit, invariants: safety.counts() });
     writeJson(join(directory, 'manifest.json'), describeRun(run, { state, instants, loopUs }));
+    await writeForesight(directory, foresightBatteries(preparation.park));
     return writeReport(directory);
   };
 
