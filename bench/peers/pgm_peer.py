@@ -1,0 +1,91 @@
+"""power-grid-model: batches of power flows and of state estimations, one thread, outputs as columns."""
+
+import numpy as np
+from power_grid_model import LoadGenType, PowerGridModel, initialize_array
+
+NODE_COLUMNS = ["u_pu", "u", "u_angle"]
+LINE_COLUMNS = [
+    "p_from", "q_from", "s_from", "i_from", "p_to", "q_to", "s_to", "i_to", "loading",
+]  # fmt: skip
+
+
+class PgmPeer:
+    def __init__(self, case):
+        self.case = case
+        self.input = grid_input(case)
+        self.model = PowerGridModel(self.input)
+        load = "asym_load" if case.three_phase else "sym_load"
+        self.update = {
+            load: {
+                "p_specified": case.column("activePowerW"),
+                "q_specified": case.column("reactivePowerVar"),
+            }
+        }
+        self.output = None
+
+    def power_flow(self, method, count):
+        """Solves the first `count` situations; the inputs are taken over and the outputs written in here."""
+        update = {
+            component: {name: values[:count] for name, values in columns.items()}
+            for component, columns in self.update.items()
+        }
+        self.output = self.model.calculate_power_flow(
+            symmetric=not self.case.three_phase,
+            calculation_method=method,
+            error_tolerance=self.case.about["tolerancePu"],
+            max_iterations=100,
+            update_data=update,
+            output_component_types={"node": NODE_COLUMNS, "line": LINE_COLUMNS},
+            threading=-1,
+        )
+
+    def write_answers(self, name):
+        self.case.write(name, "voltagePu", self.output["node"]["u_pu"])
+        self.case.write(name, "angleRad", self.output["node"]["u_angle"])
+        self.case.write(name, "activeFromW", self.output["line"]["p_from"])
+        self.case.write(name, "reactiveToVar", self.output["line"]["q_to"])
+
+
+def grid_input(case):
+    about = case.about
+    buses = case.buses
+    node = initialize_array("input", "node", buses)
+    node["id"] = np.arange(buses)
+    node["u_rated"] = about["nominalVoltageV"]
+
+    far_from = case.index("from")
+    lines = len(far_from)
+    line = initialize_array("input", "line", lines)
+    line["id"] = buses + np.arange(lines)
+    line["from_node"] = far_from
+    line["to_node"] = case.index("to")
+    line["from_status"] = 1
+    line["to_status"] = 1
+    for name in ("r1", "x1", "c1", "r0", "x0", "c0", "i_n"):
+        line[name] = case.column(name)
+    line["tan1"] = 0
+    line["tan0"] = 0
+
+    load_bus = case.index("loadBus")
+    load = initialize_array("input", "asym_load" if case.three_phase else "sym_load", len(load_bus))
+    load["id"] = buses + lines + np.arange(len(load_bus))
+    load["node"] = load_bus
+    load["status"] = 1
+    load["type"] = LoadGenType.const_power
+    load["p_specified"] = case.column("activePowerW")[0]
+    load["q_specified"] = case.column("reactivePowerVar")[0]
+
+    source = initialize_array("input", "source", 1)
+    source["id"] = buses + lines + len(load_bus)
+    source["node"] = 0
+    source["status"] = 1
+    source["u_ref"] = about["source"]["voltagePu"]
+    source["sk"] = about["source"]["shortCircuitPowerVA"]
+    source["rx_ratio"] = about["source"]["rx"]
+    source["z01_ratio"] = 1
+    return {
+        "node": node,
+        "line": line,
+        "asym_load" if case.three_phase else "sym_load": load,
+        "source": source,
+    }
