@@ -1,7 +1,9 @@
-/** Which buses are one node by closed switches, and who holds the voltage there: one holder a node is what a grid takes. */
+/** Which buses hang together, by closed switches or by branches, and who holds the voltage there. */
 
 export interface Nodes {
   join(a: string, b: string): void;
+  /** One bus that stands for all that are joined with this one. */
+  rootOf(bus: string): string;
   /** True for the first that asks at a node: it may hold the voltage. */
   claim(bus: string): boolean;
 }
@@ -21,6 +23,7 @@ export function createNodes(): Nodes {
     return root;
   };
   return {
+    rootOf,
     join: (a, b) => {
       const [from, to] = [rootOf(a), rootOf(b)];
       if (from !== to) above.set(from, to);

@@ -3,7 +3,6 @@
  * flows from the node into the equipment: a generator has a negative p. MW and Mvar.
  */
 import type { GridDocumentInput } from '../../schema.ts';
-import type { Nodes } from '../nodes.ts';
 import type { CimModel, CimObject } from './model.ts';
 import { inServiceOf, type Context } from './lines.ts';
 import type { End } from './topology.ts';
@@ -125,7 +124,7 @@ interface Source {
 }
 
 /** Machines, network injections and equivalents: the first holds voltage and angle, others their voltage or nothing. */
-export function addSources(context: Context, nodes: Nodes): void {
+export function addSources(context: Context): void {
   const { model } = context;
   const all: Source[] = [
     ...model.of('ExternalNetworkInjection').map((equipment) => {
@@ -151,42 +150,51 @@ export function addSources(context: Context, nodes: Nodes): void {
     ...all.filter(({ equipment }) => references.has(equipment.id)),
     ...all.filter(({ equipment }) => !references.has(equipment.id)),
   ];
-  for (const source of ordered) addSource(context, source, references.has(source.equipment.id), nodes);
+  for (const source of ordered) addSource(context, source, references.has(source.equipment.id));
 }
+
+/** Classes that can hold an angle where the model names no reference, best first. */
+const referenceClasses = ['ExternalNetworkInjection', 'EnergySource', 'SynchronousMachine', 'EquivalentInjection'];
 
 /**
- * Sources in service with a reference priority (the smallest one), else at the reference node of a topological island,
- * else the first network injection, else the first machine.
+ * In each island: the sources in service with the smallest reference priority, else those at the reference node of a
+ * topological island, else the first network injection, else the first machine.
  */
 function chooseReferences(context: Context, all: readonly Source[]): ReadonlySet<string> {
-  const { model, topology } = context;
-  const live = all.filter(
-    ({ equipment }) => topology.ends(equipment)[0]?.connected === true && inServiceOf(context, equipment),
-  );
-  const priorities = live.map(({ priority }) => priority).filter((priority) => priority > 0);
-  if (priorities.length > 0) {
-    const first = Math.min(...priorities);
-    return new Set(live.filter(({ priority }) => priority === first).map(({ equipment }) => equipment.id));
+  const { model, topology, islands } = context;
+  const byIsland = new Map<string, Source[]>();
+  for (const source of all) {
+    const end = topology.ends(source.equipment)[0];
+    if (end?.connected !== true || !inServiceOf(context, source.equipment)) continue;
+    const island = islands.rootOf(end.bus);
+    byIsland.set(island, [...(byIsland.get(island) ?? []), source]);
   }
-  const nodes = new Set(
-    model
-      .of('TopologicalIsland')
-      .flatMap((island) => model.target(island, 'TopologicalIsland.AngleRefTopologicalNode')?.id ?? []),
-  );
-  const atNode = live.filter(({ equipment }) => nodes.has(topology.ends(equipment)[0]!.bus));
-  if (atNode.length > 0) return new Set(atNode.map(({ equipment }) => equipment.id));
-  const classes = ['ExternalNetworkInjection', 'EnergySource', 'SynchronousMachine', 'EquivalentInjection'];
-  const chosen = classes.flatMap((name) => live.filter(({ equipment }) => equipment.className === name))[0];
-  if (chosen === undefined) return new Set();
-  model.draft.assume(
-    'no reference for the angle given: the first network injection or machine holds it',
-    chosen.equipment.origin,
-  );
-  return new Set([chosen.equipment.id]);
+  const angleNodes = model
+    .of('TopologicalIsland')
+    .map((island) => model.target(island, 'TopologicalIsland.AngleRefTopologicalNode'));
+  const named = new Set(angleNodes.flatMap((node) => node?.id ?? []));
+  const chosen = new Set<string>();
+  for (const live of byIsland.values()) {
+    const priorities = live.map(({ priority }) => priority).filter((priority) => priority > 0);
+    const first = Math.min(...priorities);
+    const byPriority = live.filter(({ priority }) => priority === first);
+    const byNode = live.filter(({ equipment }) => named.has(topology.ends(equipment)[0]!.bus));
+    const given = priorities.length > 0 ? byPriority : byNode;
+    for (const { equipment } of given) chosen.add(equipment.id);
+    if (given.length > 0) continue;
+    const [fallback] = referenceClasses.flatMap((name) => live.filter(({ equipment }) => equipment.className === name));
+    if (fallback === undefined) continue;
+    model.draft.assume(
+      'no reference for the angle given: the first network injection or machine of the island holds it',
+      fallback.equipment.origin,
+    );
+    chosen.add(fallback.equipment.id);
+  }
+  return chosen;
 }
 
-function addSource(context: Context, { equipment, prefix }: Source, isReference: boolean, nodes: Nodes): void {
-  const { model } = context;
+function addSource(context: Context, { equipment, prefix }: Source, isReference: boolean): void {
+  const { model, nodes } = context;
   const { id, origin } = equipment;
   const found = injectionOf(context, equipment, prefix, isReference);
   if (found === undefined) return;

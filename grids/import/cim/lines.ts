@@ -1,5 +1,6 @@
 /** Lines, series compensators, equivalent branches and switches of CIM in the native form. Ohm, siemens and km in CIM. */
 import type { GridDocumentInput } from '../../schema.ts';
+import type { Nodes } from '../nodes.ts';
 import type { CimModel, CimObject } from './model.ts';
 import type { End, Topology } from './topology.ts';
 
@@ -7,6 +8,10 @@ export interface Context {
   readonly model: CimModel;
   readonly topology: Topology;
   readonly frequencyHz: number;
+  /** Buses that are one node by closed switches. */
+  readonly nodes: Nodes;
+  /** Buses that branches and switches in service join. */
+  readonly islands: Nodes;
 }
 
 /** Whether equipment takes part: said by the equipment, or by the state variables. */
@@ -27,7 +32,8 @@ export function twoEnds({ model, topology }: Context, equipment: CimObject): rea
   return undefined;
 }
 
-export function endFields([from, to]: readonly [End, End], id: string, inService: boolean) {
+export function endFields({ islands }: Context, [from, to]: readonly [End, End], id: string, inService: boolean) {
+  if (inService && from.connected && to.connected) islands.join(from.bus, to.bus);
   return {
     id,
     from: from.bus,
@@ -48,7 +54,7 @@ export function addLines(context: Context): void {
     const { fields, origin } = line;
     const [r, x] = [fields.number('ACLineSegment.r'), fields.number('ACLineSegment.x')];
     const [b, g] = [fields.numberOr('ACLineSegment.bch', 0), fields.numberOr('ACLineSegment.gch', 0)];
-    const common = endFields(ends, line.id, inServiceOf(context, line));
+    const common = endFields(context, ends, line.id, inServiceOf(context, line));
     if (common.from === common.to) {
       model.draft.note('branches with both ends at one node not carried over', origin);
       continue;
@@ -140,7 +146,7 @@ export function addSeriesBranches(context: Context): void {
     }
     if (r === 0 && x === 0)
       fields.fault(`${className}.x`, `${className} "${branch.id}" has no impedance`, 'use a closed switch');
-    const common = endFields(ends, branch.id, inServiceOf(context, branch));
+    const common = endFields(context, ends, branch.id, inServiceOf(context, branch));
     if (common.from === common.to) {
       model.draft.note('branches with both ends at one node not carried over', origin);
       continue;
@@ -166,7 +172,7 @@ const switchClasses = [
 ];
 
 /** Switches between two nodes; within one topological node they are closed and gone already. */
-export function addSwitches(context: Context, onClosed: (from: string, to: string) => void): void {
+export function addSwitches(context: Context): void {
   const { model } = context;
   for (const item of model.of(...switchClasses)) {
     const [from, to] = context.topology.ends(item);
@@ -175,6 +181,8 @@ export function addSwitches(context: Context, onClosed: (from: string, to: strin
     const open = fields.flag('Switch.open', fields.flag('Switch.normalOpen', false));
     const closed = !open && from.connected && to.connected && inServiceOf(context, item);
     model.draft.add('switches', { id: item.id, from: from.bus, to: to.bus, closed }, origin);
-    if (closed) onClosed(from.bus, to.bus);
+    if (!closed) continue;
+    context.nodes.join(from.bus, to.bus);
+    context.islands.join(from.bus, to.bus);
   }
 }

@@ -20,6 +20,8 @@ export interface CimModel {
   of(...classNames: readonly string[]): readonly CimObject[];
   /** The object that a property refers to. A reference that leads nowhere is a fault; no property at all is none. */
   target(object: CimObject, property: string): CimObject | undefined;
+  /** Whether a property refers to something that stands in none of the files; told already. */
+  isMissing(object: CimObject, property: string): boolean;
   /** The last part of an enumeration value, for example `D` of `WindingConnection.D`. */
   choice(object: CimObject, property: string): string | undefined;
   /** Objects whose `property` refers to this one. */
@@ -56,6 +58,7 @@ export function createModel(rdf: ReadonlyMap<string, RdfObject>, draft: GridDraf
       }
     }
   }
+  const missing = new Set<string>();
   const reference = (object: CimObject, property: string) =>
     rdf
       .get(object.id)!
@@ -69,11 +72,21 @@ export function createModel(rdf: ReadonlyMap<string, RdfObject>, draft: GridDraf
       const found = reference(object, property);
       if (found === undefined) return undefined;
       const target = objects.get(found.text);
-      if (target === undefined) {
+      // Much may refer to one object that is missing: it is told once.
+      if (target === undefined && !missing.has(found.text)) {
+        missing.add(found.text);
         const message = `${object.className} "${object.id}" refers to "${found.text}", which stands in none of the files`;
-        draft.fault(message, { ...found.place, path: `${object.id}.${property}` }, 'is a file of the model missing?');
+        draft.fault(
+          message,
+          { ...found.place, path: `${object.id}.${property}` },
+          'is a file of the model missing, for example the boundary set?',
+        );
       }
       return target;
+    },
+    isMissing: (object, property) => {
+      const found = reference(object, property);
+      return found !== undefined && !objects.has(found.text);
     },
     choice: (object, property) => {
       const found = reference(object, property);

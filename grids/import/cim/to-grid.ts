@@ -18,16 +18,16 @@ export function readCim(files: readonly SourceFile[]): ImportedGrid {
   const model = createModel(readRdf(files, draft), draft);
   checkProfiles(model, files, draft);
   const topology = createTopology(model);
-  const context: Context = { model, topology, frequencyHz: frequencyOf(model) };
+  const frequencyHz = frequencyOf(model);
+  const context: Context = { model, topology, frequencyHz, nodes: createNodes(), islands: createNodes() };
   addBuses(model, topology);
-  const nodes = createNodes();
-  addSwitches(context, (from, to) => nodes.join(from, to));
+  addSwitches(context);
   addLines(context);
   addSeriesBranches(context);
   addTransformers(context);
   addLoads(context);
   addShunts(context);
-  addSources(context, nodes);
+  addSources(context);
   noteTheRest(model);
   return draft.finish('cim', {
     name: nameOf(model, files),

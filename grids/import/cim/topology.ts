@@ -71,7 +71,10 @@ function voltageOf(model: CimModel, node: CimObject): number {
   const level = container?.className === 'Bay' ? model.target(container, 'Bay.VoltageLevel') : container;
   const base = own ?? (level === undefined ? undefined : model.target(level, 'VoltageLevel.BaseVoltage'));
   if (base === undefined) {
-    model.draft.fault(`${node.className} "${node.id}" has no base voltage`, node.origin);
+    const told =
+      model.isMissing(node, `${node.className}.BaseVoltage`) ||
+      (level !== undefined && model.isMissing(level, 'VoltageLevel.BaseVoltage'));
+    if (!told) model.draft.fault(`${node.className} "${node.id}" has no base voltage`, node.origin);
     return Number.NaN;
   }
   const limits = { above: 0, atMost: 1500, hint: 'kilovolts: is it V for kV?' };

@@ -26,7 +26,7 @@ interface Winding {
   /** For example `YN`. */
   readonly connection: string | undefined;
   readonly clock: number;
-  readonly tap: Omit<Tap, 'side'> | undefined;
+  readonly taps: readonly Omit<Tap, 'side'>[];
 }
 
 export function addTransformers(context: Context): void {
@@ -75,13 +75,15 @@ function readWinding(model: CimModel, object: CimObject, end: End): Winding {
     end,
     ratedVoltageV: fields.number(key('ratedU'), rated) * 1000,
     ratedPowerVA: (fields.optional(key('ratedS'), { atLeast: 0 }) || Number.NaN) * 1e6,
-    r: fields.numberOr(key('r'), 0),
-    x: fields.numberOr(key('x'), 0),
-    g: fields.numberOr(key('g'), 0),
-    b: fields.numberOr(key('b'), 0),
+    r: fields.numberOr(key('r'), 0) * tableFactor(model, object, 'r'),
+    x: fields.numberOr(key('x'), 0) * tableFactor(model, object, 'x'),
+    g: fields.numberOr(key('g'), 0) * tableFactor(model, object, 'g'),
+    b: fields.numberOr(key('b'), 0) * tableFactor(model, object, 'b'),
     connection: kind === undefined || kind === 'A' || kind === 'I' ? undefined : `${kind}${neutral}`,
     clock: fields.numberOr(key('phaseAngleClock'), 0, { atLeast: 0, atMost: 12 }) % 12,
-    tap: readTap(model, object),
+    taps: tapChangers.flatMap((kind) =>
+      model.referring(object, `${kind}.TransformerEnd`).flatMap((changer) => readTap(model, changer) ?? []),
+    ),
   };
 }
 
@@ -93,17 +95,7 @@ function stepOf(model: CimModel, changer: CimObject): number {
   return solved ?? fields.optional('TapChanger.step') ?? normal;
 }
 
-function readTap(model: CimModel, end: CimObject): Omit<Tap, 'side'> | undefined {
-  const ratio = model.referring(end, 'RatioTapChanger.TransformerEnd')[0];
-  const phase = model.referring(end, 'PhaseTapChanger.TransformerEnd')[0];
-  if (ratio !== undefined && phase !== undefined) {
-    model.draft.note(
-      'a second tap changer at one end not carried over: results differ off its neutral step',
-      phase.origin,
-    );
-  }
-  const changer = ratio ?? phase;
-  if (changer === undefined) return undefined;
+function readTap(model: CimModel, changer: CimObject): Omit<Tap, 'side'> | undefined {
   const { fields, className } = changer;
   if (model.target(changer, `${className}.${className}Table`) !== undefined || className === 'PhaseTapChangerTabular') {
     return tabulated(model, changer);
@@ -150,19 +142,26 @@ function whole(tap: Omit<Tap, 'side'>): Omit<Tap, 'side'> {
   };
 }
 
-/** Ratio and angle of the present step of a table, as one step of the same effect. */
-function tabulated(model: CimModel, changer: CimObject): Omit<Tap, 'side'> | undefined {
+/** The row of a tap table for the step in force; undefined for a changer without a table. */
+function tablePoint(model: CimModel, changer: CimObject): CimObject | undefined {
   const kind = changer.className === 'RatioTapChanger' ? 'RatioTapChanger' : 'PhaseTapChanger';
   const owner = kind === 'RatioTapChanger' ? kind : 'PhaseTapChangerTabular';
   const table = model.target(changer, `${owner}.${kind}Table`);
-  const points = table === undefined ? [] : model.referring(table, `${kind}TablePoint.${kind}Table`);
+  if (table === undefined) return undefined;
   const step = Math.round(stepOf(model, changer));
-  const point = points.find(({ fields }) => fields.number('TapChangerTablePoint.step') === step);
+  return model
+    .referring(table, `${kind}TablePoint.${kind}Table`)
+    .find(({ fields }) => fields.number('TapChangerTablePoint.step') === step);
+}
+
+/** Ratio and angle of the present step of a table, as one step of the same effect. */
+function tabulated(model: CimModel, changer: CimObject): Omit<Tap, 'side'> | undefined {
+  const point = tablePoint(model, changer);
   if (point === undefined) {
-    model.draft.fault(`tap changer "${changer.id}" has no row for step ${step} in its table`, changer.origin);
+    model.draft.fault(`tap changer "${changer.id}" has no row for its step in a table`, changer.origin);
     return undefined;
   }
-  model.draft.note('tap tables: only ratio and angle of the present step are carried over', changer.origin);
+  model.draft.note('tap tables: only the present step is carried over', changer.origin);
   const ratio = point.fields.numberOr('TapChangerTablePoint.ratio', 1, { above: 0 });
   const angle = (point.fields.numberOr('PhaseTapChangerTablePoint.angle', 0) * Math.PI) / 180;
   // 1 + step = ratio exp(j angle).
@@ -171,12 +170,22 @@ function tabulated(model: CimModel, changer: CimObject): Omit<Tap, 'side'> | und
   return { position: 1, stepPercent, angleDeg: (Math.atan2(im, re) * 180) / Math.PI };
 }
 
+const tapChangers = ['RatioTapChanger', 'PhaseTapChanger'] as const;
+
+/** What the present steps make of an impedance or admittance of an end: tables give deviations in percent. */
+function tableFactor(model: CimModel, end: CimObject, quantity: 'r' | 'x' | 'g' | 'b'): number {
+  return tapChangers
+    .flatMap((kind) => model.referring(end, `${kind}.TransformerEnd`))
+    .flatMap((changer) => tablePoint(model, changer) ?? [])
+    .reduce((factor, { fields }) => factor * (1 + fields.numberOr(`TapChangerTablePoint.${quantity}`, 0) / 100), 1);
+}
+
 const DEGREES = 180 / Math.PI;
 
 function addTwoWindings(context: Context, unit: CimObject, first: Winding, second: Winding): void {
   const { model } = context;
   const { origin } = unit;
-  const ends = endFields([first.end, second.end], unit.id, inServiceOf(context, unit));
+  const ends = endFields(context, [first.end, second.end], unit.id, inServiceOf(context, unit));
   const square = (first.ratedVoltageV / second.ratedVoltageV) ** 2;
   // Both legs and both shunts at the voltage of the first winding.
   const [r, x] = [first.r + second.r * square, first.x + second.x * square];
@@ -203,17 +212,20 @@ function addTwoWindings(context: Context, unit: CimObject, first: Winding, secon
   };
   if (r < 0 || x < 0 || g < 0) {
     // Not a unit of this world, but part of an equivalent: a pi circuit on its to side.
-    if (first.tap !== undefined || second.tap !== undefined)
+    if (first.taps.length + second.taps.length > 0) {
       model.draft.note('taps of equivalent transformers not carried over: results differ', origin);
+    }
     const circuit = { r1Ohm: r / square, x1Ohm: x / square, g1S: g * square, b1S: b * square };
     const turn = extraShiftDeg[0]! + 30 * parseVectorGroup(vectorGroup).clock;
     model.draft.add('generalBranches', { ...common, ...circuit, ...(turn !== 0 && { shiftDeg: turn }) }, origin);
     return;
   }
   const taps = [
-    ...(first.tap === undefined ? [] : [{ side: 'from' as const, ...first.tap }]),
-    ...(second.tap === undefined ? [] : [{ side: 'to' as const, ...second.tap }]),
+    ...first.taps.map((tap) => ({ side: 'from' as const, ...tap })),
+    ...second.taps.map((tap) => ({ side: 'to' as const, ...tap })),
   ];
+  if (taps.length > 2)
+    model.draft.note('a third tap changer of a transformer not carried over: results differ', origin);
   model.draft.add(
     'transformers',
     {
@@ -238,7 +250,10 @@ function addThreeWindings(context: Context, unit: CimObject, ...windings: readon
   const { model } = context;
   const { origin } = unit;
   const inService = inServiceOf(context, unit);
-  const [first] = windings;
+  const [first, ...others] = windings;
+  for (const { end } of others) {
+    if (inService && end.connected && first.end.connected) context.islands.join(first.end.bus, end.bus);
+  }
   const powers = windings.map(({ ratedPowerVA }) => (ratedPowerVA > 0 ? ratedPowerVA : 1e8));
   if (windings.some(({ ratedPowerVA }) => !(ratedPowerVA > 0))) {
     model.draft.assume('no rated power given: 100 MVA stands in', origin);
@@ -258,7 +273,11 @@ function addThreeWindings(context: Context, unit: CimObject, ...windings: readon
   const shifts = windings.slice(1).map(({ clock }) => 30 * ((clock - first.clock + 12) % 12));
   const { vectorGroup, extraShiftDeg } = groupOf(context, unit, windings, shifts);
   const winding = (i: 0 | 1 | 2): ThreeWinding['high'] => {
-    const { end, ratedVoltageV, tap } = windings[i];
+    const { end, ratedVoltageV, taps } = windings[i];
+    const [tap] = taps;
+    if (taps.length > 1) {
+      model.draft.note('a second tap changer of a winding not carried over: results differ', origin);
+    }
     return {
       bus: end.bus,
       ratedPowerVA: powers[i]!,
