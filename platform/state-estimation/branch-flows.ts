@@ -49,30 +49,64 @@ export function branchEndFlow(
   return flow;
 }
 
-/** Active power lost in branches and shunts, per unit: what flows in and does not come out. NaN when a voltage is open. */
-export function gridLosses(grid: CompiledGrid, voltage: Float64Array): number {
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  let losses = 0;
+/** Power into the grid at each bus-phase, per unit, interleaved: what leaves into branches and shunts. */
+export function busInjections(grid: CompiledGrid, voltage: Float64Array): Float64Array {
+  const { phases } = grid;
+  const injections = new Float64Array(2 * grid.busCount * phases);
   for (const branch of grid.branches) {
     for (const end of ['from', 'to'] as const) {
-      // A dead bus has no voltage and takes nothing.
-      if (grid.energised[branch[end]] === 1) losses += sum(branchEndFlow(grid, branch, end, voltage).activePower);
-    }
-  }
-  for (const { bus, y } of grid.shunts) {
-    const { phases } = grid;
-    if (grid.energised[bus] !== 1) continue;
-    for (let row = 0; row < phases; row += 1) {
-      for (let column = 0; column < phases; column += 1) {
-        const [g, b] = [y[2 * (row * phases + column)]!, y[2 * (row * phases + column) + 1]!];
-        const r = 2 * (bus * phases + row);
-        const c = 2 * (bus * phases + column);
-        // Re(conj(v_r) y v_c)
-        const re = g * voltage[c]! - b * voltage[c + 1]!;
-        const im = g * voltage[c + 1]! + b * voltage[c]!;
-        losses += voltage[r]! * re + voltage[r + 1]! * im;
+      if (grid.energised[branch[end]] !== 1) continue;
+      const { activePower, reactivePower } = branchEndFlow(grid, branch, end, voltage);
+      for (let phase = 0; phase < phases; phase += 1) {
+        injections[2 * (branch[end] * phases + phase)]! += activePower[phase]!;
+        injections[2 * (branch[end] * phases + phase) + 1]! += reactivePower[phase]!;
       }
     }
   }
+  for (const shunt of grid.shunts) addShunt(grid, shunt, voltage, injections);
+  for (let k = 0; k < grid.busCount * phases; k += 1) {
+    if (Number.isNaN(voltage[2 * k]!)) injections.fill(Number.NaN, 2 * k, 2 * k + 2);
+  }
+  return injections;
+}
+
+/** Adds v conj(y v) at the shunt's bus. */
+function addShunt(
+  { phases, energised }: CompiledGrid,
+  { bus, y }: CompiledGrid['shunts'][number],
+  voltage: Float64Array,
+  into: Float64Array,
+): void {
+  if (energised[bus] !== 1) return;
+  for (let row = 0; row < phases; row += 1) {
+    const r = 2 * (bus * phases + row);
+    for (let column = 0; column < phases; column += 1) {
+      const g = y[2 * (row * phases + column)]!;
+      const b = y[2 * (row * phases + column) + 1]!;
+      const c = 2 * (bus * phases + column);
+      if (g === 0 && b === 0) continue;
+      const ir = g * voltage[c]! - b * voltage[c + 1]!;
+      const ii = g * voltage[c + 1]! + b * voltage[c]!;
+      into[r]! += voltage[r]! * ir + voltage[r + 1]! * ii;
+      into[r + 1]! += voltage[r + 1]! * ir - voltage[r]! * ii;
+    }
+  }
+}
+
+/** Active power lost in branches and shunts, per unit: what flows in and does not come out. NaN when a voltage is open. */
+export function gridLosses(grid: CompiledGrid, voltage: Float64Array): number {
+  const live = (bus: number, phase: number) => grid.energisedPhases[bus * grid.phases + phase] === 1;
+  let losses = 0;
+  for (const branch of grid.branches) {
+    for (const end of ['from', 'to'] as const) {
+      // A dead bus, or a phase that is not there, has no voltage and takes nothing.
+      branchEndFlow(grid, branch, end, voltage).activePower.forEach((power, phase) => {
+        if (live(branch[end], phase)) losses += power;
+      });
+    }
+  }
+  const taken = new Float64Array(voltage.length);
+  for (const shunt of grid.shunts) addShunt(grid, shunt, voltage, taken);
+  for (let k = 0; k < taken.length; k += 2) if (grid.energisedPhases[k / 2] === 1) losses += taken[k]!;
   return losses;
 }

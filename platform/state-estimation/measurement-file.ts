@@ -21,7 +21,8 @@ const REST_OF_NAN = 'N';
 const REST_OF_INFINITY = 'finity';
 
 function numberWanted({ input }: { readonly input?: unknown }): string {
-  if (input === REST_OF_NAN) return 'NaN is no number: leave the measurement out where its value is missing';
+  if (input === REST_OF_NAN)
+    return 'found NaN, which is no number: leave the measurement out where its value is missing';
   if (input === undefined) return 'is missing';
   return `expected a finite number, found ${JSON.stringify(input)}`;
 }

@@ -86,6 +86,9 @@ describe('twin estimate', () => {
         'suspects',
         'observable',
         'unobservedBuses',
+        'residuals',
+        'criticalMeasurements',
+        'removed',
       ]);
       answer.buses.forEach((bus: { vmPu: number }, i: number) => {
         expect(bus.vmPu).toBeCloseTo(Math.hypot(voltage[2 * i]!, voltage[2 * i + 1]!), 8);
@@ -122,7 +125,19 @@ describe('twin estimate', () => {
     expect(converged).toBe(false);
     expect(answer).toMatchObject({ converged: false, observable: false });
     expect(answer.unobservedBuses).toContain('18');
-    expect(estimate('ieee-33', write('few.json', { measurements: few }), 'table').text).toContain('Unobserved buses');
+    expect(answer.observableIslands.flat()).toHaveLength(33);
+    const table = estimate('ieee-33', write('few.json', { measurements: few }), 'table').text;
+    expect(table).toContain('Unobserved buses');
+    expect(table).toContain('To observe all of them, measure besides:');
+    // What is proposed makes the rest observable: one value for each of the two unknowns of 31 buses.
+    const proposed = answer.proposedMeasurements.map((row: Row, i: number) => ({
+      ...row,
+      id: `new-${i}`,
+      ...(row.kind === 'voltageMagnitude' ? { value: 1, sigma: 0.01 } : { value: 0, sigma: 0.01 }),
+      unit: 'pu',
+    }));
+    const added = estimate('ieee-33', write('more.json', { measurements: [...few, ...proposed] }), 'json');
+    expect(JSON.parse(added.text)).toMatchObject({ observable: true, unobservedBuses: [] });
   });
 
   test('a gross error shows in the table', () => {
@@ -131,6 +146,86 @@ describe('twin estimate', () => {
     const { text } = estimate('ieee-33', write('bad.json', { measurements: rows }), 'table');
     expect(text).toContain('bad data suspected');
     expect(text).toContain('Suspect: v-10-0');
+  });
+
+  test('bad data is removed on request, or loses its weight', () => {
+    const { rows, voltage } = measure('ieee-33');
+    const index = rows.findIndex((row) => row.id === 'v-10-0');
+    rows[index]!.value *= 1.05;
+    const file = write('bad.json', { measurements: rows });
+    const cleaned = JSON.parse(estimate('ieee-33', file, 'json', { removeBadData: true }).text);
+    expect(cleaned.removed.map(({ measurement }: { measurement: string }) => measurement)).toEqual(['v-10-0']);
+    const robust = JSON.parse(estimate('ieee-33', file, 'json', { estimator: 'schweppe-huber' }).text);
+    const plain = JSON.parse(estimate('ieee-33', file, 'json').text);
+    const error = (answer: { buses: { vmPu: number }[] }) =>
+      Math.max(...answer.buses.map(({ vmPu }, i) => Math.abs(vmPu - Math.hypot(voltage[2 * i]!, voltage[2 * i + 1]!))));
+    expect(error(cleaned)).toBeLessThan(1e-8);
+    expect(error(robust)).toBeLessThan(0.2 * error(plain));
+    expect(estimate('ieee-33', file, 'table', { removeBadData: true }).text).toContain('Removed: v-10-0');
+  });
+
+  test('what nothing else checks is named', () => {
+    const { rows } = measure('ieee-33');
+    const bare = rows.filter((row) => row.kind !== 'voltageMagnitude' || row.at === 'bus:1');
+    const answer = JSON.parse(estimate('ieee-33', write('bare.json', { measurements: bare }), 'json').text);
+    expect(answer.degreesOfFreedom).toBe(0);
+    expect(answer.criticalMeasurements).toHaveLength(bare.length);
+  });
+
+  test('a switch between two metered busbars: the sum of both counts', () => {
+    const bus = (id: string) => ({ id, nominalVoltageV: 10_000 });
+    const grid = {
+      schema: 1,
+      name: 'two busbars',
+      representation: 'positive-sequence',
+      buses: [bus('a'), bus('b1'), bus('b2')],
+      lines: [{ id: 'l', from: 'a', to: 'b1', lengthM: 1000, r1OhmPerKm: 0.1, x1OhmPerKm: 0.1 }],
+      switches: [{ id: 's', from: 'b1', to: 'b2', closed: true }],
+      loads: [
+        { id: 'one', bus: 'b1', activePowerW: 1e5 },
+        { id: 'two', bus: 'b2', activePowerW: 2e5 },
+      ],
+      externalGrids: [{ id: 'g', bus: 'a' }],
+    };
+    const power = (id: string, at: string, value: number) => ({ id, kind: 'activePower', at, value, sigma: 3000 });
+    const reactive = (at: string) => ({ id: `q-${at}`, kind: 'reactivePower', at, value: 0, sigma: 3000 });
+    const v = { id: 'v', kind: 'voltageMagnitude', at: 'bus:a', value: 1, sigma: 0.01, unit: 'pu' };
+    const both = [
+      v,
+      power('one', 'bus:b1', -1e5),
+      power('two', 'bus:b2', -2e5),
+      reactive('bus:b1'),
+      reactive('bus:b2'),
+    ];
+    const file = write('busbars.json', grid);
+    const answer = JSON.parse(estimate(file, write('both.json', { measurements: both }), 'json').text);
+    expect(answer.branches[0].pToW).toBeCloseTo(-3e5, 0);
+    expect(answer.branches[0].pToSigmaW).toBeCloseTo(3000 * Math.SQRT2, 3);
+    // One section alone says nothing about the sum.
+    const one = both.filter(({ id }) => id !== 'two');
+    const half = JSON.parse(estimate(file, write('one.json', { measurements: one }), 'json').text);
+    expect(half.observable).toBe(false);
+  });
+
+  test('numbers in another unit, NaN and no sigma at all are told in words', () => {
+    const rows = [
+      { id: 'kv', kind: 'voltageMagnitude', at: 'bus:1', value: 7.3, sigma: 0.01 },
+      { id: 'line-to-line', kind: 'voltageMagnitude', at: 'bus:2', value: 12_660, sigma: 10 },
+      { id: 'degrees', kind: 'voltageAngle', at: 'bus:3', value: -30, sigma: 0.01 },
+      { id: 'unit', kind: 'activePower', at: 'bus:3', value: 1, sigma: 0.01, unit: 'kW' },
+      { id: 'none', kind: 'activePower', at: 'bus:3', value: 1 },
+    ];
+    const text = `{"measurements":[${rows.map((row) => JSON.stringify(row)).join(',')},
+      {"id":"nan","kind":"activePower","at":"bus:4","value":NaN,"sigma":1},
+      {"id":"absent","kind":"activePower","at":"bus:4","value":1,"sigma":Infinity}]}`;
+    const found = faults('ieee-33', text).map(({ path, message, hint }) => `${path}: ${message} ${hint ?? ''}`);
+    expect(found).toHaveLength(6);
+    expect(found[0]).toMatch(/measurements\[0\]\.value: a voltage of 7.3 V .*in kV/);
+    expect(found[1]).toMatch(/line to line/);
+    expect(found[2]).toMatch(/degrees/);
+    expect(found[3]).toMatch(/unit: a unit is "pu"/);
+    expect(found[4]).toMatch(/sigma: is missing/);
+    expect(found[5]).toMatch(/measurements\[5\]\.value: found NaN, which is no number/);
   });
 
   test('every fault is named with its line and column', () => {

@@ -108,7 +108,7 @@ function documentOf(input: Tables, kwargs: RecordedCall['kwargs'], frequencyHz: 
   const fused = kwargs['fuse_buses_with_bb_switch'];
   // `all`, none, or those switches that touch the buses of a list.
   const fuses = (s: Row) =>
-    fused === undefined || fused === 'all' || (fused !== null && JSON.parse(String(fused)).includes(s['bus']));
+    fused === undefined || fused === 'all' || (fused !== null && JSON.parse(fused as string).includes(s['bus']));
   return {
     schema: 1,
     name: 'recorded',

@@ -1,11 +1,12 @@
 /** What must hold of weighted least squares on every three-phase radial grid. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { branchEndFlow, busInjections } from '../../platform/state-estimation/branch-flows.ts';
 import type { EstimateResult } from '../../platform/state-estimation/estimator.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { feeders, measure } from './random-feeder.ts';
 
-const runs = { seed: 3, numRuns: 60 };
+const runs = { seed: 3, numRuns: 60, endOnFailure: true };
 
 function distance(a: Float64Array, b: Float64Array): number {
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
@@ -151,6 +152,96 @@ describe('weighted least squares on random three-phase feeders', () => {
           const found = result.voltage.slice(6 * bus, 6 * bus + 6);
           expect(distance(found, feeder.truth.slice(6 * bus, 6 * bus + 6))).toBeLessThan(1e-8);
         }
+      }),
+      runs,
+    );
+  });
+
+  /**
+   * A measurement of y with sigma s that lies d off leaves a residual d s^2 / (s^2 + sigma_y^2), so what the residual
+   * says about sigma_y must be what was stated before it was measured.
+   */
+  test('the standard deviations of flows and injections are those that a further measurement would find', () => {
+    fc.assert(
+      fc.property(feeders, fc.nat(1000), fc.nat(2), fc.nat(5), (feeder, pick, phase, what) => {
+        const { grid } = feeder;
+        // The injection at the source is not measured, all others are.
+        const base = measure(feeder, { phasorTurn: 0 });
+        const problem = { ...base, statistics: 'full' as const };
+        const { flowSigmas } = createWeightedLeastSquares().estimate(problem);
+        const branch = pick % grid.branches.length;
+        const bus = pick % grid.busCount;
+        const [kind, place, stated] = (
+          [
+            ['activePower', { at: 'from', branch }, flowSigmas!.branch[6 * (3 * branch + phase)]],
+            ['reactivePower', { at: 'from', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 1]],
+            ['activePower', { at: 'to', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 2]],
+            ['reactivePower', { at: 'to', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 3]],
+            ['activePower', { at: 'bus', bus }, flowSigmas!.injection[2 * (3 * bus + phase)]],
+            ['reactivePower', { at: 'bus', bus }, flowSigmas!.injection[2 * (3 * bus + phase) + 1]],
+          ] as const
+        )[what]!;
+        if (stated! < 1e-7) return;
+        const sigma = stated!;
+        const extra = { id: 'extra', kind, place, phase, value: 0, sigma };
+        const at = (value: number) => {
+          const measurements = [...base.measurements, { ...extra, value }];
+          return createWeightedLeastSquares()
+            .estimate({ ...problem, measurements })
+            .residuals!.at(-1)!.residual;
+        };
+        const flow =
+          place.at === 'bus' ? undefined : branchEndFlow(grid, grid.branches[branch]!, place.at, feeder.truth);
+        const injection = busInjections(grid, feeder.truth);
+        const power = kind === 'activePower' ? 0 : 1;
+        const truth =
+          flow === undefined
+            ? injection[2 * (3 * bus + phase) + power]!
+            : (power === 0 ? flow.activePower : flow.reactivePower)[phase]!;
+        // With the sigma that was stated, half of what the value is off by remains.
+        const step = 0.1 * sigma;
+        expect(at(truth + step) / step).toBeCloseTo(0.5, 3);
+      }),
+      runs,
+    );
+  });
+
+  test('measuring twice halves the variance', () => {
+    fc.assert(
+      fc.property(feeders, (feeder) => {
+        const once = measure(feeder, { phasorTurn: 0 });
+        const twice = { ...once, measurements: [...once.measurements, ...once.measurements] };
+        const a = createWeightedLeastSquares().estimate(once);
+        const b = createWeightedLeastSquares().estimate(twice);
+        a.voltageMagnitudeSigma!.forEach((sigma, k) => {
+          expect(b.voltageMagnitudeSigma![k]! / sigma).toBeCloseTo(Math.SQRT1_2, 6);
+        });
+      }),
+      runs,
+    );
+  });
+
+  test('a further measurement that agrees raises no standard deviation', () => {
+    fc.assert(
+      fc.property(feeders, fc.nat(1000), fc.nat(2), (feeder, pick, phase) => {
+        const problem = measure(feeder, { phasorTurn: 0 });
+        const bus = pick % feeder.grid.busCount;
+        const k = 3 * bus + phase;
+        const value = Math.hypot(feeder.truth[2 * k]!, feeder.truth[2 * k + 1]!);
+        const more = {
+          id: 'more',
+          kind: 'voltageMagnitude',
+          place: { at: 'bus', bus },
+          phase,
+          value,
+          sigma: 2e-4,
+        } as const;
+        const a = createWeightedLeastSquares().estimate(problem);
+        const b = createWeightedLeastSquares().estimate({ ...problem, measurements: [...problem.measurements, more] });
+        for (const which of ['voltageMagnitudeSigma', 'voltageAngleSigma'] as const) {
+          a[which]!.forEach((sigma, i) => expect(b[which]![i]!).toBeLessThan(sigma * (1 + 1e-6) + 1e-12));
+        }
+        expect(b.voltageMagnitudeSigma![k]!).toBeLessThan(2e-4);
       }),
       runs,
     );

@@ -155,12 +155,12 @@ function deriveVoltage(kind: number): void {
     case ROW.voltageRadial:
       part[GAMMA] = part[COSINE]!;
       part[DELTA] = part[SINE]!;
-      part[H] = part[GAMMA]! * vr + part[DELTA]! * vi;
+      part[H] = part[GAMMA] * vr + part[DELTA] * vi;
       break;
     case ROW.voltageTangential:
       part[GAMMA] = -part[SINE]!;
       part[DELTA] = part[COSINE]!;
-      part[H] = part[GAMMA]! * vr + part[DELTA]! * vi;
+      part[H] = part[GAMMA] * vr + part[DELTA] * vi;
       break;
     case ROW.reference:
       part[DELTA] = 1;
