@@ -3,6 +3,7 @@ import { joins } from '../../grids/compile.ts';
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { createBlockLu, type BlockLu } from '../../numerics/block-lu.ts';
 import { patternFromPairs } from '../../numerics/ordering.ts';
+import { createBusAdmittance } from './power-flow-admittance.ts';
 import { type BranchTable, chooseFrame, type Frame } from './power-flow-frame.ts';
 import { addProduct, heldBuses, type HeldBus } from './power-flow-totals.ts';
 
@@ -22,7 +23,11 @@ export interface NetworkEquations {
   branchCurrents(w: Float64Array, from: Float64Array, to: Float64Array): void;
 }
 
-/** Earthing of an island whose zero sequence floats, relative to the largest admittance at the bus. */
+/**
+ * Earthing of an island whose zero sequence floats, relative to the largest admittance at the bus. Small, for elements
+ * that stand between a phase and earth may be all that earths it; where nothing does, its neutral lies within rounding
+ * over this, some 1e-7, of zero.
+ */
 const FLOATING_EARTH = 1e-9;
 
 export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
@@ -37,6 +42,7 @@ export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
   // Dead buses are not a number in w already; a dead phase of a live bus is a zero there.
   const dead = Array.from(grid.energisedPhases.keys()).filter((k) => grid.energisedPhases[k] === 0);
   const currents = branchCurrentTable(grid, frame, lu);
+  const refine = earthed.size > 0 && frame.shape === 'full' ? createRefinement(grid, lu, earthed, held) : undefined;
   return {
     earthed,
     createSolution: () => sources.slice(),
@@ -44,6 +50,7 @@ export function createNetworkEquations(grid: CompiledGrid): NetworkEquations {
       w.set(sources);
       frame.addCurrents(buses, place, current, w);
       lu.solveOrdered(w);
+      refine?.(w, current);
       frame.readVoltages(buses, place, w, voltage);
     },
     readVoltages: (w, voltage) => {
@@ -154,6 +161,41 @@ function sourceInjection(
     if (grid.energised[bus] === 0) injection.fill(Number.NaN, bus * stride, (bus + 1) * stride);
   }
   return injection;
+}
+
+/**
+ * One step of iterative refinement, w += Y^-1 (i - Y w), in phases. Where a neutral floats, the inverted pivot is a
+ * billion times larger in that direction than in the others and rounds these to 1e-7; a second look gives them back.
+ */
+function createRefinement(
+  grid: CompiledGrid,
+  lu: BlockLu,
+  earthed: ReadonlyMap<number, number>,
+  held: ReadonlyMap<number, HeldBus>,
+): (w: Float64Array, current: Float64Array) => void {
+  const { phases, busCount, energised, energisedPhases } = grid;
+  const stride = 2 * phases;
+  const admittance = createBusAdmittance(grid, earthed);
+  const voltage = new Float64Array(stride * busCount);
+  const net = new Float64Array(stride * busCount);
+  const correction = new Float64Array(lu.length);
+  const free = (place: number): boolean => energisedPhases[place] === 1 && !held.has(Math.floor(place / phases));
+  return (w, current) => {
+    for (let bus = 0; bus < busCount; bus++) {
+      const at = stride * lu.position[bus]!;
+      for (let e = 0; e < stride; e++) voltage[stride * bus + e] = energised[bus] === 1 ? w[at + e]! : 0;
+    }
+    admittance.netCurrent(voltage, net);
+    for (let bus = 0; bus < busCount; bus++) {
+      const at = stride * lu.position[bus]!;
+      for (let e = 0; e < stride; e++) {
+        const k = stride * bus + e;
+        correction[at + e] = free(k >> 1) ? current[k]! - net[k]! : 0;
+      }
+    }
+    lu.solveOrdered(correction);
+    for (let k = 0; k < correction.length; k++) w[k]! += correction[k]!;
+  };
 }
 
 /** The source injection in the frame and order of the equations, with the row of zeros behind it. */
