@@ -3,15 +3,14 @@ import type { Measured } from './peer-worker.ts';
 
 export interface Entrant {
   readonly name: string;
-  readonly peer: 'twin' | string;
-  run(): Promise<Partial<Measured> & { readonly failure?: string }>;
+  readonly run: () => Promise<Partial<Measured> & { readonly failure?: string }>;
   /** Largest difference from our answer, or why there is none. */
-  compare(): Promise<number | string>;
+  readonly compare: () => Promise<number | string>;
 }
 
 export interface Contest {
   readonly title: string;
-  open(): Promise<readonly string[]>;
+  readonly open: () => Promise<readonly string[]>;
   readonly ours: Entrant;
   readonly peers: readonly Entrant[];
 }

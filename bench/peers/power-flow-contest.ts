@@ -62,9 +62,8 @@ export function powerFlowContest(one: PowerFlowCase, workers: readonly PeerWorke
   const batch = createPowerFlowBatch(grid, { tolerancePu: TOLERANCE_PU });
   const results = createBatchResults(grid, count);
   const [pgm, pandapower] = workers;
-  const peer = (worker: PeerWorker, name: string, label: string, method: string, number: number): Entrant => ({
+  const peer = (worker: PeerWorker, label: string, method: string, number: number): Entrant => ({
     name: label,
-    peer: name,
     run: () => worker.request({ do: 'run', work: 'power_flow', method, count: number }),
     compare: async () => {
       const written = await worker.request({ do: 'write', name: label.replaceAll(' ', '-') });
@@ -82,7 +81,6 @@ export function powerFlowContest(one: PowerFlowCase, workers: readonly PeerWorke
     },
     ours: {
       name: 'twin',
-      peer: 'twin',
       run: () => {
         const measured = measureHere(count, () => {
           const { diverged } = batch.run({ count, load }, results);
@@ -93,9 +91,9 @@ export function powerFlowContest(one: PowerFlowCase, workers: readonly PeerWorke
       compare: () => Promise.resolve(0),
     },
     peers: [
-      peer(pgm!, 'power-grid-model', 'PGM iterative current', 'iterative_current', count),
-      peer(pgm!, 'power-grid-model', 'PGM Newton', 'newton_raphson', count),
-      ...(withPandapower ? [peer(pandapower!, 'pandapower', 'pandapower', 'nr', fewSituations(one))] : []),
+      peer(pgm!, 'PGM iterative current', 'iterative_current', count),
+      peer(pgm!, 'PGM Newton', 'newton_raphson', count),
+      ...(withPandapower ? [peer(pandapower!, 'pandapower', 'nr', fewSituations(one))] : []),
     ],
   };
 }

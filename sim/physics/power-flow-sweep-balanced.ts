@@ -33,33 +33,32 @@ function draw(
 }
 
 /** Backwards: what a bus draws is drawn through the bus that feeds it. */
-function collect({ runs, feeder, blocks, blockAt }: SweepStructure, { current }: SweepState): void {
-  for (let r = runs.length - 1; r >= 0; r--) {
-    const { kind, start, end } = runs[r]!;
-    let at = 2 * (end - 1);
-    for (let k = end - 1; k >= start; k--) {
-      const to = feeder[k]!;
-      const jr = current[at]!;
-      const ji = current[at + 1]!;
-      if (kind === 'transfer') {
-        const m = blockAt[k]! + 4;
-        current[to]! += blocks[m]! * jr - blocks[m + 1]! * ji;
-        current[to + 1]! += blocks[m]! * ji + blocks[m + 1]! * jr;
-      } else {
-        current[to]! += jr;
-        current[to + 1]! += ji;
-      }
-      at -= 2;
+function collect(
+  { feeder, blocks, blockAt }: SweepStructure,
+  { current }: SweepState,
+  { kind, start, end }: Run,
+): void {
+  let at = 2 * (end - 1);
+  for (let k = end - 1; k >= start; k--) {
+    const to = feeder[k]!;
+    const jr = current[at]!;
+    const ji = current[at + 1]!;
+    if (kind === 'transfer') {
+      const m = blockAt[k]! + 4;
+      current[to]! += blocks[m]! * jr - blocks[m + 1]! * ji;
+      current[to + 1]! += blocks[m]! * ji + blocks[m + 1]! * jr;
+    } else {
+      current[to]! += jr;
+      current[to + 1]! += ji;
     }
+    at -= 2;
   }
 }
 
 /** Forwards: the voltages that belong to the collected currents, and what the buses draw at them. */
-function spread(structure: SweepStructure, state: SweepState, change: number, mismatch: number): void {
-  for (const run of structure.runs) {
-    if (run.kind === 'series') spreadSeries(structure, state, run, change, mismatch);
-    else spreadTransfer(structure, state, run, change, mismatch);
-  }
+function spread(structure: SweepStructure, state: SweepState, run: Run, change: number, mismatch: number): void {
+  if (run.kind === 'series') spreadSeries(structure, state, run, change, mismatch);
+  else spreadTransfer(structure, state, run, change, mismatch);
 }
 
 function spreadSeries(

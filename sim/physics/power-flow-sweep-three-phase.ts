@@ -55,33 +55,32 @@ function draw(
 }
 
 /** Backwards: what a bus draws is drawn through the bus that feeds it. */
-function collect({ runs, feeder, blocks, blockAt }: SweepStructure, { current }: SweepState): void {
-  for (let r = runs.length - 1; r >= 0; r--) {
-    const { kind, start, end } = runs[r]!;
-    let at = 6 * (end - 1);
-    for (let k = end - 1; k >= start; k--) {
-      const to = feeder[k]!;
-      if (kind === 'transfer') {
-        addProduct(blocks, blockAt[k]! + 36, current, at, current, to, 1);
-      } else {
-        current[to]! += current[at]!;
-        current[to + 1]! += current[at + 1]!;
-        current[to + 2]! += current[at + 2]!;
-        current[to + 3]! += current[at + 3]!;
-        current[to + 4]! += current[at + 4]!;
-        current[to + 5]! += current[at + 5]!;
-      }
-      at -= 6;
+function collect(
+  { feeder, blocks, blockAt }: SweepStructure,
+  { current }: SweepState,
+  { kind, start, end }: Run,
+): void {
+  let at = 6 * (end - 1);
+  for (let k = end - 1; k >= start; k--) {
+    const to = feeder[k]!;
+    if (kind === 'transfer') {
+      addProduct(blocks, blockAt[k]! + 36, current, at, current, to, 1);
+    } else {
+      current[to]! += current[at]!;
+      current[to + 1]! += current[at + 1]!;
+      current[to + 2]! += current[at + 2]!;
+      current[to + 3]! += current[at + 3]!;
+      current[to + 4]! += current[at + 4]!;
+      current[to + 5]! += current[at + 5]!;
     }
+    at -= 6;
   }
 }
 
 /** Forwards: the voltages that belong to the collected currents, and what the buses draw at them. */
-function spread(structure: SweepStructure, state: SweepState, change: number, mismatch: number): void {
-  for (const run of structure.runs) {
-    if (run.kind === 'series') spreadSeries(structure, state, run, change, mismatch);
-    else spreadBlocks(structure, state, run, change, mismatch);
-  }
+function spread(structure: SweepStructure, state: SweepState, run: Run, change: number, mismatch: number): void {
+  if (run.kind === 'series') spreadSeries(structure, state, run, change, mismatch);
+  else spreadBlocks(structure, state, run, change, mismatch);
 }
 
 function spreadSeries(

@@ -3,7 +3,7 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { multiplyAdd } from '../../numerics/complex-block.ts';
 import { balancedSweep } from './power-flow-sweep-balanced.ts';
 import { createSweepCore, type SweepCore } from './power-flow-sweep-core.ts';
-import { createSweepState, type SweepKernel, type SweepState } from './power-flow-sweep-state.ts';
+import { createSweepState, nativeSweep, type SweepKernel, type SweepState } from './power-flow-sweep-state.ts';
 import { createSweepStructure, type SweepStructure } from './power-flow-sweep-structure.ts';
 import { threePhaseSweep } from './power-flow-sweep-three-phase.ts';
 
@@ -37,7 +37,7 @@ export function createSweeper(grid: CompiledGrid): Sweeper | string {
   if (typeof structure === 'string') return structure;
   const core = structure.treeStart > structure.held ? createSweepCore(grid, structure) : undefined;
   if (typeof core === 'string') return core;
-  const kernel = structure.phases === 1 ? balancedSweep : threePhaseSweep;
+  const kernel = nativeSweep(structure.phases === 1 ? balancedSweep : threePhaseSweep);
   const sweeper = withState(structure, kernel, core, createSweepState(structure));
   sweeper.flatStart();
   return sweeper;
@@ -49,12 +49,15 @@ function withState(
   core: SweepCore | undefined,
   state: SweepState,
 ): Sweeper {
-  const { phases, held, treeStart, count } = structure;
+  const { phases, held, treeStart, count, runs } = structure;
   const { voltage, current, worst } = state;
   const next = core === undefined ? undefined : new Float64Array(2 * phases * treeStart);
 
+  const collect = (): void => {
+    for (let r = runs.length - 1; r >= 0; r--) kernel.collect(structure, state, runs[r]!);
+  };
   const step = (change: number, mismatch: number): void => {
-    kernel.collect(structure, state);
+    collect();
     worst[0] = 0;
     worst[1] = -1;
     if (core !== undefined && next !== undefined) {
@@ -62,7 +65,7 @@ function withState(
       kernel.measure(state, next, held, treeStart, change, mismatch);
       kernel.draw(structure, state, held, treeStart);
     }
-    kernel.spread(structure, state, change, mismatch);
+    for (let r = 0; r < runs.length; r++) kernel.spread(structure, state, runs[r]!, change, mismatch);
   };
 
   return {
@@ -97,16 +100,16 @@ function withState(
     },
     collect: () => {
       current.fill(0, 0, 2 * phases * held);
-      kernel.collect(structure, state);
+      collect();
     },
-    clone: () =>
-      withState(structure, kernel, core?.clone(), {
-        voltage: voltage.slice(),
-        current: current.slice(),
-        power: state.power.slice(),
-        worst: worst.slice(),
-        scratch: state.scratch.slice(),
-      }),
+    clone: () => {
+      const twin = createSweepState(structure);
+      twin.voltage.set(voltage);
+      twin.current.set(current);
+      twin.power.set(state.power);
+      twin.worst.set(worst);
+      return withState(structure, kernel, core?.clone(), twin);
+    },
   };
 }
 

@@ -1,0 +1,209 @@
+/**
+ * The sweeps over plain lines in WebAssembly: the same arithmetic as in `power-flow-sweep-balanced.ts` and
+ * `power-flow-sweep-three-phase.ts`, with a complex number in one register, in about half the time. Those files say what
+ * is computed; tests hold the two together.
+ */
+import {
+  compileWasm,
+  f64,
+  f64x2,
+  get,
+  i32,
+  repeat,
+  set,
+  when,
+  type Expression,
+  type Statement,
+  type WasmFunction,
+  type WasmMemory,
+} from '../../numerics/wasm.ts';
+
+/** Addresses are in bytes; `first` and `end` slots; all as laid out in the structure and the state. */
+export interface SweepLoops {
+  /** What the buses of some slots draw at their voltages. */
+  draw(voltage: number, current: number, power: number, constants: number, end: number): void;
+  /** Adds the current of each slot, from the last (at `current`) to the first, to that of its feeder. */
+  collect(currents: number, current: number, feeder: number, first: number): void;
+  /** New voltages and currents; notes the worst error at `worst`. */
+  spread(
+    voltages: number,
+    voltage: number,
+    current: number,
+    power: number,
+    constants: number,
+    feeder: number,
+    end: number,
+    worst: number,
+    change: number,
+    mismatch: number,
+  ): void;
+}
+
+const { add, sub, mul, div } = f64x2;
+
+/** (re, im) -> (-im, re), which is multiplication by j. */
+const turn = (x: Expression, scratch: number): Expression => f64x2.xor(f64x2.pick(x, 1, 0, scratch), f64x2.of(-0, 0));
+
+/** Complex product with a number in memory. */
+const timesConstant = (x: number, pointer: number, offset: number, scratch: number): Expression =>
+  add(
+    mul(f64x2.loadSplat(get(pointer), offset), get(x)),
+    mul(f64x2.loadSplat(get(pointer), offset + 8), turn(get(x), scratch)),
+  );
+
+/** |x|^2 in both lanes. */
+const square = (x: Expression, scratch: number): Expression => f64x2.sum(mul(x, x), scratch);
+
+const advance = (pointer: number, bytes: number): Statement => set(pointer, i32.add(get(pointer), i32.of(bytes)));
+
+/** Current of one phase: ((p, q) / |v|^2, then (p/|v|^2 + y_r) v + (y_i - q/|v|^2) j v [+ mutual part]. */
+function drawn(
+  v: number,
+  sOver: number,
+  scratch: number,
+  power: number,
+  constants: number,
+  phase: number,
+  y: number,
+  mutual?: number,
+): { before: Statement; value: Expression } {
+  const before = set(sOver, div(f64x2.load(get(power), 16 * phase), square(get(v), scratch)));
+  const g = add(f64x2.pick(get(sOver), 0, 0, scratch), f64x2.loadSplat(get(constants), y));
+  const h = sub(f64x2.loadSplat(get(constants), y + 8), f64x2.pick(get(sOver), 1, 1, scratch));
+  const own = add(mul(g, get(v)), mul(h, turn(get(v), scratch)));
+  return { before, value: mutual === undefined ? own : add(own, get(mutual)) };
+}
+
+/** Notes an error that is not at most the worst so far, unless that is NaN already. */
+function note(error: Expression, errorLocal: number, worst: number, place: number, at: Expression): Statement {
+  return [
+    ...set(errorLocal, error),
+    ...when(i32.not(f64.lessOrEqual(get(errorLocal), get(worst))), [
+      ...when(f64.equal(get(worst), get(worst)), [...set(worst, get(errorLocal)), ...set(place, at)]),
+    ]),
+  ];
+}
+
+/** `phases` vectors of 16 bytes a slot, constants of 32 bytes (one phase) or 64 (three). */
+function loops(phases: 1 | 3): WasmFunction[] {
+  const bytes = 16 * phases;
+  const constantBytes = phases === 1 ? 32 : 64;
+  const y = constantBytes / 2;
+  const each = <T>(make: (phase: number) => readonly T[]): T[] =>
+    Array.from({ length: phases }, (_, phase) => make(phase)).flat();
+  const sumOf = (first: number): Expression =>
+    phases === 1 ? get(first) : add(add(get(first), get(first + 1)), get(first + 2));
+
+  const draw = (): WasmFunction => {
+    const [voltage, current, power, constants, end, v, s, scratch, mutual, sum] = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11];
+    const shared =
+      phases === 1 ? [] : [...set(sum, sumOf(v)), ...set(mutual, timesConstant(sum, constants, y + 16, scratch))];
+    const body = [
+      ...each((k) => set(v + k, f64x2.load(get(voltage), 16 * k))),
+      ...shared,
+      ...each((k) => {
+        const { before, value } = drawn(v + k, s, scratch, power, constants, k, y, phases === 1 ? undefined : mutual);
+        return [...before, ...f64x2.store(get(current), 16 * k, value)];
+      }),
+      ...advance(voltage, bytes),
+      ...advance(current, bytes),
+      ...advance(power, bytes),
+      ...advance(constants, constantBytes),
+    ];
+    return {
+      name: `draw${phases}`,
+      parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
+      locals: ['v128', 'v128', 'v128', 'v128', 'v128', 'v128', 'v128'],
+      body: repeat(body, i32.lessUnsigned(get(voltage), get(end))),
+    };
+  };
+
+  const collect = (): WasmFunction => {
+    const [currents, current, feeder, first, to] = [0, 1, 2, 3, 4];
+    const body = [
+      ...set(to, i32.add(get(currents), i32.shl(i32.load(get(feeder)), i32.of(3)))),
+      ...each((k) => f64x2.store(get(to), 16 * k, add(f64x2.load(get(to), 16 * k), f64x2.load(get(current), 16 * k)))),
+      ...advance(current, -bytes),
+      ...advance(feeder, -4),
+    ];
+    return {
+      name: `collect${phases}`,
+      parameters: ['i32', 'i32', 'i32', 'i32'],
+      locals: ['i32'],
+      body: repeat(body, i32.not(i32.lessUnsigned(get(current), get(first)))),
+    };
+  };
+
+  const spread = (): WasmFunction => {
+    const [voltages, voltage, current, power, constants, feeder, end, worstAt, change, mismatch] = [
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+    ];
+    const [from, place, begin, worst, error, fixed] = [10, 11, 12, 13, 14, 15];
+    const [v, j, sum, mutual, s, scratch, step] = [16, 19, 22, 23, 24, 25, 26];
+    const sizeAt = (pointer: number, offset: number): Expression =>
+      f64x2.lane(square(f64x2.load(get(pointer), offset), scratch), 0);
+    const shunts =
+      phases === 1
+        ? sizeAt(constants, y)
+        : f64.add(sizeAt(constants, y), f64.mul(f64.of(3), sizeAt(constants, y + 16)));
+    const noted = (k: number): Statement => {
+      const weight = f64.add(get(fixed), f64.mul(get(mismatch), sizeAt(power, 16 * k)));
+      const at = i32.add(get(voltage), i32.of(16 * k));
+      return [
+        ...set(step, sub(get(v + k), f64x2.load(get(voltage), 16 * k))),
+        ...note(f64.mul(f64x2.lane(square(get(step), scratch), 0), weight), error, worst, place, at),
+        ...f64x2.store(get(voltage), 16 * k, get(v + k)),
+      ];
+    };
+    const body = [
+      ...set(from, i32.add(get(voltages), i32.shl(i32.load(get(feeder)), i32.of(3)))),
+      ...each((k) => set(j + k, f64x2.load(get(current), 16 * k))),
+      ...set(fixed, f64.add(get(change), f64.mul(get(mismatch), shunts))),
+      ...(phases === 1 ? [] : [...set(sum, sumOf(j)), ...set(mutual, timesConstant(sum, constants, 16, scratch))]),
+      ...each((k) => {
+        const own = sub(f64x2.load(get(from), 16 * k), timesConstant(j + k, constants, 0, scratch));
+        return [...set(v + k, phases === 1 ? own : sub(own, get(mutual))), ...noted(k)];
+      }),
+      ...(phases === 1 ? [] : [...set(sum, sumOf(v)), ...set(mutual, timesConstant(sum, constants, y + 16, scratch))]),
+      ...each((k) => {
+        const { before, value } = drawn(v + k, s, scratch, power, constants, k, y, phases === 1 ? undefined : mutual);
+        return [...before, ...f64x2.store(get(current), 16 * k, value)];
+      }),
+      ...advance(voltage, bytes),
+      ...advance(current, bytes),
+      ...advance(power, bytes),
+      ...advance(constants, constantBytes),
+      ...advance(feeder, 4),
+    ];
+    return {
+      name: `spread${phases}`,
+      parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'f64', 'f64'],
+      locals: ['i32', 'i32', 'i32', 'f64', 'f64', 'f64', ...Array.from({ length: 11 }, () => 'v128' as const)],
+      body: [
+        ...set(begin, get(voltages)),
+        ...set(worst, f64.load(get(worstAt))),
+        ...repeat(body, i32.lessUnsigned(get(voltage), get(end))),
+        // The place is that of the voltage, in units of one phase from the first.
+        ...when(get(place), [
+          ...f64.store(get(worstAt), 0, get(worst)),
+          ...f64.store(get(worstAt), 8, f64.fromI32(i32.shiftRight(i32.sub(get(place), get(begin)), i32.of(4)))),
+        ]),
+      ],
+    };
+  };
+  return [draw(), collect(), spread()];
+}
+
+let instantiate: ReturnType<typeof compileWasm> | undefined;
+
+/** The loops on a memory of the caller's. */
+export function sweepLoops(memory: WasmMemory, phases: 1 | 3): SweepLoops {
+  instantiate ??= compileWasm([...loops(1), ...loops(3)]);
+  const exports = instantiate(memory);
+  const find = (name: string): unknown => exports[`${name}${phases}`];
+  return {
+    draw: find('draw') as SweepLoops['draw'],
+    collect: find('collect') as SweepLoops['collect'],
+    spread: find('spread') as SweepLoops['spread'],
+  };
+}
