@@ -74,6 +74,7 @@ function checkSwitchEnd(
 }
 
 export function addLines(context: Context, open: OpenEnds): void {
+  const loose = hasLooseEnds(context);
   for (const { index, fields } of context.file.table('line').rows) {
     const [from, to] = [fields.reference('from_bus'), fields.reference('to_bus')];
     const lengthKm = fields.number('length_km', { above: 0, atMost: 5000, hint: 'kilometres: is it m for km?' });
@@ -84,14 +85,16 @@ export function addLines(context: Context, open: OpenEnds): void {
     const [c, g] = [fields.numberOr('c_nf_per_km', 0) * 1e-9, fields.numberOr('g_us_per_km', 0) * 1e-6];
     if (r === 0 && x === 0)
       fields.fault('x_ohm_per_km', `line ${index} has no series impedance`, 'use a bus-bus switch');
+    const inService = fields.flag('in_service', true);
+    const closed = { from: !open.has(`l:${index}:${from}`), to: !open.has(`l:${index}:${to}`) };
+    const oneOpen = inService && closed.from !== closed.to;
     const ends = {
       id: `line-${index}`,
-      from,
-      to,
+      ...(loose && oneOpen
+        ? looseEnd(context, fields, index, { from, to }, closed.from ? 'to' : 'from')
+        : { from, to, ...(!closed.from && { fromClosed: false }), ...(!closed.to && { toClosed: false }) }),
       ...(rated !== undefined && rated > 0 && { ratedCurrentA: rated * 1000 * derating }),
-      ...(open.has(`l:${index}:${from}`) && { fromClosed: false }),
-      ...(open.has(`l:${index}:${to}`) && { toClosed: false }),
-      ...(!fields.flag('in_service', true) && { inService: false }),
+      ...(!inService && { inService }),
     };
     if (r < 0 || c < 0 || g < 0) {
       // No line of this world, but the end of a network reduction.
@@ -115,6 +118,41 @@ export function addLines(context: Context, open: OpenEnds): void {
       fields.origin,
     );
   }
+}
+
+/** Files with measurements, written by pandapower 2. */
+function hasLooseEnds({ file }: Context): boolean {
+  const version = file.values.get('version');
+  return typeof version === 'string' && version.startsWith('2.') && file.table('measurement').rows.length > 0;
+}
+
+/**
+ * The estimator of pandapower 2 keeps the open end of a line as a node of its own and knows of its zero injection no
+ * more than a pseudo-measurement with a sigma of `sn_mva` (since version 3 with 1e-6 of that). Estimates agree with
+ * those of the version that wrote the file only with the same loose end; a power flow is not touched by it.
+ */
+function looseEnd(
+  { file, draft, nominalVoltageV }: Context,
+  fields: Fields,
+  index: string,
+  ends: { readonly from: string; readonly to: string },
+  end: 'from' | 'to',
+): { from: string; to: string } {
+  const id = `line-${index}-open`;
+  const base = file.values.get('sn_mva');
+  const sigma = (typeof base === 'number' && base > 0 ? base : 1) * 1e6;
+  fields.note(
+    end,
+    'open ends of lines are nodes whose zero injection has a sigma of sn_mva, as the estimator of pandapower 2 has them',
+  );
+  draft.add('buses', { id, nominalVoltageV: nominalVoltageV.get(ends[end]) ?? Number.NaN }, fields.origin);
+  for (const [kind, letter] of [
+    ['activePower', 'p'],
+    ['reactivePower', 'q'],
+  ] as const) {
+    draft.measure({ id: `${id}-${letter}`, kind, at: `bus:${id}`, value: 0, sigma }, fields.origin);
+  }
+  return { ...ends, [end]: id };
 }
 
 function zeroSequenceOfLine(fields: Fields) {
