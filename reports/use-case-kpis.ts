@@ -116,8 +116,9 @@ function packageKpis(site: SiteSeries, stretches: readonly Stretch[], plans: Tab
   let [deliveredWh, plannedWh, errorWh] = [0, 0, 0];
   for (const slot of packages) {
     const sign = slot.asked.mostW > 0 ? 1 : -1;
-    const delivered = sign * sumWh(site, slot, (k) => at(site.exchangeW, k));
-    const planned = sign * plannedEnergy(plans, slot, site);
+    const inDirection = (powerW: number) => Math.max(0, sign * powerW);
+    const delivered = sumWh(site, slot, (k) => inDirection(at(site.exchangeW, k)));
+    const planned = plannedEnergy(plans, slot, site, inDirection);
     deliveredWh += delivered;
     plannedWh += planned;
     errorWh += Math.abs(delivered - planned);
@@ -142,8 +143,13 @@ function sumWh({ timeUs }: SiteSeries, { from, to }: Stretch, powerW: (k: number
   return sum;
 }
 
-/** Exchange that the last plan from before the slot, or the first one within it, had for the slot, Wh, import positive. */
-function plannedEnergy(plans: Table, { from, to }: Stretch, { timeUs }: SiteSeries): number {
+/** Exchange in the package's direction that the last plan from before the slot, or the very first, had for it, Wh. */
+function plannedEnergy(
+  plans: Table,
+  { from, to }: Stretch,
+  { timeUs }: SiteSeries,
+  inDirection: (powerW: number) => number,
+): number {
   const [startUs, endUs] = [at(timeUs, from - 1), at(timeUs, to)];
   const issuedUs = plans.number('issuedUs');
   const before = issuedUs.filter((issued) => issued <= startUs);
@@ -154,7 +160,7 @@ function plannedEnergy(plans: Table, { from, to }: Stretch, { timeUs }: SiteSeri
   return rows.reduce((sum, row) => {
     const stepEnd = at(stepEndUs, row);
     const overlapUs = Math.min(stepEnd, endUs) - Math.max(stepEnd - stepUs, startUs);
-    return overlapUs <= 0 ? sum : sum + (at(plans.number('exchangeW'), row) * overlapUs) / HOUR_US;
+    return overlapUs <= 0 ? sum : sum + (inDirection(at(plans.number('exchangeW'), row)) * overlapUs) / HOUR_US;
   }, 0);
 }
 
