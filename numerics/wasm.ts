@@ -147,8 +147,9 @@ function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
     const code = [...list(locals.map((type) => [1, TYPES[type]])), ...body, 0x0b];
     return [...unsigned(code.length), ...code];
   });
+  const magicAndVersion = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...magicAndVersion,
     ...section(1, list(types)),
     ...section(2, list([memory])),
     ...section(3, list(functions.map((_, k) => unsigned(k)))),

@@ -70,11 +70,15 @@ interface Ends {
   readonly ratedToA: Float64Array;
 }
 
-/** `slotOfBus`: which vector of `voltage` belongs to a bus, -1 for none. */
-export function createBatchWriter(grid: CompiledGrid, slotOfBus: Int32Array): BatchWriter {
+/**
+ * `slotOfBus`: which vector of `voltage` belongs to a bus, -1 for none. `unloaded`: voltages of the grid without loads in
+ * the same layout; angles are found as differences from theirs.
+ */
+export function createBatchWriter(grid: CompiledGrid, slotOfBus: Int32Array, unloaded: Float64Array): BatchWriter {
   const { phases, basePowerVA, baseVoltageV, branches } = grid;
   const place = (bus: number): number => (slotOfBus[bus]! < 0 ? -1 : 2 * phases * slotOfBus[bus]!);
   const busAt = Int32Array.from({ length: grid.busCount }, (_, bus) => place(bus));
+  const references = createReferences(phases, busAt, unloaded);
   const ends: Ends = {
     from: Int32Array.from(branches, (branch) => place(branch.from)),
     to: Int32Array.from(branches, (branch) => place(branch.to)),
@@ -86,20 +90,39 @@ export function createBatchWriter(grid: CompiledGrid, slotOfBus: Int32Array): Ba
   return (results, situation, voltage, from, to) => {
     if (situation >= results.count)
       throw new RangeError(`results for ${results.count} situations have no place for ${situation}`);
-    writeBuses(results, situation, phases, busAt, baseVoltageV, voltage);
+    writeBuses(results, situation, phases, busAt, references, baseVoltageV, voltage);
     writeBranches(results, situation, phases, basePowerVA, ends, voltage, from, to);
   };
 }
+
+/** cos, sin and angle of each bus and phase of the unloaded grid, 3 numbers each. */
+function createReferences(phases: number, busAt: Int32Array, unloaded: Float64Array): Float64Array {
+  const references = new Float64Array(3 * phases * busAt.length);
+  busAt.forEach((first, bus) => {
+    for (let phase = 0; phase < phases; phase++) {
+      const re = first < 0 ? Number.NaN : unloaded[first + 2 * phase]!;
+      const im = first < 0 ? Number.NaN : unloaded[first + 2 * phase + 1]!;
+      const size = Math.hypot(re, im);
+      references.set([re / size, im / size, Math.atan2(im, re)], 3 * (phases * bus + phase));
+    }
+  });
+  return references;
+}
+
+/** Tangent up to which the series of the arc tangent is exact to the last digit: 0.0625^15 / 15 is less than 1e-19. */
+const SMALL_TANGENT = 0.0625;
 
 function writeBuses(
   { voltagePu, voltageV, angleRad }: BatchResults,
   situation: number,
   phases: number,
   busAt: Int32Array,
+  references: Float64Array,
   baseV: Float64Array,
   voltage: Float64Array,
 ): void {
   let entry = situation * busAt.length * phases;
+  let r = 0;
   for (let bus = 0; bus < busAt.length; bus++) {
     const first = busAt[bus]!;
     const base = baseV[bus]!;
@@ -109,10 +132,27 @@ function writeBuses(
       const magnitude = Math.sqrt(re * re + im * im);
       voltagePu[entry] = magnitude;
       voltageV[entry] = magnitude * base;
-      angleRad[entry] = Math.atan2(im, re);
+      // Angle from the unloaded voltage, which is small in a grid in service; a call of atan2 would cost more than all else.
+      const x = re * references[r]! + im * references[r + 1]!;
+      const y = im * references[r]! - re * references[r + 1]!;
+      angleRad[entry] =
+        Math.abs(y) < SMALL_TANGENT * x ? wrap(references[r + 2]! + smallArcTangent(y / x)) : Math.atan2(im, re);
       entry++;
+      r += 3;
     }
   }
+}
+
+/** t - t^3/3 + t^5/5 - ... */
+function smallArcTangent(t: number): number {
+  const s = t * t;
+  return t * (1 - s * (1 / 3 - s * (1 / 5 - s * (1 / 7 - s * (1 / 9 - s * (1 / 11 - s * (1 / 13)))))));
+}
+
+/** Into (-pi, pi]. */
+function wrap(angle: number): number {
+  if (angle > Math.PI) return angle - 2 * Math.PI;
+  return angle <= -Math.PI ? angle + 2 * Math.PI : angle;
 }
 
 /** s = v conj(i), and |i| from the currents themselves: a voltage of zero is no reason for none. */

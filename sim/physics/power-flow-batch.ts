@@ -55,8 +55,8 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
   const { structure, state } = sweeper;
   const stride = 2 * grid.phases;
   const branches = createSweepBranches(grid, structure);
-  const writer = createBatchWriter(grid, structure.slotOfBus);
   const unloaded = state.voltage.slice();
+  const writer = createBatchWriter(grid, structure.slotOfBus, unloaded);
   const powers = elements.documentPowers();
   const busPower = new Float64Array(stride * grid.busCount);
   const from = new Float64Array(stride * grid.branches.length);
@@ -99,10 +99,8 @@ function oneByOne(
 ): PowerFlowBatch {
   // The entry point ends on a power mismatch: one that no voltage of a grid in service turns into more than is asked.
   const flow = createPowerFlow(grid, { tolerancePu: (tolerancePu ?? DEFAULT_TOLERANCE_PU) / 100, maxIterations });
-  const writer = createBatchWriter(
-    grid,
-    Int32Array.from({ length: grid.busCount }, (_, bus) => bus),
-  );
+  const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
+  const writer = createBatchWriter(grid, everyBus, flow.voltage.slice());
   return {
     method: 'one-by-one',
     run: (batch, results) => {

@@ -12,6 +12,9 @@ export interface SweepBranches {
   readonly fromNear: Uint8Array;
   /** Shunts of the feeding and of the far end: 2 numbers each, in three phases y1 and yb, 4 each. */
   readonly shunts: Float64Array;
+  /** Lines of the core: offsets of both ends and of the branch, then series admittance and the shunts of both ends. */
+  readonly links: Int32Array;
+  readonly linkBlocks: Float64Array;
   /** All others: offsets of the slots at both ends, -1 where no current can flow. */
   readonly others: readonly { readonly branch: CompiledBranch; readonly from: number; readonly to: number }[];
 }
@@ -34,6 +37,18 @@ export function createSweepBranches(grid: CompiledGrid, structure: SweepStructur
     shunts.push(...alikeParts(ends.near, phases), ...alikeParts(ends.far, phases));
     done.add(only.branch);
   });
+  const links: number[] = [];
+  const linkBlocks: number[] = [];
+  for (const one of grid.branches) {
+    const ends = done.has(one) ? undefined : lineShunts(one, true);
+    const [f, t] = [slotOfBus[one.from]!, slotOfBus[one.to]!];
+    if (ends === undefined || f < 0 || t < 0 || f === t) continue;
+    if (![one.yft, ends.near, ends.far].every((block) => isAlike(block, phases))) continue;
+    links.push(stride * f, stride * t, stride * one.index);
+    const series = alikeParts(one.yft, phases).map((value) => -value);
+    linkBlocks.push(...series, ...alikeParts(ends.near, phases), ...alikeParts(ends.far, phases));
+    done.add(one);
+  }
   const place = (bus: number): number => (slotOfBus[bus]! < 0 ? -1 : stride * slotOfBus[bus]!);
   const others = grid.branches
     .filter((one) => !done.has(one))
@@ -43,6 +58,8 @@ export function createSweepBranches(grid: CompiledGrid, structure: SweepStructur
     branch: Int32Array.from(branch),
     fromNear: Uint8Array.from(fromNear),
     shunts: Float64Array.from(shunts),
+    links: Int32Array.from(links),
+    linkBlocks: Float64Array.from(linkBlocks),
     others,
   };
 }
@@ -61,6 +78,8 @@ export function sweepBranchCurrents(
 ): void {
   if (structure.phases === 1) balancedCurrents(structure, branches, state, from, to);
   else threePhaseCurrents(structure, branches, state, from, to);
+  if (structure.phases === 1) balancedLinks(branches, state.voltage, from, to);
+  else threePhaseLinks(branches, state.voltage, from, to);
   const { phases } = structure;
   const { voltage } = state;
   for (let k = 0; k < branches.others.length; k++) {
@@ -138,5 +157,58 @@ function shuntCurrent(y: Float64Array, d: number, v: Float64Array, from: number,
   for (let e = 0; e < 6; e += 2) {
     i[to + e] = yr * v[from + e]! - yi * v[from + e + 1]! + mr;
     i[to + e + 1] = yr * v[from + e + 1]! + yi * v[from + e]! + mi;
+  }
+}
+
+/** i_from = y (vf - vt) + y_from vf, i_to = -y (vf - vt) + y_to vt. */
+function balancedLinks(
+  { links, linkBlocks: y }: SweepBranches,
+  voltage: Float64Array,
+  from: Float64Array,
+  to: Float64Array,
+): void {
+  let d = 0;
+  for (let k = 0; k < links.length; k += 3) {
+    const f = links[k]!;
+    const t = links[k + 1]!;
+    const at = links[k + 2]!;
+    const fr = voltage[f]!;
+    const fi = voltage[f + 1]!;
+    const tr = voltage[t]!;
+    const ti = voltage[t + 1]!;
+    const ir = y[d]! * (fr - tr) - y[d + 1]! * (fi - ti);
+    const ii = y[d]! * (fi - ti) + y[d + 1]! * (fr - tr);
+    from[at] = ir + y[d + 2]! * fr - y[d + 3]! * fi;
+    from[at + 1] = ii + y[d + 2]! * fi + y[d + 3]! * fr;
+    to[at] = y[d + 4]! * tr - y[d + 5]! * ti - ir;
+    to[at + 1] = y[d + 4]! * ti + y[d + 5]! * tr - ii;
+    d += 6;
+  }
+}
+
+/** Scratch of the function below, which must not allocate. */
+const difference = new Float64Array(6);
+const series = new Float64Array(6);
+
+function threePhaseLinks(
+  { links, linkBlocks: y }: SweepBranches,
+  voltage: Float64Array,
+  from: Float64Array,
+  to: Float64Array,
+): void {
+  let d = 0;
+  for (let k = 0; k < links.length; k += 3) {
+    const f = links[k]!;
+    const t = links[k + 1]!;
+    const at = links[k + 2]!;
+    for (let e = 0; e < 6; e++) difference[e] = voltage[f + e]! - voltage[t + e]!;
+    shuntCurrent(y, d, difference, 0, series, 0);
+    shuntCurrent(y, d + 4, voltage, f, from, at);
+    shuntCurrent(y, d + 8, voltage, t, to, at);
+    for (let e = 0; e < 6; e++) {
+      from[at + e]! += series[e]!;
+      to[at + e]! -= series[e]!;
+    }
+    d += 12;
   }
 }
