@@ -89,6 +89,15 @@ function ratings(manifest: Manifest, grid: GridDocument, measured: Measured): Ra
   };
 }
 
+/** Window of a battery's state of charge, 0..1, as its device declares it; undefined where it declares none. */
+export function chargeWindow(
+  manifest: Manifest,
+  device: string,
+): { readonly min: number; readonly max: number } | undefined {
+  const { socMin: min, socMax: max } = declaration(manifest, device);
+  return typeof min === 'number' && typeof max === 'number' ? { min, max } : undefined;
+}
+
 /** What the manifest says of a device: the expanded entry over the scenario's. */
 function declaration(manifest: Manifest, device: string): Readonly<Record<string, unknown>> {
   const scenario = scenarioDevices(manifest.scenario);

@@ -17,6 +17,8 @@ export interface Line {
   readonly filled?: boolean;
   /** Dots in place of a line. */
   readonly dots?: boolean;
+  /** Keeps each value until the next one, as a setpoint does. */
+  readonly stepped?: boolean;
 }
 
 interface Band {
@@ -30,6 +32,16 @@ interface Band {
 interface Mark {
   readonly value: number;
   readonly label: string;
+  /** A border that is there by design, as against a limit that must not be passed. */
+  readonly quiet?: boolean;
+}
+
+/** A stretch of the x axis that stands out from top to bottom, such as a slot. */
+export interface Shade {
+  readonly label: string;
+  readonly colour: string;
+  readonly from: number;
+  readonly to: number;
 }
 
 type XAxis =
@@ -48,6 +60,7 @@ export interface Chart {
   readonly bands?: readonly Band[];
   /** Horizontal limits and references. */
   readonly marks?: readonly Mark[];
+  readonly shades?: readonly Shade[];
   /** Always shown on the x axis. */
   readonly includeX?: readonly number[];
   /** Always shown on the y axis. */
@@ -77,13 +90,16 @@ export function renderChart(chart: Chart): string {
   return `<figure class="chart"><h3>${escapeHtml(chart.title)}</h3>${renderLegend(chart)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${renderText(chart.caption)}</figcaption></figure>`;
 }
 
-function renderLegend({ lines, bands = [] }: Chart): string {
+function renderLegend({ lines, bands = [], shades = [] }: Chart): string {
+  const stretches = [...new Map(shades.map((shade) => [shade.label, shade])).values()];
   const entries = [
     ...lines.map(({ label, colour, dashed, dots }) => {
       const kind = dots === true ? 'dot' : dashed === true ? 'dashed' : 'solid';
       return `<li><i class="${kind}" style="--c:var(${colour})"></i>${escapeHtml(label)}</li>`;
     }),
-    ...bands.map(({ label, colour }) => `<li><i class="band" style="--c:var(${colour})"></i>${escapeHtml(label)}</li>`),
+    ...[...bands, ...stretches].map(
+      ({ label, colour }) => `<li><i class="band" style="--c:var(${colour})"></i>${escapeHtml(label)}</li>`,
+    ),
   ];
   return entries.length < 2 ? '' : `<ul class="legend">${entries.join('')}</ul>`;
 }
@@ -100,6 +116,7 @@ function draw(chart: Chart, frame: Frame): string {
   const axes = layAxes(chart, frame);
   const buckets = Math.round((frame.width - frame.left - frame.right) / 2);
   const content = [
+    ...(chart.shades ?? []).map((shade) => drawShade(shade, axes)),
     drawGrid(chart, axes),
     ...(chart.bands ?? []).map((band) => drawBand(band, axes, buckets)),
     ...chart.lines.map((line) => drawLine(line, axes, buckets)),
@@ -190,7 +207,7 @@ function tickText(axis: XAxis, tick: number): string {
 }
 
 function drawLine(
-  { colour, x, y, dashed, filled, dots }: Line,
+  { colour, x, y, dashed, filled, dots, stepped }: Line,
   { px, py }: Pick<Axes, 'px' | 'py'>,
   buckets: number,
 ): string {
@@ -201,9 +218,20 @@ function drawLine(
   }
   if (runs.every((run) => run.length < 2))
     return drawLine({ label: '', colour, x, y, dots: true }, { px, py }, buckets);
-  const path = runs.map((run) => `M${run.map(([a, b]) => `${px(a)} ${py(b)}`).join('L')}`).join('');
+  const path = runs.map((run) => (stepped === true ? steps(run, px, py) : straight(run, px, py))).join('');
   const area = filled === true ? runs.map((run) => closedToZero(run, px, py)).join('') : '';
   return `${area === '' ? '' : `<path class="area" style="fill:var(${colour})" d="${area}"/>`}<path class="line${dashed === true ? ' dashed' : ''}" style="stroke:var(${colour})" d="${path}"/>`;
+}
+
+type Run = readonly (readonly [number, number])[];
+type Place = (value: number) => string;
+
+function straight(run: Run, px: Place, py: Place): string {
+  return `M${run.map(([a, b]) => `${px(a)} ${py(b)}`).join('L')}`;
+}
+
+function steps(run: Run, px: Place, py: Place): string {
+  return run.map(([a, b], i) => (i === 0 ? `M${px(a)} ${py(b)}` : `H${px(a)}V${py(b)}`)).join('');
 }
 
 function closedToZero(
@@ -231,7 +259,16 @@ function drawBand({ colour, x, low, high }: Band, { px, py }: Axes, buckets: num
   return `<path class="band" style="fill:var(${colour})" d="M${upper.join('L')}L${lower.reverse().join('L')}Z"/>`;
 }
 
-function drawMark({ value, label }: Mark, { frame, py }: Axes): string {
+function drawMark({ value, label, quiet }: Mark, { frame, py }: Axes): string {
   const right = frame.width - frame.right;
-  return `<path class="mark" d="M${frame.left} ${py(value)}H${right}"/><text class="mark-label end" x="${right - 4}" y="${py(value)}" dy="-.4em">${escapeHtml(label)}</text>`;
+  const kind = quiet === true ? ' quiet-mark' : '';
+  return `<path class="mark${kind}" d="M${frame.left} ${py(value)}H${right}"/><text class="mark-label end halo${kind}" x="${right - 4}" y="${py(value)}" dy="-.4em">${escapeHtml(label)}</text>`;
+}
+
+/** Behind everything else, cut off at the ends of the axis. */
+function drawShade({ colour, from, to }: Shade, { frame, x, px }: Axes): string {
+  const [start, end] = [Math.max(from, x.low), Math.min(to, x.high)];
+  if (!(end > start)) return '';
+  const width = (Number(px(end)) - Number(px(start))).toFixed(1);
+  return `<rect class="shade" style="fill:var(${colour})" x="${px(start)}" y="${frame.top}" width="${width}" height="${frame.height - frame.top - frame.bottom}"/>`;
 }

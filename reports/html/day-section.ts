@@ -1,11 +1,10 @@
-/** The site over time: load, generation and exchange before and after, the battery with its setpoint and charge. */
+/** The site over time: load, generation and exchange before and after. */
 import { formatNumber, formatQuantity } from '../format.ts';
-import type { BatterySeries } from '../kpis.ts';
 import { lastForecasts } from '../forecast-metrics.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderChart, type Line } from './chart.ts';
-import { renderAbsence, renderPair, renderSection, renderTable, type Cell } from './markup.ts';
+import { renderAbsence, renderSection, renderTable, type Cell } from './markup.ts';
 
 const kilo = (values: Float64Array) => values.map((value) => value / 1000);
 
@@ -15,7 +14,7 @@ function midpoints(timeUs: Float64Array): Float64Array {
 }
 
 export function renderDay(record: RunRecord, score: Score, offsetUs: number): string {
-  const { site, batteries } = score.details;
+  const { site } = score.details;
   const clock = { kind: 'clock', offsetUs } as const;
   const middle = midpoints(site.timeUs);
   const ends = Array.from(site.timeUs.slice(-1));
@@ -54,15 +53,11 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
             ],
           }),
         ].join('');
-  const store =
-    batteries.length === 0
-      ? renderAbsence('No battery took part in this run.')
-      : batteries.map((battery) => renderBattery(battery, offsetUs)).join('');
   return renderSection({
     id: 'day',
     title: 'The site over time',
     lead: 'True values of the emulated site: what the loads took, what the generators gave, and what the platform made of it.',
-    body: `<div class="pair">${body}</div>${store}`,
+    body: `<div class="pair">${body}</div>`,
   });
 }
 
@@ -72,44 +67,6 @@ function forecastLine({ tables }: RunRecord, component: string, label: string, c
   if (steps.length === 0) return [];
   const x = steps.map(({ startUs, endUs }) => (startUs + endUs) / 2);
   return [{ label, colour, x, y: steps.map(({ powerW }) => powerW / 1000), dashed: true }];
-}
-
-function renderBattery(battery: BatterySeries, offsetUs: number): string {
-  const clock = { kind: 'clock', offsetUs } as const;
-  const { device, timeUs, activePowerW, setpointW, stateOfCharge } = battery;
-  return renderPair(
-    renderChart({
-      title: `Battery ${device}: power and setpoint`,
-      caption:
-        'Discharging positive. The setpoint is the one in force after clipping to power, ramp and charge window.',
-      x: clock,
-      includeX: Array.from(timeUs.slice(-1)),
-      yLabel: 'kW',
-      include: [0],
-      half: true,
-      lines: [
-        { label: 'power', colour: '--battery', x: midpoints(timeUs), y: kilo(activePowerW) },
-        { label: 'setpoint', colour: '--ink', x: midpoints(timeUs), y: kilo(setpointW), dashed: true },
-      ],
-    }),
-    renderChart({
-      title: `Battery ${device}: state of charge`,
-      caption: `Energy stored, in % of ${formatQuantity(battery.capacityWh / 1000, 'kWh')}.`,
-      x: clock,
-      yLabel: '%',
-      include: [0, 100],
-      half: true,
-      lines: [
-        {
-          label: 'state of charge',
-          colour: '--battery',
-          x: timeUs,
-          y: stateOfCharge.map((share) => 100 * share),
-          filled: true,
-        },
-      ],
-    }),
-  );
 }
 
 /** The energy account of site and batteries; both columns must close. */

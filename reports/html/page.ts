@@ -11,11 +11,13 @@ import { escapeHtml } from './markup.ts';
 import { renderLatency, renderMessages } from './message-section.ts';
 import { renderExpectations, renderGlance, renderHeader } from './overview.ts';
 import { style } from './style.ts';
+import { renderUseCase } from './use-case-section.ts';
 
 /** Ids of the sections with their names in the contents, in the order of the page. */
 export const pageSections = [
   ['expectations', 'Expectations'],
   ['day', 'Site'],
+  ['use-case', 'Use case'],
   ['grid', 'Grid'],
   ['estimate', 'Estimate'],
   ['inventory', 'Inventory'],
@@ -37,6 +39,7 @@ export function renderPage(record: RunRecord, score: Score, accuracyHash: string
     renderGlance(score),
     renderExpectations(score),
     renderDay(record, score, offsetUs),
+    renderUseCase(record, score, offsetUs),
     renderGrid(record, score, offsetUs),
     renderEstimates(score, offsetUs),
     renderInventory(record),

@@ -78,6 +78,7 @@ svg .line { fill: none; stroke-width: 1.7; stroke-linejoin: round; } svg .line.d
 svg .dots { fill: none; stroke-width: 5; stroke-linecap: round; }
 svg .area { opacity: .13; } svg .band { opacity: .25; }
 svg .mark { stroke: var(--fail); stroke-dasharray: 2 3; fill: none; font-weight: 400; } svg .mark-label { fill: var(--fail); }
+svg .quiet-mark { stroke: var(--soft); } svg .mark-label.quiet-mark { fill: var(--soft); stroke: var(--ground); } svg .shade { opacity: .16; }
 svg .link { stroke: var(--soft); stroke-width: 1.4; fill: none; } svg .link.open { stroke-dasharray: 3 4; opacity: .6; }
 svg .winding { fill: none; stroke: var(--ink); stroke-width: 1.5; } svg .winding.ground { fill: var(--ground); }
 svg .bus { stroke: var(--ground); stroke-width: 1.2; } svg .bus.extreme { stroke: var(--ink); stroke-width: 2; } svg .symbol { fill: var(--ground); stroke: var(--ink); stroke-width: 1.5; }
@@ -95,7 +96,7 @@ pre { margin: 0 0 14px; padding: 12px 16px; overflow-x: auto; background: var(--
 details { margin: 0 0 14px; } summary { cursor: pointer; padding: 4px 0; color: var(--accent); }
 .names { color: var(--soft); overflow-wrap: anywhere; font-size: 14px; }
 .plain { margin: 0 0 18px; padding-left: 20px; max-width: 80ch; } .plain li { margin: 0 0 5px; }
-#indicators td:nth-child(3) { min-width: 230px; } #indicators th { min-width: 190px; }
+#indicators td:nth-child(3), #use-case td:nth-child(4):not(.number) { min-width: 210px; } #use-case td:nth-child(2):not(.number) { min-width: 170px; } #indicators th { min-width: 190px; }
 #messages td:nth-child(2) { white-space: nowrap; } #messages th, #messages td, .pair th, .pair td { padding-right: 14px; }
 footer { padding-block: 34px 44px; color: var(--soft); font-size: 13.5px; }
 @media (max-width: 1000px) {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pageSections } from '../../reports/html/page.ts';
 import { writeReport } from '../../reports/report.ts';
 import { writeFixture } from './fixture.ts';
+import { addUseCase } from './use-case-fixture.ts';
 
 const executablePath = process.env['TWIN_CHROMIUM'] ?? '/usr/bin/chromium';
 const args = [
@@ -32,6 +33,30 @@ const survey = `({
 
 const textHeights = `Array.from(document.querySelectorAll('svg text'), (text) => text.getBoundingClientRect().height)
   .filter((height) => height > 0)`;
+
+/** Texts of drawings that stick out of them, charts over the day without their slots, and how many charts there are. */
+const useCaseSurvey = `(() => {
+  const drawn = Array.from(document.querySelectorAll('#use-case figure.chart')).map((figure) => {
+    const svg = Array.from(figure.querySelectorAll('svg')).find((one) => one.getBoundingClientRect().height > 0);
+    return { title: figure.querySelector('h3').textContent, svg };
+  });
+  const sticksOut = (text, frame) => {
+    const box = text.getBoundingClientRect();
+    return box.left < frame.left - 2 || box.right > frame.right + 2 || box.top < frame.top - 2 || box.bottom > frame.bottom + 2;
+  };
+  const overTheDay = /Exchange with|Exchange that|setpoint and response|state of charge/;
+  return {
+    cutOff: drawn.flatMap(({ svg }) => Array.from(svg.querySelectorAll('text'))
+      .filter((text) => sticksOut(text, svg.getBoundingClientRect())).map((text) => text.textContent)),
+    unshaded: drawn.filter(({ title, svg }) => overTheDay.test(title)
+      && Array.from(svg.querySelectorAll('.shade')).filter((one) => one.getBoundingClientRect().width > 3).length !== 2)
+      .map(({ title }) => title),
+    charts: drawn.length,
+  };
+})()`;
+
+/** Where people who want to look at the pictures have them put. */
+const pictures = process.env['TWIN_PICTURES'];
 
 /** Contrast ratio after WCAG 2: (L1 + 0.05) / (L2 + 0.05) of the relative luminances. */
 const lowestContrast = `(() => {
@@ -59,7 +84,9 @@ describe.skipIf(!existsSync(executablePath))(`the page in a browser (skipped wit
       state: 'interrupted',
       without: ['series/estimates', 'series/estimate-runs', 'series/truth-terminal', 'series/device-states'],
     });
-    for (const name of ['day', 'realtime', 'bare']) await writeReport(join(root, name));
+    await writeFixture(join(root, 'use-case'), { houses: 12 });
+    await addUseCase(join(root, 'use-case'));
+    for (const name of ['day', 'realtime', 'bare', 'use-case']) await writeReport(join(root, name));
     browser = await chromium.launch({ executablePath, args });
   });
   afterAll(async () => {
@@ -83,7 +110,7 @@ describe.skipIf(!existsSync(executablePath))(`the page in a browser (skipped wit
     return { page, complaints };
   }
 
-  const views = ['day', 'realtime', 'bare'].flatMap((name) =>
+  const views = ['day', 'realtime', 'bare', 'use-case'].flatMap((name) =>
     ([1280, 400] as const).flatMap((width) =>
       (['light', 'dark'] as const).map((scheme) => [name, width, scheme] as const),
     ),
@@ -102,6 +129,23 @@ describe.skipIf(!existsSync(executablePath))(`the page in a browser (skipped wit
     });
     await page.close();
   });
+
+  const useCaseViews = ([1280, 400] as const).flatMap((width) =>
+    (['light', 'dark'] as const).map((scheme) => [width, scheme] as const),
+  );
+  it.each(useCaseViews)(
+    'the use case at %i px, %s: slots shaded, nothing cut off, a picture',
+    async (width, scheme) => {
+      const { page } = await open('use-case', width, scheme);
+      const seen = await page.evaluate(useCaseSurvey);
+      expect(seen).toEqual({ cutOff: [], unshaded: [], charts: 8 });
+      const picture = await page.locator('#use-case').screenshot();
+      if (pictures !== undefined) await writeFile(join(pictures, `use-case-${width}-${scheme}.png`), picture);
+      // A page without its drawings is a tenth of that.
+      expect(picture.byteLength).toBeGreaterThan(150_000);
+      await page.close();
+    },
+  );
 
   it.each([1280, 400])('draws text of a readable size at %i px', async (width) => {
     const { page } = await open('day', width, 'light');
