@@ -28,6 +28,7 @@ export const balancer = defineService({
     ];
   },
   streams: ({ streams }) => streams,
+  http: async () => (await import('./rest/http-side.ts')).balancerHttp,
   upstreams: (config) => [
     ...(config.mode === 'near-real-time' ? ['power-calculation'] : []),
     ...(readsForecast(config) ? ['forecasting'] : []),

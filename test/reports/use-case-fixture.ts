@@ -21,7 +21,10 @@ export async function addUseCase(directory: string): Promise<void> {
     accepted = false,
     why = '',
   ): Row => [at(hour), useCase, cause, targetW, -250e3, 300e3, request, accepted, why];
-  const updates = Array.from({ length: 24 }, (_, hour) => said(hour + 0.5, hour < 12 ? 1 : 4, 'update', 0));
+  const updates = Array.from({ length: 24 }, (_, hour) => {
+    if (hour === 10) return said(10.5, 2, 'update', -40e3);
+    return said(hour + 0.5, hour < 12 ? 1 : 4, 'update', hour === 19 || hour === 20 ? -60e3 : 0);
+  });
   const messages = [
     said(0, 1, 'start', 0),
     said(10, 2, 'trigger', -40e3, 'hold-1', true),
