@@ -11,7 +11,7 @@ interface BusColumns {
 
 /**
  * Entry (situation, branch, phase) likewise, branches as in `CompiledGrid.branches`; powers and currents into the branch
- * at each end, per phase (a third of the three-phase sum in a positive-sequence grid).
+ * at each end, per phase (a third of the three-phase sum in a positive-sequence grid). Zero where nothing can flow.
  */
 interface BranchColumns {
   readonly activeFromW: Float64Array;
@@ -155,7 +155,7 @@ function wrap(angle: number): number {
   return angle <= -Math.PI ? angle + 2 * Math.PI : angle;
 }
 
-/** s = v conj(i), and |i| from the currents themselves: a voltage of zero is no reason for none. */
+/** s = v conj(i). Where there is no voltage (NaN) no power flows either; without a solution the currents are NaN too. */
 function writeBranches(
   results: BatchResults,
   situation: number,
@@ -179,8 +179,8 @@ function writeBranches(
     let largestFrom = 0;
     let largestTo = 0;
     for (let e = 0; e < 2 * phases; e += 2) {
-      const ur = f < 0 ? 0 : voltage[f + e]!;
-      const ui = f < 0 ? 0 : voltage[f + e + 1]!;
+      const ur = f < 0 ? 0 : voltage[f + e]! || 0;
+      const ui = f < 0 ? 0 : voltage[f + e + 1]! || 0;
       let ir = from[at]!;
       let ii = from[at + 1]!;
       let p = (ur * ir + ui * ii) * basePowerVA;
@@ -191,8 +191,8 @@ function writeBranches(
       apparentFromVA[entry] = Math.sqrt(p * p + q * q);
       currentFromA[entry] = i;
       if (!(i <= largestFrom)) largestFrom = i;
-      const vr = t < 0 ? 0 : voltage[t + e]!;
-      const vi = t < 0 ? 0 : voltage[t + e + 1]!;
+      const vr = t < 0 ? 0 : voltage[t + e]! || 0;
+      const vi = t < 0 ? 0 : voltage[t + e + 1]! || 0;
       ir = to[at]!;
       ii = to[at + 1]!;
       p = (vr * ir + vi * ii) * basePowerVA;

@@ -1,7 +1,7 @@
 /**
  * Power flow of many situations of one grid: a time series, a set of scenarios. Everything that the topology fixes is
- * worked out once, each situation starts from the unloaded grid, so its answer does not depend on its neighbours, and
- * nothing is allocated per solve.
+ * worked out once. Each situation starts from the voltages that belong to the document's own powers, so its answer does
+ * not depend on its neighbours. Nothing is allocated per solve.
  */
 import type { CompiledGrid } from '../../grids/model.ts';
 import { createBatchWriter, type BatchResults } from './power-flow-batch-results.ts';
@@ -58,6 +58,7 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
   const unloaded = state.voltage.slice();
   const writer = createBatchWriter(grid, structure.slotOfBus, unloaded);
   const powers = elements.documentPowers();
+  const nominal = elements.documentPowers();
   const busPower = new Float64Array(stride * grid.busCount);
   const from = new Float64Array(stride * grid.branches.length);
   const to = new Float64Array(stride * grid.branches.length);
@@ -66,17 +67,23 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
     tolerance: options.tolerancePu ?? DEFAULT_TOLERANCE_PU,
     maxIterations: options.maxIterations ?? DEFAULT_MAX_ITERATIONS,
   } as const;
+  const take = (): void => {
+    elements.sumConstantPower(powers, busPower);
+    consume(structure.busOfSlot, structure.held, stride, busPower, state.power);
+  };
+  take();
+  const start = sweeper.iterate(criterion) > 0 ? state.voltage.slice() : unloaded;
   return {
     method: 'sweep',
     run: (batch, results) => {
       checkLengths(batch, powers);
+      takeDocument(batch, nominal, powers);
       const diverged: number[] = [];
       let iterations = 0;
       for (let s = 0; s < batch.count; s++) {
         takeSituation(batch, s, powers);
-        elements.sumConstantPower(powers, busPower);
-        consume(structure.busOfSlot, structure.held, stride, busPower, state.power);
-        state.voltage.set(unloaded);
+        take();
+        state.voltage.set(start);
         const count = sweeper.iterate(criterion);
         iterations += Math.abs(count);
         if (count < 0) {
@@ -99,12 +106,14 @@ function oneByOne(
 ): PowerFlowBatch {
   // The entry point ends on a power mismatch: one that no voltage of a grid in service turns into more than is asked.
   const flow = createPowerFlow(grid, { tolerancePu: (tolerancePu ?? DEFAULT_TOLERANCE_PU) / 100, maxIterations });
+  const nominal = createElementModel(grid).documentPowers();
   const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
   const writer = createBatchWriter(grid, everyBus, flow.voltage.slice());
   return {
     method: 'one-by-one',
     run: (batch, results) => {
       checkLengths(batch, flow.powers);
+      takeDocument(batch, nominal, flow.powers);
       const diverged: number[] = [];
       let iterations = 0;
       for (let s = 0; s < batch.count; s++) {
@@ -112,11 +121,11 @@ function oneByOne(
         flow.flatStart();
         const result = flow.solve();
         iterations += result.iterations;
+        const { from, to } = flow.branchCurrents();
         if (!result.converged) {
           diverged.push(s);
-          flow.voltage.fill(Number.NaN);
+          for (const values of [flow.voltage, from, to]) values.fill(Number.NaN);
         }
-        const { from, to } = flow.branchCurrents();
         writer(results, s, flow.voltage, from, to);
       }
       return { diverged, iterations };
@@ -134,6 +143,11 @@ function checkLengths(batch: BatchPowers, powers: ElementPowers): void {
 }
 
 const KINDS = ['load', 'generator', 'battery'] as const;
+
+/** Kinds that a batch leaves out have the document's powers, whatever an earlier batch said. */
+function takeDocument(batch: BatchPowers, nominal: ElementPowers, powers: ElementPowers): void {
+  for (const kind of KINDS) if (batch[kind] === undefined) powers[kind].set(nominal[kind]);
+}
 
 function takeSituation(batch: BatchPowers, situation: number, powers: ElementPowers): void {
   for (let k = 0; k < KINDS.length; k++) {
