@@ -81,11 +81,27 @@ export interface EitherOr {
 }
 
 export type LinearAnswer =
-  | { readonly status: 'optimal'; readonly objective: number; readonly x: Float64Array }
+  | {
+      readonly status: 'optimal';
+      readonly objective: number;
+      readonly x: Float64Array;
+      /** Of each column; all NaN once there are binaries. */
+      readonly reducedCost: Float64Array;
+      /** Relative distance of the objective from the best bound: 0 without binaries. */
+      readonly gap: number;
+    }
   | { readonly status: 'infeasible' }
   | { readonly status: 'unbounded' }
-  /** Numerical trouble: the solver's own number for its state. */
+  /** Numerical trouble, or a search cut off before it found anything: the solver's own number for its state. */
   | { readonly status: 'unsolved'; readonly code: number };
+
+/** How long binaries are searched for. Counted in nodes, never in seconds: every machine comes to the same answer. */
+export interface SearchEffort {
+  /** Ends the search with the best answer so far. */
+  readonly nodesMax: number;
+  /** Relative distance to the best bound at which an answer is good enough. */
+  readonly gap: number;
+}
 
 /** A program inside the solver, to be solved again and again; `dispose` frees its memory, which nothing else does. */
 export interface LinearSession {
@@ -98,7 +114,7 @@ export interface LinearSession {
 }
 
 export interface LinearSolver {
-  open(program: LinearProgram): LinearSession;
+  open(program: LinearProgram, effort: SearchEffort): LinearSession;
 }
 
 let loading: Promise<LinearSolver> | undefined;
@@ -115,7 +131,7 @@ export function loadLinearSolver(): Promise<LinearSolver> {
 
 function createSolver(highs: Highs): LinearSolver {
   return {
-    open(program) {
+    open(program, effort) {
       // Bounds that cross are an answer, not a mistake; the solver gets to see the other ones only.
       const { columnLower, columnUpper, rowLower, rowUpper } = hasCrossedBounds(program) ? noBounds(program) : program;
       const model = highs.createModel({
@@ -135,11 +151,10 @@ function createSolver(highs: Highs): LinearSolver {
           values: program.values,
         },
       });
-      // Neither time limit nor threads: the same program gets the same answer on every machine.
       model.options.set({
         output_flag: false,
-        mip_rel_gap: MIP_GAP,
-        mip_abs_gap: MIP_GAP,
+        mip_rel_gap: effort.gap,
+        mip_max_nodes: effort.nodesMax,
         mip_feasibility_tolerance: 1e-9,
       });
       return createSession(highs, model, program);
@@ -164,16 +179,25 @@ function noBounds({ columns, rows }: LinearProgram): Bounds {
   };
 }
 
-/** Relative and absolute distance to the best bound at which a mixed-integer search ends. */
-const MIP_GAP = 1e-7;
-
 function createSession(highs: Highs, model: Model, program: LinearProgram): LinearSession {
   const state = highs.constants.modelStatus;
   let crossed = hasCrossedBounds(program);
+  let hasBinaries = false;
   const run = (): LinearAnswer => {
     const status = model.run().modelStatus;
-    if (status === state.optimal) {
-      return { status: 'optimal', objective: model.getObjectiveValue(), x: model.getSolution().colValue };
+    // Cut off by the number of nodes, with an answer in hand.
+    const isCutOff =
+      status === state.solutionLimit &&
+      model.info.get('primal_solution_status') === highs.constants.solutionStatus.feasible;
+    if (status === state.optimal || isCutOff) {
+      const { colValue, colDual } = model.getSolution();
+      return {
+        status: 'optimal',
+        objective: model.getObjectiveValue(),
+        x: colValue,
+        reducedCost: hasBinaries ? new Float64Array(colValue.length).fill(Number.NaN) : colDual,
+        gap: hasBinaries ? Number(model.info.get('mip_gap')) : 0,
+      };
     }
     if (status === state.infeasible) return { status: 'infeasible' };
     if (status === state.unbounded) return { status: 'unbounded' };
@@ -189,6 +213,7 @@ function createSession(highs: Highs, model: Model, program: LinearProgram): Line
       if (program.rows > 0) model.changeRowsBounds(rows, bounds.rowLower, bounds.rowUpper);
     },
     addEitherOr(pairs) {
+      hasBinaries ||= pairs.length > 0;
       for (const pair of pairs) {
         const binary = model.getDimensions().numCols;
         model.addVar(0, 1);

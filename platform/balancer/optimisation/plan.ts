@@ -2,7 +2,7 @@
 
 export type PlanOutcome = Plan | InfeasiblePlan | UnsolvedPlan;
 
-/** The cheapest plan. The optimum is unique in its objective, not in its profile. */
+/** The cheapest plan, to within `effort.gap`. The optimum is unique in its objective, not in its profile. */
 export interface Plan {
   readonly status: 'optimal';
   readonly startUs: number;
@@ -43,6 +43,11 @@ export interface PlanObjective {
 export interface PlanEffort {
   readonly solves: number;
   readonly binaries: number;
+  /**
+   * Relative distance of the objective from what no plan can beat. 0 for a linear program; below 1e-6 with binaries, and
+   * more than that only where their search was cut off.
+   */
+  readonly gap: number;
 }
 
 /** Nothing can meet all demands. */

@@ -1,5 +1,5 @@
 /** Asks whether a choice of a problem's demands can be met together, again and again, each time from the basis before. */
-import type { LinearSolver } from '../../../numerics/linear-program.ts';
+import type { LinearSolver, SearchEffort } from '../../../numerics/linear-program.ts';
 import { boundsWith, type Demand, type PlanModel } from './model.ts';
 import { flowsBothWays, solvePhysically } from './solve.ts';
 
@@ -12,8 +12,11 @@ export interface Probe {
 /** kW and kWh by which a demand may be missed and still count as met. */
 const TOLERANCE = 1e-6;
 
+/** Any answer is good enough: the question is whether there is one. */
+const ANY: SearchEffort = { nodesMax: 2 ** 31 - 1, gap: 1e9 };
+
 export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
-  const linear = solver.open(model.program);
+  const linear = solver.open(model.program, ANY);
   return {
     meet(isChosen) {
       const bounds = boundsWith(model, isChosen);
@@ -24,7 +27,7 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
       if (answer.status === 'optimal' && !hasLoops(model, answer.x)) {
         return { isMet: (demand) => isMet(model, answer.x, demand) };
       }
-      const session = solver.open({ ...model.program, ...bounds });
+      const session = solver.open({ ...model.program, ...bounds }, ANY);
       try {
         const found = solvePhysically(session, model, bounds);
         // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.

@@ -4,11 +4,24 @@
  *
  * Each answer is a lower bound of the problem with all binaries, so the first one that is physical is the optimum.
  */
-import type { Bounds, EitherOr, LinearAnswer, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
+import type {
+  Bounds,
+  EitherOr,
+  LinearAnswer,
+  LinearSession,
+  LinearSolver,
+  SearchEffort,
+} from '../../../numerics/linear-program.ts';
 import { buildPlanModel, planBounds, type PlanModel } from './model.ts';
-import type { Plan, UnsolvedPlan } from './plan.ts';
+import type { Plan, PlanEffort, UnsolvedPlan } from './plan.ts';
 import type { PlanBattery, PlanProblem } from './problem.ts';
 import { settle } from './settle.ts';
+
+/**
+ * Where losses or negative prices make it pay to burn energy, batteries alternate between charging and discharging, and
+ * the search for the best pattern has no end in reason; the first hundreds of nodes find it as a rule and prove it never.
+ */
+const EFFORT: SearchEffort = { nodesMax: 200, gap: 1e-6 };
 
 /** Powers below this are the solver's rounding, kW; energies kWh. */
 const ROUNDING = 1e-6;
@@ -20,7 +33,7 @@ export function solvePlan(
 ): Plan | UnsolvedPlan | { readonly status: 'infeasible' } {
   const model = buildPlanModel(problem, 'plan');
   const bounds = planBounds(model);
-  const session = solver.open({ ...model.program, ...bounds });
+  const session = solver.open({ ...model.program, ...bounds }, EFFORT);
   try {
     const found = solvePhysically(session, model, bounds);
     if (found.status !== 'optimal') return found;
@@ -36,7 +49,7 @@ export function solvePlan(
       startUs,
       stepS,
       ...settled,
-      effort: { solves: found.solves, binaries: found.binaries },
+      effort: found.effort,
     };
   } finally {
     session.dispose();
@@ -48,8 +61,7 @@ interface Found {
   readonly x: Float64Array;
   /** By battery and step, kW, discharge positive. */
   readonly batteriesKW: readonly (readonly number[])[];
-  readonly solves: number;
-  readonly binaries: number;
+  readonly effort: PlanEffort;
 }
 
 /** Solves until nothing flows both ways at once that could not be netted. Prices of the model decide, whatever they are. */
@@ -67,9 +79,10 @@ export function solvePhysically(
     // What a binary forbids already and is there all the same is the solver's rounding.
     const violated = netted.violated.filter(({ first }) => !bound.has(first));
     if (violated.length === 0) {
-      return { status: 'optimal', x: answer.x, batteriesKW: netted.batteriesKW, solves, binaries: bound.size };
+      const effort = { solves, binaries: bound.size, gap: answer.gap };
+      return { status: 'optimal', x: answer.x, batteriesKW: netted.batteriesKW, effort };
     }
-    const pairs = widen(model, violated, solves).filter(({ first }) => !bound.has(first));
+    const pairs = widen(model, violated, answer.reducedCost, solves).filter(({ first }) => !bound.has(first));
     for (const { first } of pairs) bound.add(first);
     session.addEitherOr(
       pairs.map(({ first, second }) => ({
@@ -151,17 +164,25 @@ function pairsOf({ columns }: PlanModel, n: number): Pair[] {
 }
 
 /**
- * First the pairs that are violated; a second time, every step of the batteries concerned, because the loop moves to
- * another step as a rule; from the third time on, all pairs that there are.
+ * First the pairs that are violated, and those of the same battery to which the loop could move at no cost; a second time,
+ * every step of the batteries concerned; from the third time on, all pairs that there are.
  */
-function widen(model: PlanModel, violated: readonly Pair[], round: number): Pair[] {
-  if (round === 1) return unique(violated);
+function widen(model: PlanModel, violated: readonly Pair[], reducedCost: Float64Array, round: number): Pair[] {
   const { columns, problem } = model;
+  const concerned = new Set(violated.map(({ battery }) => battery));
+  const isConcerned = (battery: number | undefined) => round > 2 || concerned.has(battery);
   const exchange = columns.import.map((first, t): Pair => ({ first, second: columns.export[t] as number }));
-  const concerned = round === 2 ? new Set(violated.map(({ battery }) => battery)) : undefined;
-  const batteries = problem.batteries.flatMap((_, n) => (concerned?.has(n) === false ? [] : pairsOf(model, n)));
-  return unique([...batteries, ...(concerned?.has(undefined) === false ? [] : exchange)]);
+  const pairs = [
+    ...problem.batteries.flatMap((_, n) => (isConcerned(n) ? pairsOf(model, n) : [])),
+    ...(isConcerned(undefined) ? exchange : []),
+  ];
+  if (round > 1) return pairs;
+  const isFree = (column: number) => Math.abs(reducedCost[column] as number) < FREE;
+  return unique([...violated, ...pairs.filter(({ first, second }) => isFree(first) && isFree(second))]);
 }
+
+/** A reduced cost below this is none. */
+const FREE = 1e-9;
 
 function unique(pairs: readonly Pair[]): Pair[] {
   return [...new Map(pairs.map((pair) => [pair.first, pair])).values()];
