@@ -53,12 +53,17 @@ function sortItems(items: readonly unknown[], depth: number): unknown {
 
 function sortObject(object: JsonObject, depth: number): unknown {
   const keys = Object.keys(object);
-  const inOrder = isSorted(keys);
-  if (!inOrder) keys.sort();
-  let copy: Record<string, unknown> | undefined = inOrder ? undefined : {};
+  let copy: Record<string, unknown> | undefined;
+  if (!isKnown(keys)) {
+    if (!keys.every(isOrdinary)) return UNUSUAL;
+    if (isSorted(keys)) known[keys.length] = keys;
+    else {
+      keys.sort();
+      copy = {};
+    }
+  }
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index] as string;
-    if (!isOrdinary(key)) return UNUSUAL;
     const member = object[key];
     const sorted = member === undefined ? undefined : sortMembers(member, depth);
     if (sorted === UNUSUAL) return UNUSUAL;
@@ -73,6 +78,16 @@ function firstMembers(object: JsonObject, keys: readonly string[], count: number
   const copy: Record<string, unknown> = {};
   for (let index = 0; index < count; index++) copy[keys[index] as string] = object[keys[index] as string];
   return copy;
+}
+
+/** Ordinary names in canonical order, the latest list of each length: most objects of a message are of one make. */
+const known: (readonly string[] | undefined)[] = [];
+
+function isKnown(keys: readonly string[]): boolean {
+  const latest = known[keys.length];
+  if (latest === undefined) return false;
+  for (let index = 0; index < keys.length; index++) if (keys[index] !== latest[index]) return false;
+  return true;
 }
 
 /** A letter first: no array index, not `__proto__`; plain ASCII throughout. */
