@@ -99,7 +99,9 @@ export function estimate(
     measurementsFile === undefined
       ? JSON.stringify({ measurements: imported.measurements })
       : readText(measurementsFile);
-  const problem = problemOf(grid, text, measurementsFile ?? file);
+  // A power-grid-model file names every appliance: a node without one injects nothing.
+  const namesAllCustomers = imported.format === 'power-grid-model';
+  const problem = problemOf(grid, text, measurementsFile ?? file, namesAllCustomers);
   const { result, removed } = solve(problem, options);
   const missing = result.unobservedBuses.length > 0 ? analyseObservability(problem) : undefined;
   const answer = describeEstimate(problem, result, { removed, missing });
@@ -107,7 +109,7 @@ export function estimate(
   return { text: printed, converged: result.status === 'converged', hint: notesHint(imported, gridFiles) };
 }
 
-function problemOf(grid: CompiledGrid, text: string, file: string): EstimationProblem {
+function problemOf(grid: CompiledGrid, text: string, file: string, namesAllCustomers: boolean): EstimationProblem {
   const measurements = parseMeasurements(text, grid, file);
   const injections = measurements.flatMap((measurement) => {
     const power = measurement.kind === 'activePower' || measurement.kind === 'reactivePower';
@@ -116,7 +118,7 @@ function problemOf(grid: CompiledGrid, text: string, file: string): EstimationPr
   return {
     grid,
     measurements,
-    zeroInjections: zeroInjectionBuses(grid, new Set(injections)),
+    zeroInjections: zeroInjectionBuses(grid, new Set(injections), namesAllCustomers),
     referenceBus: grid.sources[0]?.bus ?? 0,
     statistics: 'full',
   };

@@ -21,6 +21,8 @@ import { loadMeasurements, type Loaded } from './equations/load.ts';
 
 /** Entries of the scaled matrix below this are zero: the numeric rank, hence observability, is decided by it. */
 const RANK_TOLERANCE = 1e-10;
+/** Variances count up to so many times that of the most precise row, both against the row's largest derivative. */
+const VARIANCE_RATIO_MAX = 1e16;
 /** A step is cut to this many per unit, so that a poor start does not throw the iteration off. */
 const STEP_MAX = 0.5;
 /** The next matrix is made anew while steps are larger than this, later only when they shrink too slowly. */
@@ -203,6 +205,15 @@ export class WlsSolver {
     this.factorCurrent = false;
   }
 
+  /** Beyond this a measurement has no say beside the others, and the digits for it would be missing elsewhere. */
+  private limitVariances(ratio: number): void {
+    const { variance, measuredRows } = this.equations;
+    for (let row = 0; row < measuredRows; row += 1) {
+      const limit = ratio * this.largest[row]! ** 2;
+      if (this.largest[row]! > 0 && variance[row]! > limit) variance[row] = limit;
+    }
+  }
+
   private findLargestDerivatives(): void {
     const { jacobian, entryRow } = this.equations;
     const { largest } = this;
@@ -231,6 +242,11 @@ export class WlsSolver {
       if (h === 0 || r === 0) continue;
       largest = Math.max(largest, r);
       smallest = Math.min(smallest, r);
+    }
+    if (largest > VARIANCE_RATIO_MAX * smallest) {
+      largest = VARIANCE_RATIO_MAX * smallest;
+      this.limitVariances(largest);
+      matrix.set(variance);
     }
     const a = largest > 0 ? (largest * smallest) ** -0.25 : 1;
     for (let row = 0; row < rows; row += 1) {

@@ -65,7 +65,7 @@ function disturb(problem: EstimationProblem, normal: () => number): EstimationPr
   const causes = new Map<string, number>();
   const measurements = problem.measurements.map((m): EstimatorMeasurement => {
     if (m.kind === 'sourceBalance') throw new Error('a source balance has no error to draw');
-    if (m.kind === 'voltagePhasor' || m.kind === 'currentPhasor') {
+    if ('angleRad' in m) {
       return { ...m, value: m.value + m.sigma * normal(), angleRad: m.angleRad + m.angleSigmaRad * normal() };
     }
     let error = m.sigma * normal();

@@ -3,6 +3,9 @@ import type { EstimatorMeasurement, PhasorMeasurement } from '../estimator.ts';
 import type { Equations } from './layout.ts';
 import { ROW } from './row-kinds.ts';
 
+/** A standard deviation from which on a value counts as absent: its square would drown all others. */
+const SIGMA_ABSENT = 1e50;
+
 /** What the measurements of a problem say as a whole. */
 export interface Loaded {
   /** Rows of measurements in use; rows of shared causes do not count. */
@@ -37,7 +40,7 @@ export function loadMeasurements(equations: Equations, measurements: readonly Es
       continue;
     }
     const measurement = measurements[source[row]!]!;
-    const usable = rowKind !== ROW.inert && measurement.sigma < Infinity;
+    const usable = rowKind !== ROW.inert && measurement.sigma < SIGMA_ABSENT;
     active[row] = usable ? 1 : 0;
     if (causeEntry[row]! >= 0) jacobian[causeEntry[row]!] = usable ? sensitivityOf(measurement) : 0;
     if (!usable) continue;
