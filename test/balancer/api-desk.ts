@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../../grids/project-root.ts';
 import { balancerHttp } from '../../platform/balancer/rest/http-side.ts';
+import type { Measurand, Measurement, Reading } from '../../platform/contract/measurement.ts';
+import { createLightNode } from '../../sim/access-layer/light-node.ts';
 import { balancer } from '../../platform/balancer/service.ts';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
@@ -77,9 +79,9 @@ export async function openBench(settings: object = {}): Promise<Bench> {
     call: (method, path, body, headers) => call(`${http.url}${path}`, method, body, headers),
     async tick() {
       sequence += 1;
-      const timeUs = startUs + sequence * PERIOD_US;
-      await publishInstant(world, timeUs, sequence);
-      while (service.watermarkUs() !== timeUs) await new Promise((resolve) => setImmediate(resolve));
+      await publishInstant(world, sequence);
+      while (service.watermarkUs() !== startUs + sequence * PERIOD_US)
+        await new Promise((resolve) => setImmediate(resolve));
     },
     published: (prefix) => messages.filter(({ topic }) => topic.startsWith(prefix)).map(({ message }) => message),
     async close() {
@@ -110,21 +112,27 @@ async function call(
   return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
-async function publishInstant(world: DatabusConnection, timeUs: number, sequence: number): Promise<void> {
+/** Certifies what the battery says, as its light node does. */
+const node = createLightNode({ seed: 'test', site: 'germany', kind: 'bess', device: 'cbes', blockLength: 4 });
+
+/** What power calculation, battery and ticker say of instant `sequence`, 10 s after the one before. */
+export async function publishInstant(world: DatabusConnection, sequence: number): Promise<void> {
+  const timeUs = startUs + sequence * PERIOD_US;
   const timestamp = formatInstant(timeUs);
   const send = (topic: string, message: object) => world.publish(topic, Buffer.from(JSON.stringify(message)));
-  const reading = (component: string, measurand: string, data: number) => ({
+  const reading = (component: string, measurand: Measurand, data: number): Reading => ({
     component,
     measurand,
     phase: 'total',
     data,
   });
-  const head = { schema: 'platone.measurement/1', timestamp, sequence };
-  await send(topics.bridgedMeasurement('germany', 'bess', 'cbes'), {
+  const head = { schema: 'platone.measurement/1', timestamp, sequence } as const;
+  const telemetry: Measurement = {
     ...head,
     device: 'cbes',
     readings: [reading('battery:cbes', 'activepower', 0), reading('battery:cbes', 'stateofcharge', 0.5)],
-  });
+  };
+  await send(topics.bridgedMeasurement('germany', 'bess', 'cbes'), node.seal(telemetry).message);
   await send(topics.power('germany', 'pmu-breaker'), {
     ...head,
     device: 'pmu-breaker',

@@ -23,6 +23,16 @@ const morning: readonly (readonly [string, number, number])[] = [
   ['08:45', 73.2, 33.8],
 ];
 
+const forecast = {
+  values: morning.map(([time, generation, load]) => ({
+    timestamp: `2021-04-01T${time}:00Z`,
+    P_gen_kW: generation,
+    P_load_kW: load,
+  })),
+};
+
+const window = { uc_start: '2021-04-01T07:00:00Z', uc_end: '2021-04-01T08:45:00Z' } as const;
+
 export const examples = {
   'near-real-time': {
     summary: 'What should the battery do now, so that 20 kW are imported?',
@@ -49,16 +59,48 @@ export const examples = {
       application: 'pymfm',
       control_logic: 'rule_based',
       operation_mode: 'scheduling',
-      uc_start: '2021-04-01T07:00:00Z',
-      uc_end: '2021-04-01T08:45:00Z',
-      generation_and_load: {
-        values: morning.map(([time, generation, load]) => ({
-          timestamp: `2021-04-01T${time}:00Z`,
-          P_gen_kW: generation,
-          P_load_kW: load,
-        })),
-      },
+      ...window,
+      generation_and_load: forecast,
       battery_specs: { id: 'cbes', ...cbes },
+    },
+  },
+  optimised: {
+    summary: 'An optimised schedule for the community battery and one that only charges, with limits of the exchange',
+    value: {
+      id: 'uc3-morning',
+      application: 'pymfm',
+      control_logic: 'optimization_based',
+      operation_mode: 'scheduling',
+      ...window,
+      generation_and_load: { pv_curtailment: true, ...forecast },
+      P_net_after_kW_limitation: [
+        { timestamp: '2021-04-01T08:30:00Z', upper_bound: 10, lower_bound: -10 },
+        { timestamp: '2021-04-01T08:45:00Z', upper_bound: 10, lower_bound: -10 },
+      ],
+      battery_specs: [
+        { id: 'cbes', ...cbes },
+        {
+          ...cbes,
+          id: 'house-7',
+          bat_type: 'hbes',
+          initial_SoC: 85,
+          P_dis_max_kW: 5,
+          P_ch_max_kW: 5,
+          bat_capacity_kWh: 10,
+        },
+      ],
+    },
+  },
+  infeasible: {
+    summary: 'Demands that cannot be met together: the answer names the smallest set of them',
+    value: {
+      id: 'uc3-too-much',
+      application: 'pymfm',
+      control_logic: 'optimization_based',
+      operation_mode: 'scheduling',
+      ...window,
+      generation_and_load: { pv_curtailment: false, ...forecast },
+      battery_specs: [{ id: 'cbes', ...cbes, final_SoC: 80 }],
     },
   },
   stop: { summary: 'No use case any more', value: { useCase: 0 } },

@@ -107,8 +107,37 @@ const schemas: Json = {
     required: [...Object.keys(answerHead), 'operation_mode', 'uc_start', 'uc_end', 'results'],
     additionalProperties: false,
   },
+  UnmetAnswer: {
+    type: 'object',
+    description: 'The demands cannot be met together: which ones clash, and why. Ours; pymfm leaves it to its log.',
+    properties: {
+      ...answerHead,
+      operation_mode: { const: 'scheduling' },
+      uc_start: instantText,
+      uc_end: instantText,
+      status: { enum: ['infeasible', 'unsolved'] },
+      explanation: { type: 'string' },
+      clash: { type: 'array', items: { type: 'string' } },
+      results: { type: 'array', maxItems: 0 },
+    },
+    required: [
+      ...Object.keys(answerHead),
+      'operation_mode',
+      'uc_start',
+      'uc_end',
+      'status',
+      'explanation',
+      'clash',
+      'results',
+    ],
+    additionalProperties: false,
+  },
   PlanAnswer: {
-    anyOf: [{ $ref: '#/components/schemas/NearRealTimeAnswer' }, { $ref: '#/components/schemas/SchedulingAnswer' }],
+    anyOf: [
+      { $ref: '#/components/schemas/NearRealTimeAnswer' },
+      { $ref: '#/components/schemas/SchedulingAnswer' },
+      { $ref: '#/components/schemas/UnmetAnswer' },
+    ],
   },
   Job: {
     type: 'object',
@@ -222,7 +251,7 @@ function parameter(name: string, description: string): Json {
   return { name, in: 'path', required: true, description, schema: { type: 'string' } };
 }
 
-const planExamples = ['near-real-time', 'scheduling'] as const;
+const planExamples = ['near-real-time', 'scheduling', 'optimised', 'infeasible'] as const;
 const job = parameter('id', 'Of the job');
 
 const paths: Json = {

@@ -12,7 +12,7 @@ export type PlanOutcome =
 
 async function plan(request: unknown): Promise<PlanOutcome> {
   try {
-    return { answer: await Promise.resolve(answerPymfmRequest(parsePymfmRequest(request))) };
+    return { answer: await answerPymfmRequest(parsePymfmRequest(request)) };
   } catch (error) {
     if (error instanceof InvalidInputError) return { faults: error.problems };
     return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };

@@ -1,0 +1,118 @@
+/** `twin serve balancer` with an `http` section, as in the field: an embedded broker, a ticking world, real processes. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot } from '../../grids/project-root.ts';
+import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
+import { mqttDatabus } from '../../platform/databus/mqtt.ts';
+import type { DatabusConnection } from '../../platform/databus/databus.ts';
+import { buildOnce, publishInstant, token } from './api-desk.ts';
+
+const launcher = join(projectRoot(), 'bin', 'twin.mjs');
+const service = {
+  mode: 'near-real-time',
+  site: 'germany',
+  battery: { device: 'cbes', ratedPowerW: 300e3, capacityWh: 800e3, socMin: 0.0875, socMax: 0.875 },
+  breaker: { device: 'pmu-breaker', component: 'branch:transformer:to', importSign: -1 },
+};
+let folder = '';
+let broker: Awaited<ReturnType<typeof createEmbeddedBroker>>;
+let world: DatabusConnection;
+beforeAll(async () => {
+  buildOnce();
+  folder = await mkdtemp(join(tmpdir(), 'twin-serve-'));
+  broker = await createEmbeddedBroker({ name: 'databus', port: 0, onPublish: () => {} });
+  world = await mqttDatabus(broker.url).connect({ clientId: 'world', onMessage: () => {} });
+});
+afterAll(async () => {
+  await world.close();
+  await broker.close();
+  await rm(folder, { recursive: true });
+});
+
+interface Served {
+  readonly child: ChildProcess;
+  /** Address of the API, once the service says that it is up. */
+  readonly url: Promise<string>;
+  readonly ended: Promise<{ readonly code: number | null; readonly words: string }>;
+}
+
+async function serve(settings: object, environment: Readonly<Record<string, string>> = {}): Promise<Served> {
+  const file = join(folder, `balancer-${Math.floor(process.hrtime()[1])}.json`);
+  await writeFile(file, JSON.stringify({ databus: { url: broker.url, reconnectMs: 0 }, service, ...settings }));
+  const child = spawn(process.execPath, [launcher, 'serve', 'balancer', '--config', file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
+  let words = '';
+  const url = new Promise<string>((resolve) => {
+    const listen = (chunk: Buffer) => {
+      words += chunk.toString();
+      const found = /"http":"([^"]+)"/.exec(words)?.[1];
+      if (found !== undefined) resolve(found);
+    };
+    child.stdout.on('data', listen);
+    child.stderr.on('data', listen);
+  });
+  const ended = new Promise<{ code: number | null; words: string }>((resolve) => {
+    child.once('close', (code) => resolve({ code, words }));
+  });
+  return { child, url, ended };
+}
+
+describe('the balancer served with its API', () => {
+  it('takes orders, follows them from the next tick on, and ends cleanly when told to', async () => {
+    const { child, url, ended } = await serve({ http: { port: 0 } }, { TWIN_HTTP_TOKEN: token });
+    const at = await url;
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const call = async (path: string, body?: object) => {
+      const response = await fetch(`${at}${path}`, {
+        headers,
+        ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+      });
+      return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+    };
+    await publishInstant(world, 1);
+    const watermark = (sequence: number) => `2021-04-01T10:00:${sequence}0Z`;
+    await expect.poll(async () => (await call('/health')).json['watermark']).toBe(watermark(1));
+    // 40 kW leave the breaker's channel, which counts exports: an import of -40 kW, so the island charges 40 kW.
+    await expect
+      .poll(async () => (await call('/v1/status')).json['setpoints'])
+      .toMatchObject([{ device: 'cbes', activePowerW: -40_000 }]);
+
+    const ordered = await call('/v1/setpoint', { targetW: -15_000, durationS: 600, request: 'hold' });
+    expect([ordered.status, ordered.json['state']]).toEqual([202, 'pending']);
+    await publishInstant(world, 2);
+    await expect.poll(async () => (await call('/v1/orders/hold')).json['state']).toBe('accepted');
+    const status = await call('/v1/status');
+    expect(status.json).toMatchObject({
+      useCase: 2,
+      targetW: -15_000,
+      setpoints: [{ device: 'cbes', activePowerW: -25_000 }],
+    });
+
+    child.kill('SIGTERM');
+    const { code, words } = await ended;
+    expect([0, 40]).toContain(code);
+    expect(words).not.toContain(token);
+    await expect(fetch(`${at}/health`)).rejects.toThrow('fetch failed');
+  });
+
+  it('a port in use, a missing token, a section that is wrong, a service without an API: a sentence and its exit code', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as { port: number };
+    const inUse = await (await serve({ http: { port } }, { TWIN_HTTP_TOKEN: token })).ended;
+    other.close();
+    expect([inUse.code, inUse.words]).toEqual([30, expect.stringContaining(`127.0.0.1:${port}: the port is in use`)]);
+    const health = await (await serve({ health: { port: -1 } })).ended;
+    expect([health.code, health.words]).toEqual([10, expect.stringContaining('health.port')]);
+    const open = await (await serve({ http: { port: 0 } })).ended;
+    expect([open.code, open.words]).toEqual([10, expect.stringContaining('http.token: is missing')]);
+    const wrong = await (await serve({ http: { port: 0, token, colour: 'red' } })).ended;
+    expect([wrong.code, wrong.words]).toEqual([10, expect.stringContaining('colour')]);
+  });
+});
