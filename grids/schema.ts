@@ -161,9 +161,15 @@ const tapControl = z.strictObject({
   lineDropXOhm: z.number().default(0),
 });
 
+/** Short-circuit values at an end of the tap range; between it and the neutral position they change linearly. */
+const shortCircuitAtEnd = z.strictObject({ vkPercent: positive, vkrPercent: nonNegative });
+
 const tapSchema = z.strictObject({
   side: z.enum(['from', 'to']).default('from'),
   ...tapFields,
+  /** Where the short-circuit values of the unit, which are those of the neutral position, depend on the tap. */
+  atMin: shortCircuitAtEnd.optional(),
+  atMax: shortCircuitAtEnd.optional(),
   /** A bank of single-phase regulators (YNyn0): the position of each phase that differs from `position`. */
   phasePositions: z.strictObject({ A: z.int(), B: z.int(), C: z.int() }).partial().optional(),
   control: tapControl.optional(),

@@ -71,10 +71,26 @@ function tapped(transformer: GridTransformer, position?: number): Tapped {
   return { high, low, shiftRad };
 }
 
+/** Short-circuit values in a tap position: linear between the neutral one and the ends of the range. */
+function shortCircuitAt(
+  { vkPercent, vkrPercent, tap }: GridTransformer,
+  position: number | undefined,
+): { readonly vkPercent: number; readonly vkrPercent: number } {
+  if (tap === undefined || position === undefined) return { vkPercent, vkrPercent };
+  const [end, place] = position < tap.neutral ? [tap.atMin, tap.min] : [tap.atMax, tap.max];
+  if (end === undefined || place === undefined || place === tap.neutral) return { vkPercent, vkrPercent };
+  const share = (position - tap.neutral) / (place - tap.neutral);
+  return {
+    vkPercent: vkPercent + share * (end.vkPercent - vkPercent),
+    vkrPercent: vkrPercent + share * (end.vkrPercent - vkrPercent),
+  };
+}
+
 /** The T or pi circuit of the positive sequence on the tapped low-voltage rating, before any ratio. */
-function innerPort(transformer: GridTransformer, low: number): TwoPort {
+function innerPort(transformer: GridTransformer, low: number, position = transformer.tap?.position): TwoPort {
   const { ratedPowerVA, ironLossW, noLoadCurrentPercent } = transformer;
-  const z = shortCircuitImpedance(transformer.vkPercent, transformer.vkrPercent, low, ratedPowerVA);
+  const { vkPercent, vkrPercent } = shortCircuitAt(transformer, position);
+  const z = shortCircuitImpedance(vkPercent, vkrPercent, low, ratedPowerVA);
   const ym = noLoadAdmittance(ironLossW, noLoadCurrentPercent, ratedPowerVA, low);
   return leakagePort(z, ym, transformer.model);
 }
@@ -108,7 +124,7 @@ export function singlePhasePort(transformer: GridTransformer, position: number |
   const { high, low, shiftRad } = tapped(transformer, position);
   // The ratings are those of all units together, so a bank of fewer phases has larger ones each.
   const share = (transformer.phases?.length ?? 3) / 3;
-  const inner = times(innerPort(transformer, low), transformer.parallel / share);
+  const inner = times(innerPort(transformer, low, position), transformer.parallel / share);
   return withRatio(inner, polar(high / low, shiftRad + transformer.extraShiftDeg * RAD));
 }
 
@@ -124,7 +140,7 @@ export function isBank(transformer: GridTransformer): boolean {
  * An impedance in the earthing counts three times, for it carries the sum of three equal currents.
  */
 function zeroSequencePort(transformer: GridTransformer, group: VectorGroup, ratio: number, low: number): TwoPort {
-  const data = transformer.zeroSequence ?? transformer;
+  const data = transformer.zeroSequence ?? shortCircuitAt(transformer, transformer.tap?.position);
   const z = shortCircuitImpedance(data.vkPercent, data.vkrPercent, low, transformer.ratedPowerVA);
   const hvShare = transformer.zeroSequence?.hvShare ?? 0.5;
   const earthHigh = scale(earthImpedance(transformer.earthingFrom), 3 / (ratio * ratio));

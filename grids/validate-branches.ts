@@ -59,8 +59,7 @@ function checkShortCircuit(test: { vkPercent: number; vkrPercent: number }, path
   report(`${path}.vkrPercent`, `resistive part ${test.vkrPercent} % exceeds vkPercent ${test.vkPercent} %`);
 }
 
-type Tap = NonNullable<GridTransformer['tap2']> & Pick<NonNullable<GridTransformer['tap']>, 'phasePositions'>;
-type TapFields = Omit<Tap, 'side' | 'phasePositions'>;
+type TapFields = Omit<NonNullable<GridTransformer['tap2']>, 'side' | 'atMin' | 'atMax'>;
 
 function checkTap(tap: TapFields, position: number, id: string, path: string, report: Report): void {
   if (position < (tap.min ?? -Infinity) || position > (tap.max ?? Infinity)) {
@@ -84,6 +83,13 @@ function checkTransformer(unit: GridTransformer, three: boolean, path: string, r
   for (const key of ['tap', 'tap2'] as const) {
     const tap = unit[key];
     if (tap !== undefined) checkTap(tap, tap.position, unit.id, `${path}.${key}`, report);
+  }
+  for (const key of ['atMin', 'atMax'] as const) {
+    const end = unit.tap?.[key];
+    if (end !== undefined) checkShortCircuit(end, `${path}.tap.${key}`, report);
+  }
+  if (unit.tap?.control !== undefined && (unit.tap.min === undefined || unit.tap.max === undefined)) {
+    report(`${path}.tap`, `transformer "${unit.id}" is controlled but its tap has no range`, 'give min and max');
   }
   const ownPositions = unit.tap?.phasePositions;
   for (const [phase, position] of Object.entries(ownPositions ?? {})) {

@@ -165,8 +165,7 @@ function clockOf(fields: Fields, key: string): number {
 }
 
 /**
- * Each step moves the rated voltage of the side by `tap_size`, upwards where tap_max is above tap_min. Short-circuit
- * values that depend on the tap are those of its present position.
+ * Each step moves the rated voltage of the side by `tap_size`, upwards where tap_max is above tap_min.
  */
 function tapOf(fields: Fields, ratedVoltageV: number) {
   const [first, last] = [fields.numberOr('tap_min', 0), fields.numberOr('tap_max', 0)];
@@ -193,7 +192,6 @@ function atTap(fields: Fields, key: string): number {
   const [end, bound] = towardsLast ? [last, `${key}_max`] : [first, `${key}_min`];
   const value = fields.optional(bound);
   if (value === undefined || end === neutral) return nominal;
-  fields.note(bound, 'short-circuit values that depend on the tap: those of the present position are carried over');
   return nominal + ((value - nominal) * (position - neutral)) / (end - neutral);
 }
 
@@ -203,6 +201,23 @@ function shortCircuit(fields: Fields, uk: string, pk: string, ratedPowerVA: numb
   if (!(voltage > 0)) fields.fault(uk, `${uk} must be above 0`);
   if (resistive > voltage) fields.note(pk, `${pk} exceeds what ${uk} allows: the reactance is taken as 0`);
   return { vkPercent: Math.max(voltage, resistive), vkrPercent: resistive };
+}
+
+/** Short-circuit values of the neutral tap, or of the tap that a suffix names. */
+function shortCircuitValues(fields: Fields, ratedPowerVA: number, suffix: '' | '_min' | '_max') {
+  const [uk, pk] = [fields.number('uk'), fields.number('pk')];
+  const voltage = 100 * (suffix === '' ? uk : fields.numberOr(`uk${suffix}`, uk));
+  const resistive = (100 * (suffix === '' ? pk : fields.numberOr(`pk${suffix}`, pk))) / ratedPowerVA;
+  return { vkPercent: Math.max(voltage, resistive), vkrPercent: resistive };
+}
+
+/** Short-circuit values at both ends of the tap range, where they differ from those of the neutral tap. */
+function shortCircuitAtEnds(fields: Fields, ratedPowerVA: number) {
+  const given = ['uk_min', 'uk_max', 'pk_min', 'pk_max'].some((key) => fields.optional(key) !== undefined);
+  if (!given) return {};
+  const upwards = fields.numberOr('tap_max', 0) >= fields.numberOr('tap_min', 0);
+  const [first, last] = (['_min', '_max'] as const).map((suffix) => shortCircuitValues(fields, ratedPowerVA, suffix));
+  return upwards ? { atMin: first!, atMax: last! } : { atMin: last!, atMax: first! };
 }
 
 function earthing(fields: Fields, side: string) {
@@ -223,6 +238,8 @@ export function addTransformers(context: Context): void {
       draft.note('regulators of transformers without taps not carried over', fields.origin);
     const group = `${windingOf(fields, 'winding_from')}${windingOf(fields, 'winding_to').toLowerCase()}`;
     const short = shortCircuit(fields, 'uk', 'pk', rated);
+    const ends = tap === undefined ? {} : shortCircuitAtEnds(fields, rated);
+    const neutral = Object.keys(ends).length === 0 ? short : shortCircuitValues(fields, rated, '');
     const [i0, p0] = [fields.number('i0', { atLeast: 0 }), fields.number('p0', { atLeast: 0 })];
     const [fromEarth, toEarth] = [earthing(fields, 'from'), earthing(fields, 'to')];
     const zeroSequence: NonNullable<Transformer['zeroSequence']> = {
@@ -237,12 +254,12 @@ export function addTransformers(context: Context): void {
         ratedPowerVA: rated,
         ratedVoltageFromV: high,
         ratedVoltageToV: low,
-        ...short,
+        ...neutral,
         ironLossW: p0,
         noLoadCurrentPercent: 100 * i0,
         vectorGroup: `${group}${clockOf(fields, 'clock')}`,
         model: 'pi',
-        ...(tap !== undefined && { tap: { side, ...tap, ...(control !== undefined && { control }) } }),
+        ...(tap !== undefined && { tap: { side, ...tap, ...ends, ...(control !== undefined && { control }) } }),
         ...(fromEarth !== undefined && { earthingFrom: fromEarth }),
         ...(toEarth !== undefined && { earthingTo: toEarth }),
         ...(context.three && { zeroSequence }),
