@@ -1,8 +1,8 @@
 /**
  * What a scenario gives over many seeds, and whether each run can be repeated.
  *
- *   npm run seeds                                                       UC-DE-1, seeds 1 to 20: KPIs, median and range
- *   npm run seeds -- --scenario scenarios/germany/recorded-day.yaml --seeds 5
+ *   npm run seeds                                                       UC-DE-1, seeds 1 to 20: indicators, median and range
+ *   npm run seeds -- --scenario scenarios/germany/uc2-flexibility.yaml --seeds 5
  *   npm run seeds -- --verify                                           every run again, and once over MQTT: the same bytes?
  *   npm run seeds -- --verify --set clock.duration=30min                shorter
  */
@@ -23,10 +23,11 @@ const { values } = parseArgs({
   },
 });
 
+/** Told of every seed; of all other indicators the table at the end has least, median and most. */
 const SHOWN = [
   'exchangedEnergyReduction',
   'exchangedEnergyReductionSocNeutral',
-  'selfSufficiency',
+  'regretShare',
   'generationEnergy',
 ] as const;
 const never = new AbortController().signal;
@@ -52,7 +53,8 @@ async function play(seed: string): Promise<{ readonly report: RunReport; readonl
   }
 }
 
-const figures = new Map<string, number[]>(SHOWN.map((name) => [name, []]));
+/** By indicator, in the order in which the runs gave them. */
+const figures = new Map<string, { readonly unit: string; readonly values: number[] }>();
 const verdicts = new Map<string, number>();
 let different = 0;
 console.log(`${values.scenario}, ${values.seeds} seeds`);
@@ -61,31 +63,29 @@ for (let number = 1; number <= Number(values.seeds); number += 1) {
   const { report, same } = await play(`seed-${number}`);
   if (same === 'DIFFERENT') different += 1;
   verdicts.set(report.verdict, (verdicts.get(report.verdict) ?? 0) + 1);
+  for (const [name, { value, unit }] of Object.entries(report.kpis)) {
+    const known = figures.get(name);
+    if (known === undefined) figures.set(name, { unit, values: [value] });
+    else known.values.push(value);
+  }
   const cells = SHOWN.map((name) => {
-    const { value = Number.NaN, unit = '' } = report.kpis[name] ?? {};
-    figures.get(name)?.push(value ?? Number.NaN);
-    return `${value?.toFixed(2)} ${unit}`.padStart(36);
+    const { value, unit = '' } = report.kpis[name] ?? {};
+    return `${value?.toFixed(2) ?? '-'} ${unit}`.padStart(36);
   });
   console.log([String(number).padEnd(6), ...cells, report.verdict.padStart(9), same.padStart(11)].join(''));
 }
-const summary = (label: string, pick: (sorted: readonly number[]) => number) =>
-  [
-    label.padEnd(6),
-    ...SHOWN.map((name) =>
-      pick((figures.get(name) ?? []).toSorted((a, b) => a - b))
-        .toFixed(2)
-        .padStart(36),
-    ),
-  ].join('');
-console.log(summary('min', (sorted) => sorted[0] ?? Number.NaN));
+
 console.log(
-  summary(
-    'median',
-    (sorted) =>
-      ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2,
-  ),
+  `\n${['indicator'.padEnd(46), ...['least', 'median', 'most', 'runs'].map((name) => name.padStart(12))].join('')}`,
 );
-console.log(summary('max', (sorted) => sorted.at(-1) ?? Number.NaN));
+for (const [name, { unit, values: found }] of figures) {
+  const sorted = found.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const median = ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
+  const cells = [sorted[0], median, sorted.at(-1)].map((value) => (value ?? Number.NaN).toFixed(2).padStart(12));
+  // Not every run has every indicator: a hold that never settled has no response.
+  console.log([`${name} (${unit})`.padEnd(46), ...cells, String(found.length).padStart(12)].join(''));
+}
 console.log(`verdicts: ${[...verdicts].map(([verdict, count]) => `${count} ${verdict}`).join(', ')}`);
 if (values.verify)
   console.log(

@@ -87,7 +87,8 @@ function forecastingConfig({ loaded }: ServiceFacts): Config {
       ratedPowerW === undefined ? [] : [{ id, peakPowerW: ratedPowerW, tiltDeg, azimuthDeg }],
     ),
   };
-  if (load?.csv === undefined || pv?.csv === undefined) {
+  const asksForModel = loaded.serviceOptions['forecasting']?.['source'] === 'model';
+  if (asksForModel || load?.csv === undefined || pv?.csv === undefined) {
     const meters = loaded.devices.flatMap((device) => connectionOf(device, platformGrid));
     return { source: 'model', ...common, meters, location: platformGrid.location };
   }
