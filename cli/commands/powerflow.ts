@@ -2,30 +2,64 @@
 import { compileGrid } from '../../grids/compile.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
+import { InvalidInputError } from '../../grids/problem.ts';
+import type { GridDocument } from '../../grids/schema.ts';
 import { diagnosePowerFlow, type PowerFlowDiagnosis } from '../../sim/physics/power-flow-diagnosis.ts';
 import type { MethodName } from '../../sim/physics/power-flow-method.ts';
-import { createPowerFlow, type PowerFlow, type PowerFlowResult } from '../../sim/physics/power-flow.ts';
+import {
+  createPowerFlow,
+  methodRefusal,
+  type PowerFlow,
+  type PowerFlowOptions,
+  type PowerFlowResult,
+} from '../../sim/physics/power-flow.ts';
+import { controlTaps, type TapControlResult, type TapStrategy } from '../../sim/physics/tap-control.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { GridAnswer, PerPhase } from '../grid-answer.ts';
 import { GRID_HELP, notesHint } from '../grid-argument.ts';
 import { formatTable } from '../text-table.ts';
 
-interface Values {
+/** What may be asked of a power flow beyond its grid. */
+interface PowerFlowChoices {
+  readonly method?: MethodName | 'auto';
+  readonly taps?: TapStrategy | 'fixed';
+  readonly limits?: 'document' | 'keep' | 'ignore';
+}
+
+interface Values extends PowerFlowChoices {
   readonly grid: readonly string[];
   readonly format: 'table' | 'json';
 }
 
 export const command = defineCommand<Values>({
   positionals: { grid: { type: 'string', array: true, describe: GRID_HELP } },
-  options: { format: { choices: ['table', 'json'], default: 'table', describe: 'How to print the answer' } },
+  options: {
+    format: { choices: ['table', 'json'], default: 'table', describe: 'How to print the answer' },
+    method: {
+      choices: ['auto', 'sweep', 'newton', 'current-injection', 'linear'],
+      default: 'auto',
+      describe: 'How to solve; auto goes by the structure of the grid, linear takes every load as an impedance',
+    },
+    taps: {
+      choices: ['fixed', 'nearest', 'lowest', 'highest'],
+      default: 'fixed',
+      describe: 'Move controlled taps until their voltages lie in their bands: which of the valid positions',
+    },
+    limits: {
+      choices: ['document', 'keep', 'ignore'],
+      default: 'document',
+      describe: 'Reactive limits of voltage-controlled generators: as the document says, keep all, or none',
+    },
+  },
   examples: [
     { line: 'twin powerflow ieee-33', does: 'Voltages, flows and losses of a native network' },
     { line: 'twin powerflow my-grid.json --format json', does: 'The same of a file, for other programs' },
     { line: 'twin powerflow case33bw.m', does: 'The same of a file of another tool' },
+    { line: 'twin powerflow my-grid.json --taps nearest', does: 'With tap changers that hold their voltages' },
   ],
-  async run({ grid, format }, { terminal }) {
-    const { text, converged, hint } = powerflow(grid, format);
+  async run({ grid, format, ...choices }, { terminal }) {
+    const { text, converged, hint } = powerflow(grid, format, choices);
     terminal.print(text);
     if (hint !== undefined) terminal.say(hint);
     return converged ? exitCodes.pass.code : exitCodes.expectationFailed.code;
@@ -36,18 +70,54 @@ export const command = defineCommand<Values>({
 export function powerflow(
   files: string | readonly string[],
   format: 'table' | 'json',
+  { method = 'auto', taps = 'fixed', limits = 'document' }: PowerFlowChoices = {},
 ): { text: string; converged: boolean; hint: string | undefined } {
   const imported = readGridFiles(files);
-  const flow = createPowerFlow(compileGrid(imported.grid));
-  const result = flow.solve();
-  const answer = describeAnswer(flow, result);
+  const document = withLimits(imported.grid, limits);
+  const options = method === 'auto' ? {} : { method };
+  const refused = method === 'auto' ? undefined : methodRefusal(compileGrid(document), method);
+  if (refused !== undefined) {
+    const message = `--method ${method} cannot solve this grid: ${refused}`;
+    throw new InvalidInputError([{ path: '', message, hint: 'leave --method away' }]);
+  }
+  const { flow, result, control } = solve(document, taps, options);
+  const answer = { ...describeAnswer(flow, result), ...control };
   const text = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatAnswer(flow, answer);
   return { text, converged: result.converged, hint: notesHint(imported, files) };
+}
+
+/** All reactive limits kept, or none, whatever the document says of each generator. */
+function withLimits(document: GridDocument, limits: 'document' | 'keep' | 'ignore'): GridDocument {
+  if (limits === 'document') return document;
+  const enforceLimits = limits === 'keep';
+  const generators = document.generators.map((item) =>
+    item.voltageControl === undefined ? item : { ...item, voltageControl: { ...item.voltageControl, enforceLimits } },
+  );
+  return { ...document, generators };
+}
+
+function solve(
+  document: GridDocument,
+  taps: TapStrategy | 'fixed',
+  options: PowerFlowOptions,
+): { flow: PowerFlow; result: PowerFlowResult; control?: Pick<PowerFlowAnswer, 'taps'> } {
+  if (taps === 'fixed') {
+    const flow = createPowerFlow(compileGrid(document), options);
+    return { flow, result: flow.solve() };
+  }
+  const { flow, result, status, positions } = controlTaps(document, taps, options);
+  const moved = [...positions].map(([id, position]) => ({ id, position }));
+  return { flow, result, control: { taps: { status, positions: moved } } };
 }
 
 /** What a power flow adds to the shared answer. */
 interface PowerFlowAnswer extends GridAnswer {
   readonly method: MethodName;
+  /** Where tap control left the controlled transformers; absent when taps are fixed. */
+  readonly taps?: {
+    readonly status: TapControlResult['status'];
+    readonly positions: readonly { readonly id: string; readonly position: number }[];
+  };
   /** Generators that gave up their voltage at a reactive limit; absent when none did. */
   readonly limitedGenerators?: readonly string[];
   /** Without convergence: largest mismatch before each iteration, and the buses where most is left. */
@@ -168,6 +238,11 @@ function summary(flow: PowerFlow, answer: PowerFlowAnswer): string[] {
     `Converged in ${answer.iterations} iterations (${answer.method}).`,
     `Losses ${fixed(lossesW / 1000, 3)} kW, import ${fixed(exchangeW / 1000, 3)} kW and ${fixed(exchangeVar / 1000, 3)} kvar.`,
     `Lowest voltage ${low.vm.toFixed(5)} pu at bus ${low.id}, highest ${high.vm.toFixed(5)} pu at bus ${high.id}.`,
+    ...(answer.taps === undefined
+      ? []
+      : [
+          `Tap control: ${answer.taps.status}${answer.taps.positions.map(({ id, position }) => `, ${id} at ${position}`).join('')}.`,
+        ]),
     ...(answer.limitedGenerators === undefined
       ? []
       : [`At a reactive limit, so without their voltage: generators ${answer.limitedGenerators.join(', ')}.`]),
@@ -179,10 +254,10 @@ function list(value: PerPhase): readonly (number | null)[] {
   return typeof value === 'number' || value === null ? [value] : value;
 }
 
-/** Sum over the phases in thousands; null as soon as one phase has no voltage. */
+/** Sum over the phases that there are, in thousands; null when none has a voltage. */
 function kilo(power: PerPhase): number | null {
-  const phases = list(power);
-  return phases.includes(null) ? null : phases.reduce<number>((sum, value) => sum + value!, 0) / 1000;
+  const phases = list(power).filter((value) => value !== null);
+  return phases.length === 0 ? null : phases.reduce((sum, value) => sum + value, 0) / 1000;
 }
 
 function fixed(value: number | null, digits: number): string {

@@ -83,6 +83,11 @@ export function createPowerFlow(grid: CompiledGrid, options: PowerFlowOptions = 
   return createInstance(shared, shared.elements.documentPowers(), method.prepare(shared));
 }
 
+/** Why a method cannot solve a grid, as half a sentence without a full stop; undefined when it can. */
+export function methodRefusal(grid: CompiledGrid, name: MethodName): string | undefined {
+  return METHODS.find((method) => method.name === name)?.refuses(grid);
+}
+
 function chooseMethod(grid: CompiledGrid, wanted: MethodName | undefined): PowerFlowMethod {
   const fitting = METHODS.filter((method) => wanted === undefined || method.name === wanted);
   for (const method of fitting) if (method.refuses(grid) === undefined) return method;

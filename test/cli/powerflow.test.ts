@@ -89,3 +89,70 @@ test('no convergence is said with its place, and without figures that would misl
   expect(historyVA).toHaveLength(iterations + 1);
   expect(powerflow(file, 'table').text).toMatch(/^heavy: no convergence/);
 });
+
+/** Two buses, a generator that holds the far one with little reactive power to spare. */
+const held = (name: string): GridDocumentInput => ({
+  ...grid(name, 100_000),
+  lines: [{ id: 'l', from: 'a', to: 'b', lengthM: 1000, r1OhmPerKm: 0.05, x1OhmPerKm: 0.08 }],
+  buses: ['a', 'b'].map((id) => ({ id, nominalVoltageV: 400 })),
+  generators: [{ id: 'g', bus: 'b', voltageControl: { voltagePu: 1.02, maxReactivePowerVar: 50_000 } }],
+});
+
+test('reactive limits are kept or ignored on request, and generators at one are named', () => {
+  const file = fileOf(held('held'));
+  type Answer = { buses: { vmPu: number }[]; method: string; limitedGenerators?: string[] };
+  const kept = JSON.parse(powerflow(file, 'json').text) as Answer;
+  expect(kept).toMatchObject({ method: 'newton', limitedGenerators: ['g'] });
+  expect(kept.buses[1]!.vmPu).toBeLessThan(1);
+  const free = JSON.parse(powerflow(file, 'json', { limits: 'ignore' }).text) as Answer;
+  expect(free.limitedGenerators).toBeUndefined();
+  expect(free.buses[1]!.vmPu).toBeCloseTo(1.02, 9);
+  expect(powerflow(file, 'table').text).toContain('At a reactive limit, so without their voltage: generators g.');
+});
+
+test('a method that cannot solve the grid is refused with the reason, another is used', () => {
+  expect(() => powerflow(fileOf(held('linear')), 'json', { method: 'linear' })).toThrow(/cannot hold the voltage/);
+  const file = fileOf(grid('chosen', 100_000));
+  for (const method of ['sweep', 'newton', 'current-injection', 'linear'] as const) {
+    expect(JSON.parse(powerflow(file, 'json', { method }).text)).toMatchObject({ converged: true, method });
+  }
+  // v = 1 / (1 + 0.1) with the load as a conductance of 0.1 pu.
+  const { buses } = JSON.parse(powerflow(file, 'json', { method: 'linear' }).text) as { buses: { vmPu: number }[] };
+  expect(buses[1]!.vmPu).toBeCloseTo(1 / 1.1, 9);
+});
+
+test('taps move on request', () => {
+  const document: GridDocumentInput = {
+    ...grid('taps', 100_000),
+    buses: [
+      { id: 'a', nominalVoltageV: 20_000 },
+      { id: 'b', nominalVoltageV: 400 },
+    ],
+    lines: [],
+    transformers: [
+      {
+        id: 't',
+        from: 'a',
+        to: 'b',
+        ratedPowerVA: 250_000,
+        ratedVoltageFromV: 20_000,
+        ratedVoltageToV: 400,
+        vkPercent: 4,
+        vkrPercent: 1,
+        vectorGroup: 'Dyn5',
+        tap: {
+          position: 0,
+          stepPercent: 2.5,
+          min: -4,
+          max: 4,
+          control: { side: 'to', voltageV: 415, bandV: 12 },
+        },
+      },
+    ],
+  };
+  const file = fileOf(document);
+  const answer = JSON.parse(powerflow(file, 'json', { taps: 'nearest' }).text) as { taps: object };
+  expect(answer.taps).toEqual({ status: 'held', positions: [{ id: 't', position: -2 }] });
+  expect(powerflow(file, 'table', { taps: 'nearest' }).text).toContain('Tap control: held, t at -2.');
+  expect(JSON.parse(powerflow(file, 'json').text)).not.toHaveProperty('taps');
+});
