@@ -1,4 +1,4 @@
-/** `twin schema NAME`: the JSON Schemas of what people write and of what travels on the wire. */
+/** `twin schema NAME`: the JSON Schemas of what people write and of what travels on the wire, and the API in OpenAPI. */
 import { z } from 'zod';
 import { gridDocumentSchema } from '../../grids/schema.ts';
 import { closest } from '../../numerics/edit-distance.ts';
@@ -27,21 +27,29 @@ const schemas: Readonly<Record<string, () => object>> = {
 
 export const schemaNames = Object.keys(schemas);
 
+/** What is described by other documents than a JSON Schema. */
+const documents: Readonly<Record<string, () => Promise<object>>> = {
+  'balancer-api': async () => (await import('../../platform/balancer/rest/openapi.ts')).openApiDocument(),
+};
+
+const names = [...schemaNames, ...Object.keys(documents)];
+
 export const command = defineCommand<{ readonly name: string }>({
-  positionals: { name: { type: 'string', describe: `One of ${schemaNames.join(', ')}` } },
+  positionals: { name: { type: 'string', describe: `One of ${names.join(', ')}` } },
   options: {},
   examples: [
     { line: 'twin schema scenario > scenario.schema.json', does: 'For completion and checks in an editor' },
     { line: 'twin schema measurement', does: 'What a device sends' },
+    { line: 'twin schema balancer-api', does: 'The REST interface of the balancer as OpenAPI 3.1' },
   ],
   async run({ name }, { terminal }) {
-    const make = schemas[name];
+    const make = schemas[name] ?? documents[name];
     if (make === undefined) {
-      const near = closest(name, schemaNames);
-      const hint = near === undefined ? `one of ${schemaNames.join(', ')}` : `did you mean "${near}"?`;
+      const near = closest(name, names);
+      const hint = near === undefined ? `one of ${names.join(', ')}` : `did you mean "${near}"?`;
       throw new UsageError(`there is no schema "${name}"; ${hint}`);
     }
-    terminal.print(JSON.stringify(make(), null, 2));
+    terminal.print(JSON.stringify(await make(), null, 2));
     return exitCodes.pass.code;
   },
 });

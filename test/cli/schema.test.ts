@@ -23,6 +23,12 @@ describe('every schema', () => {
   });
 });
 
+it('balancer-api is printed as OpenAPI', async () => {
+  const { code, out } = await twin(['schema', 'balancer-api']);
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ openapi: '3.1.0', info: { title: 'platone-twin balancer' } });
+});
+
 it('asks nothing of a scenario that extends another, but keeps its lists strict', async () => {
   const schema = JSON.parse((await twin(['schema', 'scenario'])).out) as {
     $defs: Record<'scenario' | 'extension', { required?: string[]; properties: Record<string, object> }>;
