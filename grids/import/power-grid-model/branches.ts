@@ -294,6 +294,34 @@ function tapControls({ components, draft }: Context): ReadonlyMap<string, Contro
   return controls;
 }
 
+/**
+ * power-grid-model splits the short-circuit voltages of the three tests, and their losses, into those of three legs and
+ * takes each leg's reactance from its own two; the tests that give the same legs are written. Per unit on `sn_1`.
+ */
+function pairsOf(fields: Fields, power: readonly number[]) {
+  const [base] = power as [number, number, number];
+  const smaller = (a: number, b: number): number => Math.min(power[a - 1]!, power[b - 1]!);
+  const test = (a: 1 | 2 | 3, b: 1 | 2 | 3) => {
+    const { vkPercent, vkrPercent } = shortCircuit(fields, `uk_${a}${b}`, `pk_${a}${b}`, smaller(a, b));
+    return { uk: (vkPercent * base) / smaller(a, b), r: (vkrPercent * base) / smaller(a, b) };
+  };
+  const tests = { t12: test(1, 2), t13: test(1, 3), t23: test(2, 3) };
+  const leg = (near: { uk: number; r: number }, other: { uk: number; r: number }, far: { uk: number; r: number }) => {
+    const [uk, r] = [(near.uk + other.uk - far.uk) / 2, (near.r + other.r - far.r) / 2];
+    return { r, x: Math.sign(uk) * Math.sqrt(Math.max(0, uk ** 2 - r ** 2)) };
+  };
+  const legs = [
+    leg(tests.t12, tests.t13, tests.t23),
+    leg(tests.t12, tests.t23, tests.t13),
+    leg(tests.t13, tests.t23, tests.t12),
+  ];
+  return (a: 1 | 2 | 3, b: 1 | 2 | 3) => {
+    const [r, x] = [legs[a - 1]!.r + legs[b - 1]!.r, legs[a - 1]!.x + legs[b - 1]!.x];
+    const share = smaller(a, b) / base;
+    return { vkPercent: Math.hypot(r, x) * share, vkrPercent: Math.max(0, r) * share };
+  };
+}
+
 export function addThreeWindingTransformers({ components, draft }: Context): void {
   for (const { id, fields } of components.of('three_winding_transformer')) {
     const power = [1, 2, 3].map((n) => fields.number(`sn_${n}`, { above: 0 }));
@@ -311,9 +339,7 @@ export function addThreeWindingTransformers({ components, draft }: Context): voi
         ...(!fields.flag(`status_${n}`, true) && { closed: false }),
       };
     };
-    // Both on the smaller of the two ratings.
-    const pair = (a: 1 | 2 | 3, b: 1 | 2 | 3) =>
-      shortCircuit(fields, `uk_${a}${b}`, `pk_${a}${b}`, Math.min(power[a - 1]!, power[b - 1]!));
+    const pair = pairsOf(fields, power);
     const [first, second, third] = [1, 2, 3].map((n) => windingOf(fields, `winding_${n}`));
     const clocks = [clockOf(fields, 'clock_12'), clockOf(fields, 'clock_13')];
     draft.add(
