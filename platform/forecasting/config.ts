@@ -99,10 +99,7 @@ const modelSchema = z.strictObject({
         .positive()
         .default(20 * MINUTE_US),
       /** Weather of the sky: a dark hour is hardly ever followed by a bright one, a dark day as often as not. */
-      weatherUs: z
-        .int()
-        .positive()
-        .default(DAY_US),
+      weatherUs: z.int().positive().default(DAY_US),
       /** Clouds that pass. */
       cloudsUs: z
         .int()

@@ -3,10 +3,18 @@ import { chiSquareQuantile } from '../../numerics/chi-square.ts';
 
 /** Quantile of the standard normal distribution: its square is chi-square with one degree of freedom. */
 export function normalQuantile(probability: number): number {
-  if (probability === 0.5) return 0;
-  const root = Math.sqrt(chiSquareQuantile(Math.abs(2 * probability - 1), 1));
-  return probability < 0.5 ? -root : root;
+  let quantile = known.get(probability);
+  if (quantile === undefined) {
+    const root = probability === 0.5 ? 0 : Math.sqrt(chiSquareQuantile(Math.abs(2 * probability - 1), 1));
+    quantile = probability < 0.5 ? -root : root;
+    // A forecast asks for the same few at every step.
+    if (known.size < KNOWN_MAX) known.set(probability, quantile);
+  }
+  return quantile;
 }
+
+const known = new Map<number, number>();
+const KNOWN_MAX = 100;
 
 /**
  * Quantile of a positive quantity that strays upwards further than downwards: lognormal of the same mean and variance,
@@ -19,8 +27,24 @@ export function lognormalQuantile(mean: number, sigma: number, probability: numb
 }
 
 /** Nodes and weights of Gauss-Hermite quadrature for the standard normal distribution, 7 points (Abramowitz and Stegun 25.10). */
-const NODES = [0, 1.154405394739968, 2.366759410734541, 3.750439717725742];
-const WEIGHTS = [0.457142857142857, 0.240123178605013, 0.0307571239675865, 0.000548268855972218];
+const NODES = Float64Array.of(
+  -3.750439717725742,
+  -2.366759410734541,
+  -1.154405394739968,
+  0,
+  1.154405394739968,
+  2.366759410734541,
+  3.750439717725742,
+);
+const WEIGHTS = Float64Array.of(
+  0.000548268855972218,
+  0.0307571239675865,
+  0.240123178605013,
+  0.457142857142857,
+  0.240123178605013,
+  0.0307571239675865,
+  0.000548268855972218,
+);
 /** Each step takes the error down by an order of magnitude, where the moments can be had at all. */
 const FIT_STEPS = 8;
 /** Shares nearer to the ends have no spread left to fit. */
@@ -52,13 +76,11 @@ const OMEGA_MAX = 4;
 function logitNormalMoments(mu: number, omega: number): readonly [number, number] {
   let first = 0;
   let second = 0;
-  for (const [index, node] of NODES.entries()) {
+  for (let index = 0; index < NODES.length; index += 1) {
     const weight = WEIGHTS[index] ?? 0;
-    for (const z of node === 0 ? [0] : [-node, node]) {
-      const x = logistic(mu + omega * z);
-      first += weight * x;
-      second += weight * x * x;
-    }
+    const x = logistic(mu + omega * (NODES[index] ?? 0));
+    first += weight * x;
+    second += weight * x * x;
   }
   return [first, Math.sqrt(Math.max(0, second - first * first))];
 }

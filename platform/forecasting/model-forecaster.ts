@@ -109,11 +109,12 @@ class ModelForecaster implements Forecaster {
     return {
       load: loadOutlook(usualW * load.factor, usualW * Math.sqrt(load.variance)),
       generation: {
-        ...systemOutlook(total(step.linear), total(step.quadratic), sky.variance),
+        ...systemOutlook(step.siteLinear, step.siteQuadratic, sky.variance),
         quantileW(probability) {
+          if (step.siteLinear === 0) return 0;
           clearness ??= fitLogitNormal(sky.mean, Math.sqrt(sky.variance), BRIGHTEST);
           const k = clearness(probability);
-          return pvShape * Math.max(0, total(step.linear) * k - total(step.quadratic) * k * k);
+          return pvShape * Math.max(0, step.siteLinear * k - step.siteQuadratic * k * k);
         },
       },
       customer: (index) => {
@@ -188,7 +189,7 @@ class ModelForecaster implements Forecaster {
     const chance = this.#chanceSigma(usualW) * this.#state.mean(1, 0);
     // Relative to the papers, what was learned already included; believed as far as it was seen.
     this.#loadShape.learn(middleUs, shape.load * (1 + chance * (1 - this.#state.covariance(1, 1, 0))) - 1);
-    if (total(step.linear) < DIM * this.#site.peakW) return;
+    if (step.siteLinear < DIM * this.#site.peakW) return;
     const { mean, variance } = this.#clearnessAhead(0);
     const seen = 1 - variance / (this.#weather ** 2 + this.#clouds ** 2 || 1);
     this.#pvShape.learn(middleUs, shape.pv * (1 + (mean / this.#usualClearness - 1) * seen) - 1);
@@ -232,10 +233,4 @@ const W_PER_MWH = 1e6 / 8760;
 
 function loadOutlook(powerW: number, sigmaW: number): SiteOutlook {
   return { powerW, sigmaW, quantileW: (probability) => lognormalQuantile(powerW, sigmaW, probability) };
-}
-
-function total(values: Float64Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum;
 }

@@ -16,6 +16,9 @@ export interface SiteStep {
    */
   readonly linear: Float64Array;
   readonly quadratic: Float64Array;
+  /** Sums over all systems. */
+  readonly siteLinear: number;
+  readonly siteQuadratic: number;
 }
 
 /** The model of a step (fromUs, toUs]; the same step is computed once while it is wanted. */
@@ -49,10 +52,17 @@ export function createSiteModel(config: ModelConfig): (fromUs: number, toUs: num
       addSun(fromUs + ((sample + 0.5) / SUN_SAMPLES) * (toUs - fromUs), linear, quadratic);
     }
     // H0 is W per 1000 kWh a year.
-    return { profileW: h0.mean(fromUs, toUs), linear, quadratic };
+    const profileW = h0.mean(fromUs, toUs);
+    return { profileW, linear, quadratic, siteLinear: sum(linear), siteQuadratic: sum(quadratic) };
   }
 
   return remembering(compute, config.pastSteps + Math.ceil(config.horizonUs / config.stepUs) + 2);
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }
 
 /** Successive forecasts share all steps but one: keeps the last `capacity`, the oldest goes first. */
