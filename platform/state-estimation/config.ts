@@ -37,6 +37,8 @@ const assumptionsSchema = z.strictObject({
   /** Without a forecast: mean and spread of a generator's output, shares of its rated power. */
   generationMean: z.number().min(0).max(1).default(0.15),
   generationSpread: positive.default(0.3),
+  /** Forecasts of all PV plants err together by what the site's forecast states of itself; else each for itself. */
+  correlatedWeather: z.boolean().default(false),
   /** How fast a power wanders off after it was measured: W per phase and square root of an hour. */
   driftWPerSqrtHour: positive.default(800),
   /** The same for voltages, per unit. */
@@ -63,6 +65,11 @@ export const stateEstimationConfigSchema = z.strictObject({
   useForecast: z.boolean().default(true),
   /** Standard deviations with every n-th estimate; 0 = never. */
   sigmasEveryCount: z.int().nonnegative().default(1),
+  /**
+   * Remembers between estimates how far each customer was from its forecast, fading with this time constant. For sites
+   * where few customers report, and seldom.
+   */
+  tracking: z.strictObject({ timeConstantUs: positive }).optional(),
   assumptions: assumptionsSchema.prefault({}),
 });
 export type StateEstimationConfig = z.infer<typeof stateEstimationConfigSchema>;

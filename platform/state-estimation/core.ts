@@ -15,10 +15,11 @@ import { estimateMessage } from './estimate-message.ts';
 import type { EstimationProblem, Estimator, EstimatorMeasurement } from './estimator.ts';
 import { Inventory } from './inventory.ts';
 import { placeMeters, type PlacedMeter } from './measurement-slots.ts';
+import { MeterRows, type MeterValues, type Window } from './meter-rows.ts';
 import { averageFrames, type MeanPhasors, type PmuFrame, readFrame } from './pmu-window.ts';
 import { PseudoPowers } from './pseudo-power.ts';
 import { sourceBalances } from './source-balance.ts';
-import { meterPowerSigma, meterVoltageSigma, phasorSigmas, samplingSigma, stalenessSigma } from './uncertainty.ts';
+import { phasorSigmas, samplingSigma } from './uncertainty.ts';
 import { createWeightedLeastSquares } from './wls.ts';
 import { zeroInjectionBuses } from './zero-injections.ts';
 
@@ -29,23 +30,7 @@ const STALE_INTERVALS = 4;
 /** Angle uncertainty of a phasor whose unit shares no time with the reference: none to speak of. */
 const ANGLE_UNKNOWN_RAD = 10;
 
-/** Newest message of a meter: per phase P and Q (W, var, into the load or branch) and |V| (V); NaN where not reported. */
-interface MeterValues {
-  readonly startUs: number;
-  readonly endUs: number;
-  readonly value: Record<'active' | 'reactive' | 'voltage', Float64Array>;
-  readonly sigma: Record<'active' | 'reactive' | 'voltage', Float64Array>;
-}
-
 const MEASURANDS = { activepower: 'active', reactivepower: 'reactive', voltmagnitude: 'voltage' } as const;
-
-/** What is asked of one estimate. */
-interface Window {
-  readonly fromUs: number;
-  readonly toUs: number;
-  /** Use also what is hardly known: battery powers anywhere within their rating. */
-  readonly lastResort: boolean;
-}
 
 export class EstimationCore {
   readonly grid: CompiledGrid;
@@ -56,6 +41,7 @@ export class EstimationCore {
   private readonly pmus: readonly PlacedMeter[];
   private readonly smartMeters: readonly PlacedMeter[];
   private readonly pseudo: PseudoPowers;
+  private readonly rows: MeterRows;
   private readonly zeroInjections: readonly number[];
   private readonly referenceBus: number;
   private readonly frames = new Map<string, PmuFrame[]>();
@@ -72,6 +58,7 @@ export class EstimationCore {
     this.smartMeters = smartMeters;
     this.unknownDevices = unknown;
     this.pseudo = new PseudoPowers(this.grid, config.assumptions);
+    this.rows = new MeterRows(config, this.grid, this.pseudo);
     this.referenceBus = this.grid.sources[0]?.bus ?? 0;
     const measured = smartMeters.flatMap(({ at }) => (at.place.at === 'bus' ? [at.bus] : []));
     this.zeroInjections = zeroInjectionBuses(this.grid, new Set(measured));
@@ -137,12 +124,13 @@ export class EstimationCore {
         measurements: this.collect({ fromUs, toUs: timeUs, lastResort }, inventory),
         zeroInjections: this.zeroInjections,
         referenceBus: this.referenceBus,
-        statistics: withSigmas ? 'always' : 'on-suspicion',
+        statistics: this.config.tracking !== undefined ? 'full' : withSigmas ? 'always' : 'on-suspicion',
       };
       return { problem, inventory, result: this.estimator.estimate(problem) };
     };
     let answer = attempt(false);
     if (answer.result.status === 'not-observable') answer = attempt(true);
+    this.rows.learn(answer.result, { fromUs, toUs: timeUs, lastResort: false });
     this.frames.clear();
     return estimateMessage(answer.problem, answer.result, {
       estimator: this.estimator.name,
@@ -168,12 +156,12 @@ export class EstimationCore {
       if (live !== undefined && live.value.voltage.some((v) => v > 0)) voltages += 1;
       if (meter.at.place.at === 'bus' && !covered.has(meter.at.bus)) {
         covered.add(meter.at.bus);
-        this.addInjection(measurements, meter.at.bus, meter, live, window, inventory);
-      } else this.addMeterPowers(measurements, meter, live, window, inventory);
-      this.addMeterVoltages(measurements, meter, live, window, inventory);
+        this.rows.addInjection(measurements, meter.at.bus, meter, live, window, inventory);
+      } else this.rows.addPowers(measurements, meter, live, window, inventory);
+      this.rows.addVoltages(measurements, meter, live, window, inventory);
     }
     for (const bus of this.pseudo.buses()) {
-      if (!covered.has(bus)) this.addInjection(measurements, bus, undefined, undefined, window, inventory);
+      if (!covered.has(bus)) this.rows.addInjection(measurements, bus, undefined, undefined, window, inventory);
     }
     this.addAssumptions(measurements, voltages === 0, inventory);
     return measurements;
@@ -283,123 +271,6 @@ export class EstimationCore {
     const values = this.newest.get(meter.device);
     if (values === undefined) return undefined;
     return window.toUs - values.endUs <= STALE_INTERVALS * this.config.everyUs ? values : undefined;
-  }
-
-  /** How far the middle of what a value stands for lies from the middle of what is asked. */
-  private ageUs(values: MeterValues, window: Window): number {
-    return Math.abs((window.fromUs + window.toUs) / 2 - (values.startUs + values.endUs) / 2);
-  }
-
-  /** P and Q into the grid at a bus: from its meter while that is fresh or better than the forecast, else assumed. */
-  private addInjection(
-    measurements: EstimatorMeasurement[],
-    bus: number,
-    meter: PlacedMeter | undefined,
-    live: MeterValues | undefined,
-    window: Window,
-    inventory: Inventory,
-  ): void {
-    const base = this.grid.basePowerVA;
-    const withheld = this.pseudo.isVague(bus) && !window.lastResort;
-    for (let phase = 0; phase < this.grid.phases; phase += 1) {
-      const pseudo = this.pseudo.at(bus, phase, window.fromUs, window.toUs);
-      for (const what of ['active', 'reactive'] as const) {
-        const measured = meter === undefined ? undefined : this.meterPower(meter.meter, live, what, phase, window);
-        const assumed =
-          what === 'active'
-            ? { value: pseudo.activeW, sigma: pseudo.activeSigmaW }
-            : { value: pseudo.reactiveVar, sigma: pseudo.reactiveSigmaVar };
-        const fromMeter = measured !== undefined && (measured.sigma <= assumed.sigma || live!.endUs === window.toUs);
-        const { value, sigma } = fromMeter
-          ? { value: -measured.value, sigma: measured.sigma }
-          : { value: assumed.value, sigma: withheld ? Infinity : assumed.sigma };
-        const kind = `${what}Power` as const;
-        if (fromMeter) inventory.add('smart-meter', kind, live!.endUs, sigma / base);
-        else if (!withheld) inventory.add(pseudo.source, kind, window.toUs, sigma / base);
-        const owner = fromMeter
-          ? `smart-meter/${meter!.meter.device}`
-          : `${pseudo.source}/${this.grid.busIds[bus]![0]!}`;
-        measurements.push({
-          id: `${owner}:${what}power:${PHASE_NAMES[phase]!}`,
-          kind,
-          place: { at: 'bus', bus },
-          phase,
-          value: value / base,
-          sigma: sigma / base,
-        });
-      }
-    }
-  }
-
-  /** Consumption positive as the meter counts; undefined without a usable reading. */
-  private meterPower(
-    meter: Meter,
-    live: MeterValues | undefined,
-    what: 'active' | 'reactive',
-    phase: number,
-    window: Window,
-  ): { readonly value: number; readonly sigma: number } | undefined {
-    const value = live?.value[what][phase] ?? Number.NaN;
-    if (live === undefined || Number.isNaN(value)) return undefined;
-    const stated = live.sigma[what][phase]!;
-    const own = stated > 0 ? stated : meterPowerSigma(meter, value, what === 'reactive');
-    const stale = stalenessSigma(this.config.assumptions.driftWPerSqrtHour, this.ageUs(live, window));
-    return { value, sigma: Math.hypot(own, stale) };
-  }
-
-  /** A meter on a branch, or a second one at a bus: its powers flow into that branch, or into the load. */
-  private addMeterPowers(
-    measurements: EstimatorMeasurement[],
-    { meter, at }: PlacedMeter,
-    live: MeterValues | undefined,
-    window: Window,
-    inventory: Inventory,
-  ): void {
-    const base = this.grid.basePowerVA;
-    for (let phase = 0; phase < this.grid.phases; phase += 1) {
-      for (const what of ['active', 'reactive'] as const) {
-        // A second meter at a bus sees a part of its injection only: kept out until somebody says which part.
-        const measured = at.place.at === 'bus' ? undefined : this.meterPower(meter, live, what, phase, window);
-        const kind = `${what}Power` as const;
-        if (measured !== undefined) inventory.add('smart-meter', kind, live!.endUs, measured.sigma / base);
-        measurements.push({
-          id: `smart-meter/${meter.device}:${what}power:${PHASE_NAMES[phase]!}`,
-          kind,
-          place: at.place,
-          phase,
-          value: (measured?.value ?? 0) / base,
-          sigma: (measured?.sigma ?? Infinity) / base,
-        });
-      }
-    }
-  }
-
-  private addMeterVoltages(
-    measurements: EstimatorMeasurement[],
-    { meter, at }: PlacedMeter,
-    live: MeterValues | undefined,
-    window: Window,
-    inventory: Inventory,
-  ): void {
-    const base = this.grid.baseVoltageV[at.bus]!;
-    for (let phase = 0; phase < this.grid.phases; phase += 1) {
-      const value = live?.value.voltage[phase] ?? Number.NaN;
-      let sigma = Infinity;
-      if (live !== undefined && value > 0) {
-        const stated = live.sigma.voltage[phase]!;
-        const own = (stated > 0 ? stated : meterVoltageSigma(value)) / base;
-        sigma = Math.hypot(own, stalenessSigma(this.config.assumptions.driftPuPerSqrtHour, this.ageUs(live, window)));
-        inventory.add('smart-meter', 'voltageMagnitude', live.endUs, sigma);
-      }
-      measurements.push({
-        id: `smart-meter/${meter.device}:voltmagnitude:${PHASE_NAMES[phase]!}`,
-        kind: 'voltageMagnitude',
-        place: { at: 'bus', bus: at.bus },
-        phase,
-        value: sigma < Infinity ? value / base : 0,
-        sigma,
-      });
-    }
   }
 
   private addAssumptions(measurements: EstimatorMeasurement[], noVoltage: boolean, inventory: Inventory): void {

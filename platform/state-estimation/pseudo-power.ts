@@ -11,6 +11,11 @@ export interface PseudoPower {
   readonly activeSigmaW: number;
   readonly reactiveVar: number;
   readonly reactiveSigmaVar: number;
+  /**
+   * What one standard deviation of the site's weather adds to the active power, W; already out of `activeSigmaW`. Zero
+   * unless the forecast errors of plants are taken as correlated.
+   */
+  readonly weatherW: number;
   /** `forecast` or `assumption`. */
   readonly source: string;
 }
@@ -109,7 +114,8 @@ export class PseudoPowers {
 
   /** Mean injection at a bus-phase over (fromUs, toUs]. */
   at(bus: number, phase: number, fromUs: number, toUs: number): PseudoPower {
-    const { phaseSplit, reactiveShareSigma, pseudoSigmaW } = this.assumptions;
+    const { phaseSplit, reactiveShareSigma, pseudoSigmaW, correlatedWeather } = this.assumptions;
+    let weatherW = 0;
     let activeW = 0;
     let reactiveVar = 0;
     let variance = pseudoSigmaW ** 2;
@@ -127,13 +133,16 @@ export class PseudoPowers {
       const split = share < 1 ? phaseSplit * Math.abs(power) * Math.sqrt(share * (1 - share)) : 0;
       activeW += customer.sign * share * power;
       reactiveVar += customer.sign * share * reactive;
-      variance += (share * sigma) ** 2 + split ** 2;
+      const common = correlatedWeather ? (mean?.commonSigmaW ?? 0) : 0;
+      weatherW += customer.sign * share * common;
+      variance += share ** 2 * (sigma ** 2 - common ** 2) + split ** 2;
       const around = Math.abs(customer.reactiveShare) > 0 ? reactiveShareSigma : 0.05;
       reactiveVariance += (around * share) ** 2 * (power ** 2 + sigma ** 2) + (reactiveShareSigma * split) ** 2;
     }
     return {
       activeW,
       activeSigmaW: Math.sqrt(variance),
+      weatherW,
       reactiveVar,
       reactiveSigmaVar: Math.sqrt(reactiveVariance),
       source: forecast ? 'forecast' : 'assumption',
@@ -145,6 +154,8 @@ export class PseudoPowers {
 interface Mean {
   readonly activeW: number;
   readonly sigmaW: number;
+  /** The part of it that all plants of the site have in common. */
+  readonly commonSigmaW?: number;
   readonly reactiveVar: number | undefined;
 }
 
@@ -153,6 +164,8 @@ function shareOfSite(site: Mean, customer: Customer): Mean {
   const { siteShare, fallbackSigmaW } = customer;
   return {
     activeW: siteShare * site.activeW,
+    // Households scatter each for itself, plants stand under one sky.
+    commonSigmaW: customer.sign < 0 ? 0 : siteShare * site.sigmaW,
     sigmaW: Math.hypot(
       siteShare * site.sigmaW,
       customer.sign < 0 ? fallbackSigmaW : SITE_GENERATION_SPREAD * siteShare * site.activeW,

@@ -209,6 +209,65 @@ describe('state estimation of Abbenhausen', () => {
     expect(voltageError(village, estimate)).toBeLessThan(voltageError(village, ignorant));
   });
 
+  test('with a memory, what the meters said helps when they have been silent for longer than they are believed', () => {
+    const village = createVillage();
+    village.live(1);
+    const errors = [{}, { tracking: { timeConstantUs: 24 * 4 * quarterUs } }].map((changes) => {
+      const service = createService(changes);
+      const forecast = perfectForecast(village);
+      // The forecast is off by a half everywhere, and says so.
+      const series = forecast.series.map(({ component, activePowerW }) => ({
+        component,
+        activePowerW: Array.from({ length: 12 }, () => 0.5 * activePowerW[0]!),
+        activePowerSigmaW: Array.from({ length: 12 }, () => 0.5 * Math.abs(activePowerW[0]!)),
+      }));
+      const told = input('forecast', { ...forecast, series }, startUs);
+      let estimate: Estimate | undefined;
+      for (let k = 1; k <= 8; k += 1) {
+        const timeUs = startUs + k * quarterUs;
+        const heard = k === 1 ? meters : [pmu!];
+        const inputs = heard.map((meter) => {
+          const options = { intervalStartUs: timeUs - quarterUs };
+          return input(meter.kind, village.message(meter, timeUs, meter.kind === 'pmu' ? {} : options), timeUs);
+        });
+        estimate = step(service, timeUs, k === 1 ? [told, ...inputs] : inputs);
+      }
+      expect(estimate!.status).toBe('converged');
+      return voltageError(village, estimate!);
+    });
+    expect(errors[1]!).toBeLessThan(0.5 * errors[0]!);
+  });
+
+  test('plants under one sky: where errors are shared, the meter of one house tells more of another', () => {
+    const village = createVillage();
+    village.live(0);
+    const timeUs = startUs + quarterUs;
+    const perCustomer = perfectForecast(village);
+    const total = (prefix: string) =>
+      perCustomer.series
+        .filter(({ component }) => component.startsWith(prefix))
+        .reduce((sum, { activePowerW }) => sum + activePowerW[0]!, 0);
+    const site = (component: string, power: number) => ({
+      component,
+      activePowerW: [power, power],
+      activePowerSigmaW: [0.3 * power, 0.3 * power],
+    });
+    const forecast: Forecast = {
+      ...perCustomer,
+      series: [site('site:load', total('load:')), site('site:generation', total('generator:'))],
+    };
+    // One house reports; the rest is forecast.
+    const meter = village.message(houses[0]!, timeUs, { intervalStartUs: startUs });
+    const inputs = [input('forecast', forecast, startUs), input('smart-meter', meter, timeUs)];
+    const sigmaAt = (correlatedWeather: boolean) => {
+      const estimate = step(createService({ assumptions: { correlatedWeather } }), timeUs, inputs)!;
+      expect(estimate.status).toBe('converged');
+      expect(voltageError(village, estimate)).toBeLessThan(0.05);
+      return estimate.buses.find(({ id }) => id === 'house-90')!.voltageMagnitudeSigmaV[0]!;
+    };
+    expect(sigmaAt(true)).toBeLessThan(0.98 * sigmaAt(false));
+  });
+
   test('a grid with nothing known of it is answered, not thrown', () => {
     const grid = loadGrid('abbenhausen');
     const service = createService({ grid: { ...grid, loads: [], generators: [], batteries: [] }, meters: [] });
