@@ -4,7 +4,7 @@
  */
 import type { Highs, Model } from 'highs';
 
-/** A program under construction. Columns and rows are numbered from 0 in the order in which they come. */
+/** A program under construction; it needs a column. Columns and rows are numbered from 0 in the order in which they come. */
 export interface LinearProgram {
   readonly columns: number;
   readonly rows: number;
@@ -133,7 +133,8 @@ function createSolver(highs: Highs): LinearSolver {
   return {
     open(program, effort) {
       // Bounds that cross are an answer, not a mistake; the solver gets to see the other ones only.
-      const { columnLower, columnUpper, rowLower, rowUpper } = hasCrossedBounds(program) ? noBounds(program) : program;
+      const bounds = uncrossed(program);
+      const { columnLower, columnUpper, rowLower, rowUpper } = bounds ?? noBounds(program);
       const model = highs.createModel({
         numCols: program.columns,
         numRows: program.rows,
@@ -157,17 +158,35 @@ function createSolver(highs: Highs): LinearSolver {
         mip_max_nodes: effort.nodesMax,
         mip_feasibility_tolerance: 1e-9,
       });
-      return createSession(highs, model, program);
+      return createSession(highs, model, program, bounds === undefined);
     },
   };
 }
 
-function hasCrossedBounds({ columnLower, columnUpper, rowLower, rowUpper }: Bounds): boolean {
-  return (
-    columnLower.some((lower, column) => lower > (columnUpper[column] as number)) ||
-    rowLower.some((lower, row) => lower > (rowUpper[row] as number))
-  );
+/** Bounds that cross by no more than the solver's own tolerance meet in the middle; undefined when they cross by more. */
+function uncrossed({ columnLower, columnUpper, rowLower, rowUpper }: Bounds): Bounds | undefined {
+  const columns = pairwise(columnLower, columnUpper);
+  const rows = pairwise(rowLower, rowUpper);
+  if (columns === undefined || rows === undefined) return undefined;
+  return { columnLower: columns.lower, columnUpper: columns.upper, rowLower: rows.lower, rowUpper: rows.upper };
 }
+
+function pairwise(
+  lower: readonly number[],
+  upper: readonly number[],
+): { readonly lower: readonly number[]; readonly upper: readonly number[] } | undefined {
+  const excess = lower.reduce((most, low, index) => Math.max(most, low - (upper[index] as number)), -Infinity);
+  if (excess <= 0) return { lower, upper };
+  if (excess > FEASIBILITY_TOLERANCE) return undefined;
+  const middle = lower.map((low, index) => (low + (upper[index] as number)) / 2);
+  return {
+    lower: lower.map((low, index) => Math.min(low, middle[index] as number)),
+    upper: upper.map((high, index) => Math.max(high, middle[index] as number)),
+  };
+}
+
+/** HiGHS's default. */
+const FEASIBILITY_TOLERANCE = 1e-7;
 
 function noBounds({ columns, rows }: LinearProgram): Bounds {
   const filled = (length: number, value: number) => Array<number>(length).fill(value);
@@ -179,9 +198,9 @@ function noBounds({ columns, rows }: LinearProgram): Bounds {
   };
 }
 
-function createSession(highs: Highs, model: Model, program: LinearProgram): LinearSession {
+function createSession(highs: Highs, model: Model, program: LinearProgram, startsCrossed: boolean): LinearSession {
   const state = highs.constants.modelStatus;
-  let crossed = hasCrossedBounds(program);
+  let crossed = startsCrossed;
   let hasBinaries = false;
   const run = (): LinearAnswer => {
     const status = model.run().modelStatus;
@@ -204,11 +223,12 @@ function createSession(highs: Highs, model: Model, program: LinearProgram): Line
     return { status: 'unsolved', code: status };
   };
   return {
-    setBounds(bounds) {
+    setBounds(wanted) {
       const columns = { kind: 'range', from: 0, to: program.columns - 1 } as const;
       const rows = { kind: 'range', from: 0, to: program.rows - 1 } as const;
-      crossed = hasCrossedBounds(bounds);
-      if (crossed) return;
+      const bounds = uncrossed(wanted);
+      crossed = bounds === undefined;
+      if (bounds === undefined) return;
       if (program.columns > 0) model.changeColsBounds(columns, bounds.columnLower, bounds.columnUpper);
       if (program.rows > 0) model.changeRowsBounds(rows, bounds.rowLower, bounds.rowUpper);
     },

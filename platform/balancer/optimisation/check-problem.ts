@@ -13,7 +13,7 @@ export function checkPlanProblem(problem: PlanProblem): void {
   if (steps === 0) report('stepS', 'has no steps');
   if (!Number.isFinite(problem.startUs)) report('startUs', `${problem.startUs} is no instant`);
   checkSeries('stepS', problem.stepS, steps, report, { above: 0 });
-  checkSeries('loadW', problem.loadW, steps, report, { min: 0 });
+  checkSeries('loadW', problem.loadW, steps, report);
   checkSeries('generationW', problem.generationW, steps, report, { min: 0 });
   checkExchange(problem, steps, report);
   const ids = new Set<string>();

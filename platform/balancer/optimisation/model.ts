@@ -164,7 +164,7 @@ function feasibilityPrices(hours: readonly number[]): Prices {
 function unlimitedPower(problem: PlanProblem, hours: readonly number[]): number {
   const shortest = Math.min(...hours);
   const finite = (values: readonly number[]) => sum(values.filter(Number.isFinite).map(Math.abs));
-  const site = Math.max(...problem.loadW) + Math.max(...problem.generationW);
+  const site = Math.max(...problem.loadW.map(Math.abs)) + Math.max(...problem.generationW);
   const batteries = sum(
     problem.batteries.map((each) => each.maxChargeW + each.maxDischargeW + (2 * each.capacityWh) / shortest),
   );

@@ -53,7 +53,10 @@ export interface PlanEffort {
 /** Nothing can meet all demands. */
 export interface InfeasiblePlan {
   readonly status: 'infeasible';
-  /** The smallest set of demands that clash: without any one of them, the others can be met. */
+  /**
+   * The smallest set of demands that cannot be met together: without any one of them, the rest of the set can. A problem may
+   * hold more than one clash; mending this one then uncovers the next.
+   */
   readonly clash: readonly Clash[];
   /** The same in one sentence. */
   readonly explanation: string;

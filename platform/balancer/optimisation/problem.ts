@@ -11,7 +11,7 @@ export interface PlanProblem {
   readonly startUs: number;
   /** Length of each step, s: T entries, all above zero. */
   readonly stepS: readonly number[];
-  /** Forecast of the interval means, W, T entries each, neither below zero. */
+  /** Forecast of the interval means, W, T entries each. A load below zero is production that nobody can hold back. */
   readonly loadW: readonly number[];
   readonly generationW: readonly number[];
   /** Whether production may be held below its forecast. */

@@ -1,0 +1,45 @@
+/** The smallest clash, against trying every set of constraints. */
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { smallestClash, type Holds } from '../../platform/balancer/optimisation/smallest-clash.ts';
+
+const COUNT = 7;
+const members = (mask: number) =>
+  Array.from({ length: COUNT }, (_, index) => index).filter((index) => mask & (1 << index));
+
+/** A world in which a set clashes when it contains one of `clashes`, given as bit masks. */
+function world(clashes: readonly number[]): { readonly holds: Holds; readonly isClash: (mask: number) => boolean } {
+  const isClash = (mask: number) => clashes.some((clash) => (mask & clash) === clash);
+  const maskOf = (set: ReadonlySet<number>) => [...set].reduce((mask, index) => mask | (1 << index), 0);
+  return {
+    isClash,
+    // A point that keeps the chosen ones keeps some others by chance: here every second one that goes along with them.
+    holds: (chosen) => {
+      let mask = maskOf(chosen);
+      if (isClash(mask)) return undefined;
+      for (let index = 0; index < COUNT; index += 2) if (!isClash(mask | (1 << index))) mask |= 1 << index;
+      return new Set(members(mask));
+    },
+  };
+}
+
+test('is a clash, as small as any, and irreducible', () => {
+  const mask = fc.integer({ min: 1, max: 2 ** COUNT - 1 });
+  fc.assert(
+    fc.property(fc.array(mask, { minLength: 1, maxLength: 6 }), (clashes) => {
+      const { holds, isClash } = world(clashes);
+      const found = smallestClash(COUNT, holds, () => 0);
+      const sizes = clashes.map((clash) => members(clash).length);
+      expect(isClash(found.reduce((all, index) => all | (1 << index), 0))).toBe(true);
+      expect(found.length).toBe(Math.min(...sizes));
+    }),
+    { seed: 1, numRuns: 500 },
+  );
+});
+
+test('of clashes equally small, the one with less weight', () => {
+  const { holds } = world([0b0000011, 0b0001100, 0b1100000]);
+  expect(smallestClash(COUNT, holds, () => 0)).toHaveLength(2);
+  expect(smallestClash(COUNT, holds, (index) => (index === 2 || index === 3 ? 0 : 0.1))).toEqual([2, 3]);
+  expect(smallestClash(COUNT, holds, (index) => (index > 4 ? 0 : 0.1))).toEqual([5, 6]);
+});
