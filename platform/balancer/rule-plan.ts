@@ -60,7 +60,13 @@ function packageEnergyWh(task: PlanTask, targets: readonly number[], slot: Windo
       ? 0
       : Math.max(0, atStart - model.socMin) * model.capacityWh * model.dischargeEfficiency;
   });
-  if (slot.kind === 'import-package') return Math.max(0, deepestDeficitWh(task, targets, first, later) - storedWh);
+  if (slot.kind === 'import-package') {
+    const missingWh = Math.max(0, deepestDeficitWh(task, targets, first, later) - storedWh);
+    // What is for later goes through the store, and loses on its way.
+    const storedForWh = Math.min(missingWh, deepestDeficitWh(task, targets, first + steps.length, later));
+    const { chargeEfficiency = 1, dischargeEfficiency = 1 } = task.batteries[0]?.model ?? {};
+    return missingWh + storedForWh * (1 / (chargeEfficiency * dischargeEfficiency) - 1);
+  }
   const ownWh = sum(steps, (k) => netOf(task, k, targets[k] ?? task.targetW) * hoursOf(task, k));
   return Math.max(0, storedWh - ownWh - deepestDeficitWh(task, targets, first + steps.length, []));
 }
