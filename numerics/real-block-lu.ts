@@ -11,8 +11,11 @@ export interface RealBlockLu {
   readonly values: Float64Array;
   /** Where the block of (row, column) begins in `values`; -1 outside the pattern. */
   place(row: number, column: number): number;
-  /** Factorises `values` in place, pivoting within blocks. False when a pivot block is singular to working accuracy. */
-  factorise(): boolean;
+  /**
+   * Factorises `values` in place, pivoting within blocks. False when a pivot, relative to its block, is not above
+   * `singular`: by default what rounding leaves of zero.
+   */
+  factorise(singular?: number): boolean;
   /** Solves in place, right-hand side in natural order, `order` numbers a row. */
   solve(x: Float64Array): void;
 }
@@ -59,7 +62,7 @@ export function createRealBlockLu(pattern: SymmetricPattern, order: number): Rea
     order,
     values,
     place: (row, column) => placeOf(position[row]!, position[column]!),
-    factorise: () => factorise(layout),
+    factorise: (singular = SINGULAR) => factorise(layout, singular),
     solve: (x) => {
       for (let k = 0; k < size; k++) {
         for (let e = 0; e < order; e++) work[k * order + e] = x[sequence[k]! * order + e]!;
@@ -84,13 +87,13 @@ interface Layout {
 }
 
 /** Right-looking: D_k -> D_k^-1, L_ik = A_ik D_k^-1, A_ij -= L_ik A_kj; U_kj stays A_kj and meets D_k^-1 when solving. */
-function factorise(layout: Layout): boolean {
+function factorise(layout: Layout, singular: number): boolean {
   const { order, size, start, lowerAt, upperAt, values, targets } = layout;
   const entries = order * order;
   const scratch = new Float64Array(2 * entries);
   let target = 0;
   for (let k = 0; k < size; k++) {
-    if (!invert(values, k * entries, order, scratch)) return false;
+    if (!invert(values, k * entries, order, singular, scratch)) return false;
     const [first, end] = [start[k]!, start[k + 1]!];
     for (let p = first; p < end; p++) timesPivot(values, lowerAt + p * entries, k * entries, order, scratch);
     for (let p = first; p < end; p++) {
@@ -136,7 +139,7 @@ function subtractProduct(values: Float64Array, to: number, a: number, b: number,
 }
 
 /** Gauss-Jordan in place with row pivoting; `scratch` holds the block and its inverse. */
-function invert(values: Float64Array, at: number, order: number, scratch: Float64Array): boolean {
+function invert(values: Float64Array, at: number, order: number, singular: number, scratch: Float64Array): boolean {
   const entries = order * order;
   let norm = 0;
   for (let e = 0; e < entries; e++) {
@@ -152,7 +155,7 @@ function invert(values: Float64Array, at: number, order: number, scratch: Float6
       if (Math.abs(scratch[r * order + k]!) > Math.abs(scratch[best * order + k]!)) best = r;
     }
     const pivot = scratch[best * order + k]!;
-    if (!(Math.abs(pivot) > SINGULAR * norm)) return false;
+    if (!(Math.abs(pivot) > singular * norm)) return false;
     for (let c = 0; c < order; c++) {
       for (const half of [0, entries]) {
         const keep = scratch[half + best * order + c]! / pivot;

@@ -23,6 +23,8 @@ const HALVINGS = 6;
 /** Rounds of switching generators between holding their voltage and standing at a limit, and how often one may switch. */
 const LIMIT_ROUNDS = 40;
 const LIMIT_SWITCHES = 6;
+/** Relative size of a pivot under which a neutral that may float counts as held by nothing. */
+const FLOATING = 1e-11;
 /** Distance from a limit or setpoint that counts as none, per unit. */
 const LIMIT_TOLERANCE = 1e-9;
 
@@ -39,6 +41,8 @@ export const newton: PowerFlowMethod = {
 interface Shared {
   readonly context: MethodContext;
   readonly admittance: BusAdmittance;
+  /** Where the neutral may float, and the negligible admittance that keeps it where no element does. */
+  readonly earthed: ReadonlyMap<number, number>;
   readonly controls: readonly VoltageControl[];
   readonly lu: RealBlockLu;
   /** The part of the Jacobian that is Y, in the layout of `lu.values`; identities at given and dead places. */
@@ -56,8 +60,8 @@ interface Shared {
 
 function prepareShared(context: MethodContext): Shared {
   const { grid } = context;
-  const network = context.network();
-  const admittance = createBusAdmittance(grid, network.earthed);
+  const { earthed } = context.network();
+  const admittance = createBusAdmittance(grid, new Map());
   const controls = voltageControls(grid);
   const { pattern } = admittance;
   const lu = createRealBlockLu(pattern, 2 * grid.phases);
@@ -69,7 +73,7 @@ function prepareShared(context: MethodContext): Shared {
   const isUnknown = (place: number): boolean =>
     grid.energisedPhases[place] === 1 && !held.has(Math.floor(place / grid.phases));
   const unknown = Int32Array.from(grid.energisedPhases.keys()).filter(isUnknown);
-  const shared = { context, admittance, controls, lu, transferAt, ownAt, unknown };
+  const shared = { context, admittance, earthed, controls, lu, transferAt, ownAt, unknown };
   return {
     ...shared,
     base: baseJacobian(grid, admittance, lu, { transferAt, ownAt, row }, isUnknown),
@@ -213,7 +217,13 @@ function createSolver(shared: Shared, state: Float64Array): MethodSolver {
       }
       if (iterations >= maxIterations || !Number.isFinite(worst.mismatch)) return fail();
       fillJacobian(shared, states, powers, state, work);
-      if (!lu.factorise()) return fail();
+      if (!lu.factorise(work.earthing || shared.earthed.size === 0 ? undefined : FLOATING)) {
+        if (work.earthing || shared.earthed.size === 0) return fail();
+        // Not even the elements hold the neutral of some island: from here on a negligible earthing does.
+        work.earthing = true;
+        worst = evaluate(shared, states, powers, state, work);
+        continue;
+      }
       for (let k = 0; k < work.step.length; k++) work.step[k] = -work.residual[k]!;
       lu.solve(work.step);
       iterations++;
@@ -270,6 +280,7 @@ function createSolver(shared: Shared, state: Float64Array): MethodSolver {
 
 /** Arrays of one state, reused in every iteration. */
 interface Work {
+  earthing: boolean;
   readonly busPower: Float64Array;
   readonly injected: Float64Array;
   /** F = Y v - i_sources - i_elements at every place. */
@@ -284,6 +295,7 @@ interface Work {
 function createWork(grid: CompiledGrid): Work {
   const make = (): Float64Array => new Float64Array(2 * grid.phases * grid.busCount);
   return {
+    earthing: false,
     busPower: make(),
     injected: make(),
     mismatch: make(),
@@ -296,7 +308,7 @@ function createWork(grid: CompiledGrid): Work {
 
 /** Fills mismatch and residual at the given voltages, and finds the largest: |v| |F| in power, or what control leaves. */
 function evaluate(
-  { context, admittance, controls, unknown, noise }: Shared,
+  { context, admittance, earthed, controls, unknown, noise }: Shared,
   states: readonly ControlState[],
   powers: ElementPowers,
   voltage: Float64Array,
@@ -305,6 +317,11 @@ function evaluate(
   const { elements, grid } = context;
   const { mismatch, injected, residual } = work;
   admittance.netCurrent(voltage, mismatch);
+  if (work.earthing) {
+    for (const [bus, size] of earthed) {
+      for (let k = 2 * grid.phases * bus; k < 2 * grid.phases * (bus + 1); k++) mismatch[k]! += size * voltage[k]!;
+    }
+  }
   injected.fill(0);
   elements.inject(elements.free, powers, work.busPower, voltage, injected);
   residual.fill(0);
@@ -382,10 +399,13 @@ function fillJacobian(
   voltage: Float64Array,
   work: Work,
 ): void {
-  const { context, controls, lu, base, ownAt } = shared;
+  const { context, controls, earthed, lu, base, ownAt } = shared;
   const { grid, elements } = context;
   const order = 2 * grid.phases;
   lu.values.set(base);
+  for (const [bus, size] of work.earthing ? earthed : []) {
+    for (let e = 0; e < order; e++) lu.values[ownAt[bus]! + e * (order + 1)]! += size;
+  }
   const addOwn = (rowPlace: number, columnPlace: number, derivative: Derivative, factor: number): void => {
     const bus = Math.floor(rowPlace / grid.phases);
     const to = ownAt[bus]! + 2 * (rowPlace % grid.phases) * order + 2 * (columnPlace % grid.phases);

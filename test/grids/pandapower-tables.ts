@@ -199,6 +199,8 @@ function externalGrids(tables: Tables, three: boolean): NonNullable<GridDocument
       shortCircuitPowerVA: number(source, 's_sc_max_VA') / C_MAX,
       shortCircuitRX: number(source, 'rx_max'),
       zeroSequenceRatio: number(source, 'x0x_max'),
+      // pandapower holds the positive sequence at the terminals; the impedance counts in the other two.
+      stiffPositiveSequence: true,
     }),
     inService: source['in_service'] === true,
   }));
