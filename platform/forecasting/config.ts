@@ -59,6 +59,24 @@ const common = {
 
 const zone = z.string().refine(isZone, { error: 'is no IANA time zone, for example Europe/Berlin' });
 
+const instant = z.string().refine((text) => Number.isFinite(parseInstant(text)), {
+  error: 'is no instant: write ISO 8601 with a zone, for example 2021-04-01T00:00:00+02:00',
+});
+
+const temperatures = z.array(z.number().min(-60).max(60));
+
+const temperatureSchema = z.strictObject({
+  /** Mean of each month, C, January first; a smooth climatic mean for central Europe where absent. */
+  monthlyMeanC: temperatures.length(12).optional(),
+  /** What a weather service says: means of steps from `start` on, C. Outside it the climate. */
+  forecast: z
+    .strictObject({ start: instant, stepUs: z.int().positive().default(3600e6), airC: temperatures.min(1) })
+    .optional(),
+  /** Relative change of the load per K below the heating limit, against the climate: storage heaters, heat pumps. */
+  loadPerKelvin: z.number().min(0).max(0.2).default(0),
+  heatingLimitC: z.number().default(15),
+});
+
 const modelSchema = z.strictObject({
   source: z.literal('model'),
   ...common,
@@ -85,6 +103,7 @@ const modelSchema = z.strictObject({
       cloudShare: z.number().min(0).max(1).default(0.25),
     })
     .prefault({}),
+  temperature: temperatureSchema.prefault({}),
   /** How long what the meters show goes on: time constants of exponential forgetting. Our proposal. */
   memory: z
     .strictObject({
@@ -116,9 +135,7 @@ const seriesSchema = z
     source: z.literal('series'),
     ...common,
     /** Beginning of the first value: ISO 8601 with zone. */
-    start: z.string().refine((text) => Number.isFinite(parseInstant(text)), {
-      error: 'is no instant: write ISO 8601 with a zone, for example 2021-04-01T00:00:00+02:00',
-    }),
+    start: instant,
     /** Interval means of the site, W, one per `seriesStepUs`: consumption and production, both positive. */
     loadW: powers,
     generationW: powers,
@@ -136,6 +153,7 @@ export type ModelConfig = z.output<typeof modelSchema>;
 export type SeriesConfig = z.output<typeof seriesSchema>;
 export type ForecastingConfig = z.output<typeof forecastingConfigSchema>;
 export type Customer = z.output<typeof customerSchema>;
+export type TemperatureConfig = z.output<typeof temperatureSchema>;
 
 function isZone(name: string): boolean {
   try {

@@ -1,8 +1,9 @@
 /** The site as its papers have it: H0 scaled by annual energy, and PV as a function of how clear the sky is. */
-import { clearSky, climateTemperatureC, plane, planeOfArray, pvPowerPerWp, sunAt } from './clear-sky.ts';
+import { clearSky, plane, planeOfArray, pvPowerPerWp, sunAt } from './clear-sky.ts';
 import type { ModelConfig } from './config.ts';
 import { createH0 } from './h0.ts';
 import { createLocalTime } from './local-time.ts';
+import { createTemperature } from './temperature.ts';
 
 /** Instants per step at which the sun is looked at: power is no straight line at dawn and in the morning. */
 const SUN_SAMPLES = 3;
@@ -25,15 +26,14 @@ export interface SiteStep {
 export function createSiteModel(config: ModelConfig): (fromUs: number, toUs: number) => SiteStep {
   const h0 = createH0(config.zone);
   const utc = createLocalTime('UTC');
+  const temperature = createTemperature(config.temperature, utc);
   const { location, pvSystems } = config;
   const planes = pvSystems.map(({ tiltDeg, azimuthDeg }) => plane(tiltDeg, azimuthDeg));
 
-  function addSun(timeUs: number, linear: Float64Array, quadratic: Float64Array): void {
+  function addSun(timeUs: number, airC: number, linear: Float64Array, quadratic: Float64Array): void {
     const sun = sunAt(timeUs, location.latitudeDeg, location.longitudeDeg);
     if (sun.sinAltitude <= 0) return;
-    const { dayOfYear } = utc(timeUs);
-    const sky = clearSky(sun, dayOfYear);
-    const airC = climateTemperatureC(dayOfYear);
+    const sky = clearSky(sun, utc(timeUs).dayOfYear);
     for (const [index, modules] of planes.entries()) {
       const irradiance = planeOfArray(sky, sun, modules);
       const peakW = (pvSystems[index]?.peakPowerW ?? 0) / SUN_SAMPLES;
@@ -48,11 +48,12 @@ export function createSiteModel(config: ModelConfig): (fromUs: number, toUs: num
   function compute(fromUs: number, toUs: number): SiteStep {
     const linear = new Float64Array(pvSystems.length);
     const quadratic = new Float64Array(pvSystems.length);
+    const airC = temperature.airC(fromUs, toUs);
     for (let sample = 0; sample < SUN_SAMPLES; sample += 1) {
-      addSun(fromUs + ((sample + 0.5) / SUN_SAMPLES) * (toUs - fromUs), linear, quadratic);
+      addSun(fromUs + ((sample + 0.5) / SUN_SAMPLES) * (toUs - fromUs), airC, linear, quadratic);
     }
     // H0 is W per 1000 kWh a year.
-    const profileW = h0.mean(fromUs, toUs);
+    const profileW = h0.mean(fromUs, toUs) * temperature.loadFactor(fromUs, toUs);
     return { profileW, linear, quadratic, siteLinear: sum(linear), siteQuadratic: sum(quadratic) };
   }
 

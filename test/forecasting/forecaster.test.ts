@@ -157,6 +157,48 @@ describe('what the model learns from meters', () => {
   });
 });
 
+describe('temperature', () => {
+  const noonUs = startUs + 52 * QUARTER_US;
+  const said = (temperature: object, atUs = noonUs) =>
+    createModelForecaster(modelConfig({ temperature })).outlook(atUs, atUs + QUARTER_US);
+  const plain = said({});
+  const weather = (airC: number) => ({ start: '2021-04-01T00:00:00+02:00', airC: Array<number>(24).fill(airC) });
+
+  test('a cold day makes heaters draw more, in proportion; a warm one only as far as the heating limit', () => {
+    const load = (airC: number) =>
+      (said({ forecast: weather(airC), loadPerKelvin: 0.03 })?.load.powerW ?? 0) / (plain?.load.powerW ?? 1);
+    expect((load(-5) - load(0)) / 5).toBeCloseTo(0.03, 9);
+    expect(load(15)).toBe(load(25));
+    expect(load(25)).toBeLessThan(1);
+    // Without heaters the weather does not matter.
+    expect(said({ forecast: weather(-5) })?.load.powerW).toBe(plain?.load.powerW);
+  });
+
+  test('PV yields 0.4 % less per K', () => {
+    const yieldAt = (airC: number) => said({ forecast: weather(airC) })?.generation.powerW ?? 0;
+    expect((yieldAt(30) - yieldAt(10)) / 20 / yieldAt(10)).toBeCloseTo(-0.004, 3);
+  });
+
+  test('beyond the forecast, and without one, it is the climate: months on straight lines, or a smooth year', () => {
+    const dayLater = noonUs + 2 * 86_400e6;
+    expect(said({ forecast: weather(-20) }, dayLater)?.generation.powerW).toBe(said({}, dayLater)?.generation.powerW);
+    const even = Array<number>(12).fill(8);
+    expect(said({ monthlyMeanC: even })?.generation.powerW).toBeCloseTo(
+      said({ forecast: weather(8) })?.generation.powerW ?? 0,
+      6,
+    );
+    // New Year lies halfway between the middles of December and January.
+    const turn = Array.from({ length: 12 }, (_, month) => (month === 11 ? 4 : 0));
+    const newYearUs = parseInstant('2021-12-31T12:00:00+01:00');
+    expect(said({ monthlyMeanC: turn }, newYearUs)?.generation.powerW ?? 0).toBeLessThan(
+      said({ monthlyMeanC: Array<number>(12).fill(1.9) }, newYearUs)?.generation.powerW ?? 0,
+    );
+    expect(said({ monthlyMeanC: turn }, newYearUs)?.generation.powerW ?? 0).toBeGreaterThan(
+      said({ monthlyMeanC: Array<number>(12).fill(2.2) }, newYearUs)?.generation.powerW ?? 0,
+    );
+  });
+});
+
 describe('wrong on purpose', () => {
   const right = createModelForecaster(modelConfig());
   const at = (forecaster: Forecaster, fromUs: number) => forecaster.outlook(fromUs, fromUs + QUARTER_US);
