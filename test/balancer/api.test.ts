@@ -292,6 +292,22 @@ describe('requests that cannot be answered', () => {
     expect(await faultsOf(operationAt('POST', '/v1/plan'), answer)).toBe('');
   });
 
+  it('paths that cannot be decoded, keys that would reach into objects', async () => {
+    const undecodable = await bench.call('GET', '/v1/orders/%E0%A4%A');
+    expect([undecodable.status, undecodable.headers.get('content-type')]).toEqual([
+      400,
+      expect.stringContaining('application/problem+json'),
+    ]);
+    const text = JSON.stringify(examples['near-real-time'].value).replace(
+      '{',
+      '{"__proto__":{"id":"x"},"constructor":1,',
+    );
+    const reaching = await bench.call('POST', '/v1/plan', text);
+    expect(reaching.status).toBe(422);
+    const { errors } = reaching.json as { errors: { path: string }[] };
+    expect(errors.map(({ path }) => path)).toEqual(['__proto__', 'constructor']);
+  });
+
   it('paths and methods that are not there', async () => {
     expect((await bench.call('GET', '/v2/plan')).status).toBe(404);
     const wrong = await bench.call('DELETE', '/v1/plan');
@@ -353,6 +369,21 @@ describe('orders', () => {
     expect(json).toMatchObject({ request: 'one/two', useCase: 2, state: 'pending' });
     expect(headers.get('location')).toBe('/v1/orders/one%2Ftwo');
     expect((await bench.call('GET', '/v1/orders/one%2Ftwo')).status).toBe(200);
+  });
+
+  it('another order under a name that is taken is a conflict, whatever the use case', async () => {
+    const hold = { targetW: 10e3, durationS: 60, request: 'taken' };
+    expect((await bench.call('POST', '/v1/setpoint', hold)).status).toBe(202);
+    for (const [path, body] of [
+      ['/v1/setpoint', { ...hold, targetW: 11e3 }],
+      ['/v1/trigger', { useCase: 1, request: 'taken' }],
+    ] as const) {
+      const answer = await bench.call('POST', path, body);
+      expect(answer.status).toBe(409);
+      expect(await faultsOf(operationAt('POST', path), answer)).toBe('');
+    }
+    // The same thing said through the other door is the same thing.
+    expect((await bench.call('POST', '/v1/trigger', { useCase: 2, ...hold })).status).toBe(202);
   });
 
   it('have to wait until the databus has a time', async () => {

@@ -3,6 +3,7 @@
  * balancer itself never learns that HTTP exists: an order is an input of its next instant, like any other message.
  */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { planSchema, type Plan } from '../../contract/plan.ts';
 import { type Setpoint, setpointSchema } from '../../contract/setpoint.ts';
 import { formatInstant } from '../../contract/time.ts';
@@ -26,7 +27,7 @@ export interface Order {
 }
 
 export interface BalancerDesk {
-  /** Throws HttpProblem 503 while the databus has no time yet. */
+  /** Throws HttpProblem: 503 while the databus has no time yet, 409 for a name that stands for something else. */
   trigger(order: TriggerOrder): Promise<Order>;
   setpoint(order: SetpointOrder): Promise<Order>;
   findOrder(request: string): Order | undefined;
@@ -50,7 +51,7 @@ export async function openDesk(context: HttpContext, site: string): Promise<Bala
 class Desk implements BalancerDesk {
   readonly #context: HttpContext;
   readonly #site: string;
-  readonly #orders = new Map<string, Order>();
+  readonly #orders = new Map<string, { readonly ordered: TriggerOrder; readonly order: Order }>();
   readonly #setpoints = new Map<string, Setpoint>();
   #useCase: UseCaseMessage | undefined;
   #plan: Plan | undefined;
@@ -81,7 +82,10 @@ class Desk implements BalancerDesk {
     const request = order.request ?? randomUUID();
     const known = this.#orders.get(request);
     // The balancer ignores a repeated name too; the caller learns what became of the first.
-    if (known !== undefined) return known;
+    if (known !== undefined && isDeepStrictEqual(known.ordered, order)) return known.order;
+    if (known !== undefined) {
+      throw new HttpProblem(409, `something else was ordered under the name "${request}" before: take another name`);
+    }
     const watermarkUs = this.#context.service.watermarkUs();
     if (!Number.isFinite(watermarkUs)) {
       throw new HttpProblem(503, 'no tick has come yet, so the platform has no time: start the ticker', {
@@ -90,7 +94,7 @@ class Desk implements BalancerDesk {
     }
     const issuedAt = formatInstant(watermarkUs);
     const issued: Order = { request, useCase: order.useCase, issuedAt, state: 'pending', reasons: [] };
-    this.#orders.set(request, issued);
+    this.#orders.set(request, { ordered: order, order: issued });
     for (const oldest of this.#orders.keys()) {
       if (this.#orders.size <= KEPT_ORDERS) break;
       this.#orders.delete(oldest);
@@ -106,7 +110,7 @@ class Desk implements BalancerDesk {
   }
 
   findOrder(request: string): Order | undefined {
-    return this.#orders.get(request);
+    return this.#orders.get(request)?.order;
   }
 
   plan(): Plan | undefined {
@@ -172,10 +176,10 @@ class Desk implements BalancerDesk {
     if (message === undefined) return;
     this.#useCase = message;
     const { answer } = message;
-    const order = answer === undefined ? undefined : this.#orders.get(answer.request);
-    if (answer === undefined || order === undefined) return;
+    const known = answer === undefined ? undefined : this.#orders.get(answer.request);
+    if (answer === undefined || known === undefined) return;
     const state = answer.accepted ? 'accepted' : 'refused';
-    this.#orders.set(order.request, { ...order, state, reasons: answer.reasons });
+    this.#orders.set(answer.request, { ...known, order: { ...known.order, state, reasons: answer.reasons } });
   }
 }
 

@@ -216,7 +216,7 @@ const responses: Json = {
   NoJson: problem('The body is no JSON'),
   Unauthorized: problem('No token, or a wrong one'),
   NotFound: problem('Nothing of that name'),
-  Conflict: problem('Not finished yet'),
+  Conflict: problem('Not finished yet, or a name that stands for something else'),
   TooLarge: problem('The body is larger than this balancer takes'),
   NoJsonType: problem('The body is not declared as application/json'),
   Faults: problem('Every fault of the request with its path'),
@@ -333,6 +333,7 @@ const paths: Json = {
       responses: {
         ...withBody,
         202: answers('Handed on; it takes effect at the next instant', 'Order'),
+        409: refer('Conflict'),
         503: refer('Busy'),
       },
     },
@@ -344,6 +345,7 @@ const paths: Json = {
       responses: {
         ...withBody,
         202: answers('Handed on; it takes effect at the next instant', 'Order'),
+        409: refer('Conflict'),
         503: refer('Busy'),
       },
     },

@@ -25,6 +25,12 @@ export async function createApi({ settings, desk, log }: ApiOptions): Promise<Fa
   const app = fastify({
     bodyLimit: settings.bodyLimitBytes,
     requestIdHeader: 'x-request-id',
+    // Who takes longer to send a request does not mean to finish it.
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Paths that cannot even be decoded never reach a handler: they get the same form of answer.
+    frameworkErrors: (error, _request, reply) => {
+      void send(reply, new HttpProblem(400, error.message));
+    },
     // Idle connections of a gateway must not hold up the end.
     forceCloseConnections: 'idle',
   });
@@ -35,6 +41,16 @@ export async function createApi({ settings, desk, log }: ApiOptions): Promise<Fa
   guard(app, settings);
   addRoutes(app, settings, queue, desk);
   return app;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+
+function send(reply: FastifyReply, { status, message, faults, headers }: HttpProblem): FastifyReply {
+  return reply
+    .code(status)
+    .headers(headers)
+    .type(problemMediaType)
+    .send(problemDetails(status, message, faults));
 }
 
 /** What is under way is answered, and its connection is not kept for more: the end waits for nobody who has nothing to say. */
@@ -70,12 +86,6 @@ const statusOfCode: Readonly<Record<string, readonly [ProblemStatus, string]>> =
 };
 
 function answerProblems(app: FastifyInstance, log: ServiceLog): void {
-  const send = (reply: FastifyReply, { status, message, faults, headers }: HttpProblem) =>
-    reply
-      .code(status)
-      .headers(headers)
-      .type(problemMediaType)
-      .send(problemDetails(status, message, faults));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof HttpProblem) return send(reply, error);
     if (error instanceof InvalidInputError) return send(reply, unprocessable(error.problems));
