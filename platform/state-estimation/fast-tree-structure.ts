@@ -5,7 +5,7 @@
 import { joins } from '../../grids/compile.ts';
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { spanForest } from '../../grids/topology.ts';
-import { add, complex, conjugate, divide, multiply, scale, type Complex } from '../../numerics/complex.ts';
+import { add, complex, divide, multiply, polar, scale, type Complex } from '../../numerics/complex.ts';
 import type { EstimationProblem, EstimatorMeasurement, ScalarMeasurement } from './estimator.ts';
 
 /** Part of what is measured at a place: value = sum of weight times measured value, over those of one quantity. */
@@ -59,7 +59,7 @@ export function createTreeStructure(problem: EstimationProblem): TreeStructure |
   const { grid } = problem;
   if (grid.phases !== 1) return 'it has three phases';
   const live = grid.branches.filter((branch) => joins(branch) && grid.energised[branch.from] === 1);
-  const forest = spanForest(grid.busCount, live, [problem.referenceBus]);
+  const forest = spanForest(grid.busCount, live, [chooseRoot(problem)]);
   const alive = grid.energised.reduce((sum, one) => sum + one, 0);
   if (forest.order.length !== alive) return 'it has several islands';
   if (forest.loops > 0) return 'it has loops';
@@ -72,6 +72,17 @@ export function createTreeStructure(problem: EstimationProblem): TreeStructure |
   const measured = layOutMeasurements(problem, slotOfBus, network, edges);
   if (typeof measured === 'string') return measured;
   return { count: alive, busOfSlot: forest.order, parent, ...network, ...measured };
+}
+
+/** A bus whose injection nobody knows can only be the root; else the reference is as good as any. */
+function chooseRoot({ grid, measurements, zeroInjections, referenceBus }: EstimationProblem): number {
+  const known = new Set(zeroInjections);
+  for (const one of measurements) {
+    if (one.kind !== 'activePower' || one.place.at !== 'bus' || one.sigma === Number.POSITIVE_INFINITY) continue;
+    known.add(one.place.bus);
+  }
+  for (let bus = 0; bus < grid.busCount; bus++) if (grid.energised[bus] === 1 && !known.has(bus)) return bus;
+  return referenceBus;
 }
 
 type Network = Pick<TreeStructure, 'z' | 'y' | 'near' | 'far' | 'turn' | 'branchOfSlot' | 'fromNear'>;
@@ -119,10 +130,14 @@ function layOutNetwork(
   for (const branch of grid.branches) {
     if (joins(branch)) continue;
     const ends = branch.from === branch.to ? [branch.yff, branch.yft, branch.ytf, branch.ytt] : [];
-    for (const block of ends) if (slotOfBus[branch.from]! >= 0) put(network.y, slotOfBus[branch.from]!, scale(entry(block), square(slotOfBus[branch.from]!)));
+    for (const block of ends)
+      if (slotOfBus[branch.from]! >= 0)
+        put(network.y, slotOfBus[branch.from]!, scale(entry(block), square(slotOfBus[branch.from]!)));
     if (ends.length > 0) continue;
-    if (slotOfBus[branch.from]! >= 0) put(network.y, slotOfBus[branch.from]!, scale(entry(branch.yff), square(slotOfBus[branch.from]!)));
-    if (slotOfBus[branch.to]! >= 0) put(network.y, slotOfBus[branch.to]!, scale(entry(branch.ytt), square(slotOfBus[branch.to]!)));
+    if (slotOfBus[branch.from]! >= 0)
+      put(network.y, slotOfBus[branch.from]!, scale(entry(branch.yff), square(slotOfBus[branch.from]!)));
+    if (slotOfBus[branch.to]! >= 0)
+      put(network.y, slotOfBus[branch.to]!, scale(entry(branch.ytt), square(slotOfBus[branch.to]!)));
   }
   return { ...network, branchOfSlot, fromNear };
 }
@@ -134,19 +149,36 @@ function isReciprocal({ yft, ytf }: CompiledBranch): boolean {
 }
 
 /**
- * v_far = ratio v_near - z j; a line is an impedance between its shunts, anything else, from -j = y_fn v_n + y_ff v_f:
- * ratio = -y_fn / y_ff, z = 1 / y_ff on the far side, and y_nn - y_nf y_fn / y_ff left as the shunt of the near end.
+ * v_far = ratio v_near - z j with an impedance z between two shunts, from y_nf = -conj(ratio) / z, y_fn = -ratio / z,
+ * y_ff = 1 / z + far, y_nn = |ratio|^2 / z + near. The two transfer admittances give the angle of the ratio; its size is
+ * free (the shunts make up for it) and chosen so that the far shunt is small. A line has the ratio one.
  */
-function edgeOf(branch: CompiledBranch, fromNear: boolean): { z: Complex; ratio: Complex; near: Complex; far: Complex } {
+function edgeOf(
+  branch: CompiledBranch,
+  fromNear: boolean,
+): { z: Complex; ratio: Complex; near: Complex; far: Complex } {
   const [nn, nf, fn, ff] = (
     fromNear ? [branch.yff, branch.yft, branch.ytf, branch.ytt] : [branch.ytt, branch.ytf, branch.yft, branch.yff]
   ).map(entry) as [Complex, Complex, Complex, Complex];
-  if (branch.kind === 'line' && nf.re === fn.re && nf.im === fn.im) {
-    const z = divide(complex(-1), nf);
-    return { z, ratio: complex(1), near: add(nn, nf), far: add(ff, fn) };
-  }
-  const near = add(nn, scale(divide(multiply(nf, fn), ff), -1));
-  return { z: divide(complex(1), ff), ratio: scale(divide(fn, ff), -1), near, far: complex(0) };
+  const ratio = branch.kind === 'line' && nf.re === fn.re && nf.im === fn.im ? complex(1) : ratioOf(nf, fn, ff);
+  const series = scale(divide(fn, ratio), -1);
+  const square = ratio.re ** 2 + ratio.im ** 2;
+  return {
+    z: divide(complex(1), series),
+    ratio,
+    near: add(nn, scale(series, -square)),
+    far: add(ff, scale(series, -1)),
+  };
+}
+
+function ratioOf(nf: Complex, fn: Complex, ff: Complex): Complex {
+  const twice = divide(fn, nf);
+  const half = Math.atan2(twice.im, twice.re) / 2;
+  const size = Math.hypot(fn.re, fn.im) / Math.hypot(ff.re, ff.im);
+  const ratio = polar(size, half);
+  // Of the two square roots the one with which the series admittance points where y_ff does.
+  const series = scale(divide(fn, ratio), -1);
+  return series.re * ff.re + series.im * ff.im > 0 ? ratio : scale(ratio, -1);
 }
 
 interface Draft {
@@ -179,7 +211,11 @@ function layOutMeasurements(
 ): Measured | string {
   const count = edges.length;
   const draft: Draft = { slots: new Map(), members: [] };
-  const [activeOf, reactiveOf, magnitudeOf] = [0, 1, 2].map(() => new Int32Array(count).fill(-1)) as [Int32Array, Int32Array, Int32Array];
+  const [activeOf, reactiveOf, magnitudeOf] = [0, 1, 2].map(() => new Int32Array(count).fill(-1)) as [
+    Int32Array,
+    Int32Array,
+    Int32Array,
+  ];
   const rows: FlowRow[][] = Array.from({ length: count }, () => []);
   const slotOfBranch = new Map(Array.from(network.branchOfSlot, (branch, slot) => [branch, slot]));
   for (const [index, measurement] of problem.measurements.entries()) {
@@ -205,10 +241,14 @@ function layOutMeasurements(
     if (zero.has(slot)) continue;
     const both = activeOf[slot]! >= 0 && reactiveOf[slot]! >= 0;
     const none = activeOf[slot]! < 0 && reactiveOf[slot]! < 0;
-    if (!both && !(slot === 0 && none)) return `the injection of a bus is not known (${problem.grid.busIds[slot]?.[0]})`;
+    if (!both && !(slot === 0 && none))
+      return `the injection of a bus is not known (${problem.grid.busIds[slot]?.[0]})`;
   }
   for (const slot of zero) if (slot === 0) return 'its root has no injection';
-  const variance = Float64Array.from(draft.members, (all) => 1 / all.reduce((sum, { sigma }) => sum + 1 / sigma ** 2, 0));
+  const variance = Float64Array.from(
+    draft.members,
+    (all) => 1 / all.reduce((sum, { sigma }) => sum + 1 / sigma ** 2, 0),
+  );
   const shares = draft.members.flatMap((all, quantity) =>
     all.map(({ measurement, sigma }) => ({ measurement, quantity, sigma, weight: variance[quantity]! / sigma ** 2 })),
   );
@@ -226,10 +266,4 @@ function isSupported(measurement: EstimatorMeasurement): measurement is ScalarMe
     measurement.shared === undefined &&
     !(measurement.kind === 'voltageMagnitude' && measurement.place.at !== 'bus')
   );
-}
-
-/** Conjugate of the frame's turn, for those who turn currents back. */
-export function turnOfSlot({ turn }: TreeStructure, slot: number): { voltage: Complex; current: Complex } {
-  const voltage = complex(turn[2 * slot]!, turn[2 * slot + 1]);
-  return { voltage, current: divide(complex(1), conjugate(voltage)) };
 }

@@ -14,10 +14,9 @@
  * It covers voltage magnitudes, injections and branch flows of a radial positive-sequence grid in which every injection
  * is measured, forecast or zero; `wls.ts` covers everything. Both give the same answer.
  */
-import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimationProblem } from './estimator.ts';
 import { createTreeStructure, type TreeStructure } from './fast-tree-structure.ts';
-import { FLOW, STEP, type TreeState, carryBranch, createTreeState, mergeBus, shareOut, solveRoot } from './fast-tree-steps.ts';
+import { type TreeState, carryBranch, createTreeState, mergeBus, shareOut, solveRoot } from './fast-tree-steps.ts';
 
 export interface TreeEstimate {
   readonly status: 'converged' | 'diverged' | 'not-observable';
@@ -45,7 +44,10 @@ export interface TreeEstimator {
 }
 
 /** Lays out one structure of measurements; half a sentence when it is none for the tree estimator. */
-export function createTreeEstimator(problem: EstimationProblem, options: TreeEstimatorOptions = {}): TreeEstimator | string {
+export function createTreeEstimator(
+  problem: EstimationProblem,
+  options: TreeEstimatorOptions = {},
+): TreeEstimator | string {
   const structure = createTreeStructure(problem);
   if (typeof structure === 'string') return structure;
   const { tolerancePu = 1e-8, iterationsMax = 50 } = options;
@@ -61,6 +63,7 @@ export function createTreeEstimator(problem: EstimationProblem, options: TreeEst
         const change = step(structure, state);
         if (change <= tolerancePu * tolerancePu) {
           readVoltages(structure, state, voltage);
+          turnToReference(voltage, problem.referenceBus);
           return { status: 'converged', iterations, objective: objectiveOf(structure, state, values) };
         }
         if (!Number.isFinite(change)) {
@@ -74,7 +77,7 @@ export function createTreeEstimator(problem: EstimationProblem, options: TreeEst
       voltage.fill(Number.NaN);
       return { status: 'diverged', iterations: iterationsMax, objective: Number.NaN };
     },
-    branchCurrents: (from, to) => branchCurrents(problem.grid, structure, state, from, to),
+    branchCurrents: (from, to) => branchCurrents(structure, state, from, to),
   };
 }
 
@@ -118,4 +121,89 @@ function drawnCurrents({ count, parent, y }: TreeStructure, { v, j, d }: TreeSta
     d[above]! -= j[k]!;
     d[above + 1]! -= j[k + 1]!;
   }
+}
+
+/** Out of the frame of the root. */
+function readVoltages({ count, busOfSlot, turn }: TreeStructure, { v }: TreeState, voltage: Float64Array): void {
+  for (let slot = 0; slot < count; slot++) {
+    const k = 2 * slot;
+    const to = 2 * busOfSlot[slot]!;
+    voltage[to] = turn[k]! * v[k]! - turn[k + 1]! * v[k + 1]!;
+    voltage[to + 1] = turn[k]! * v[k + 1]! + turn[k + 1]! * v[k]!;
+  }
+}
+
+/** Residuals of all measurements in use, each for itself, at the last state. */
+function objectiveOf(structure: TreeStructure, state: TreeState, values: Float64Array): number {
+  const { shares, count, activeOf, reactiveOf, magnitudeOf, turn, parent } = structure;
+  const { v, j, d, quantity } = state;
+  // The values have been taken over: their places serve for what is estimated.
+  for (let slot = 0; slot < count; slot++) {
+    const k = 2 * slot;
+    const [p, q, m] = [activeOf[slot]!, reactiveOf[slot]!, magnitudeOf[slot]!];
+    if (p >= 0) quantity[p] = -(v[k]! * d[k]! + v[k + 1]! * d[k + 1]!);
+    if (q >= 0) quantity[q] = -(v[k + 1]! * d[k]! - v[k]! * d[k + 1]!);
+    if (m >= 0) quantity[m] = Math.hypot(v[k]!, v[k + 1]!) * Math.hypot(turn[k]!, turn[k + 1]!);
+    for (let row = structure.flowStart[slot]!; row < structure.flowStart[slot + 1]!; row++) {
+      const isFar = state.flowKind[row]! >= 2;
+      const at = isFar ? k : 2 * parent[slot]!;
+      const shunt = isFar ? structure.far : structure.near;
+      const sign = isFar ? -1 : 1;
+      const ir = sign * j[k]! + shunt[k]! * v[at]! - shunt[k + 1]! * v[at + 1]!;
+      const ii = sign * j[k + 1]! + shunt[k]! * v[at + 1]! + shunt[k + 1]! * v[at]!;
+      const reactive = (state.flowKind[row]! & 1) === 1;
+      quantity[state.flowQuantity[row]!] = reactive ? v[at + 1]! * ir - v[at]! * ii : v[at]! * ir + v[at + 1]! * ii;
+    }
+  }
+  let sum = 0;
+  for (let s = 0; s < shares.length; s++) {
+    const share = shares[s]!;
+    const residual = (values[share.measurement]! - quantity[share.quantity]!) / share.sigma;
+    sum += residual * residual;
+  }
+  return sum;
+}
+
+/** i = sign j + y v at each end, turned back: currents of the frame are those of the grid times conj(turn). */
+function branchCurrents(structure: TreeStructure, state: TreeState, from: Float64Array, to: Float64Array): void {
+  const { count, parent, branchOfSlot, fromNear, near, far, turn } = structure;
+  const { v, j } = state;
+  from.fill(0);
+  to.fill(0);
+  for (let slot = 1; slot < count; slot++) {
+    const k = 2 * slot;
+    const above = 2 * parent[slot]!;
+    const at = 2 * branchOfSlot[slot]!;
+    const nearEnd = fromNear[slot] === 1 ? from : to;
+    const farEnd = fromNear[slot] === 1 ? to : from;
+    const nr = j[k]! + near[k]! * v[above]! - near[k + 1]! * v[above + 1]!;
+    const ni = j[k + 1]! + near[k]! * v[above + 1]! + near[k + 1]! * v[above]!;
+    const fr = far[k]! * v[k]! - far[k + 1]! * v[k + 1]! - j[k]!;
+    const fi = far[k]! * v[k + 1]! + far[k + 1]! * v[k]! - j[k + 1]!;
+    turnBack(turn, above, nr, ni, nearEnd, at);
+    turnBack(turn, k, fr, fi, farEnd, at);
+  }
+}
+
+/** i / conj(turn) = i turn / |turn|^2. */
+function turnBack(turn: Float64Array, k: number, re: number, im: number, out: Float64Array, at: number): void {
+  const tr = turn[k]!;
+  const ti = turn[k + 1]!;
+  const square = tr * tr + ti * ti;
+  out[at] = (re * tr - im * ti) / square;
+  out[at + 1] = (re * ti + im * tr) / square;
+}
+
+function turnToReference(voltage: Float64Array, bus: number): void {
+  const re = voltage[2 * bus]!;
+  const im = voltage[2 * bus + 1]!;
+  if (im === 0 && re > 0) return;
+  const size = Math.sqrt(re * re + im * im);
+  for (let k = 0; k < voltage.length; k += 2) {
+    const vr = voltage[k]!;
+    const vi = voltage[k + 1]!;
+    voltage[k] = (vr * re + vi * im) / size;
+    voltage[k + 1] = (vi * re - vr * im) / size;
+  }
+  voltage[2 * bus + 1] = 0;
 }

@@ -1,0 +1,396 @@
+/**
+ * The steps of the tree estimator (`fast-tree.ts`): innermost loops on flat arrays, nothing allocated. Matrices are real
+ * 2x2 on (re, im); a complex number c = cr + j ci acts as [[cr, -ci], [ci, cr]].
+ */
+import type { TreeStructure } from './fast-tree-structure.ts';
+
+export interface TreeState {
+  /** By slot, interleaved: voltage, current through the branch towards the slot, current that the bus draws. */
+  readonly v: Float64Array;
+  readonly j: Float64Array;
+  readonly d: Float64Array;
+  /** Values of the quantities. */
+  readonly quantity: Float64Array;
+  /** Per slot, at the bus with all that hangs from it: a (4), b (2), R (11, 12, 22), W (11, 12, 22), y (2). */
+  readonly bus: Float64Array;
+  /** Per slot, what the feeder sees of it: a, b, R. */
+  readonly seen: Float64Array;
+  /** Multipliers, and changes of the voltage in this step. */
+  readonly multiplier: Float64Array;
+  readonly change: Float64Array;
+  /** Measured flows by row: quantity, and 1 for reactive, 2 for the far end. */
+  readonly flowQuantity: Int32Array;
+  readonly flowKind: Uint8Array;
+  /** A pair (a, b, R, W, y) under way, laid out as in `bus`. */
+  readonly pair: Float64Array;
+}
+
+const BUS = 14;
+const SEEN = 9;
+const A = 0;
+const B = 4;
+const R = 6;
+const W = 9;
+const Y = 12;
+
+export function createTreeState({ count, variance, flows }: TreeStructure): TreeState {
+  return {
+    v: new Float64Array(2 * count),
+    j: new Float64Array(2 * count),
+    d: new Float64Array(2 * count),
+    quantity: new Float64Array(variance.length),
+    bus: new Float64Array(BUS * count),
+    seen: new Float64Array(SEEN * count),
+    multiplier: new Float64Array(2 * count),
+    change: new Float64Array(2 * count),
+    flowQuantity: Int32Array.from(flows, (row) => row.quantity),
+    flowKind: Uint8Array.from(flows, (row) => (row.reactive ? 1 : 0) + (row.far ? 2 : 0)),
+    pair: new Float64Array(BUS),
+  };
+}
+
+/**
+ * What a bus itself contributes. From s = v conj(d) drawn, measured as s + r + e: conj(dd) = (r + e - dv conj(d)) / v, so
+ *     dd = -(d / conj(v)) conj(dv) + conj(r / v) + conj(e / v);
+ * its shunts draw y dv more. A voltage magnitude z is the row u' dv = z - |v| with u = v / |v|.
+ */
+export function mergeBus(structure: TreeStructure, state: TreeState, slot: number): void {
+  const { variance, activeOf, reactiveOf, magnitudeOf, y } = structure;
+  const { v, d, quantity, bus } = state;
+  const at = BUS * slot;
+  const k = 2 * slot;
+  const vr = v[k]!;
+  const vi = v[k + 1]!;
+  const square = vr * vr + vi * vi;
+  const yr = y[k]!;
+  const yi = y[k + 1]!;
+  const p = activeOf[slot]!;
+  // -(d / conj(v)) conj(dv) as a matrix, with c = d / conj(v) = d v / |v|^2; nothing is drawn where nothing is connected.
+  const dr = p < 0 ? 0 : d[k]!;
+  const di = p < 0 ? 0 : d[k + 1]!;
+  const cr = (dr * vr - di * vi) / square;
+  const ci = (dr * vi + di * vr) / square;
+  bus[at] = yr - cr;
+  bus[at + 1] = -yi - ci;
+  bus[at + 2] = yi - ci;
+  bus[at + 3] = yr + cr;
+  if (p < 0) {
+    bus[at + B] = -d[k]!;
+    bus[at + B + 1] = -d[k + 1]!;
+    bus[at + R] = 0;
+    bus[at + R + 1] = 0;
+    bus[at + R + 2] = 0;
+  } else {
+    const q = reactiveOf[slot]!;
+    // Injections are measured, drawn powers are their opposites.
+    const rp = -quantity[p]! - (vr * dr + vi * di);
+    const rq = -quantity[q]! - (vi * dr - vr * di);
+    bus[at + B] = (rp * vr + rq * vi) / square;
+    bus[at + B + 1] = (rp * vi - rq * vr) / square;
+    const sp = variance[p]! / (square * square);
+    const sq = variance[q]! / (square * square);
+    bus[at + R] = sp * vr * vr + sq * vi * vi;
+    bus[at + R + 1] = (sp - sq) * vr * vi;
+    bus[at + R + 2] = sp * vi * vi + sq * vr * vr;
+  }
+  const m = magnitudeOf[slot]!;
+  if (m < 0) {
+    for (let e = W; e < BUS; e++) bus[at + e] = 0;
+    return;
+  }
+  const size = Math.sqrt(square);
+  const weight = 1 / variance[m]!;
+  const residual = ((quantity[m]! / turnSize(structure, k) - size) * weight) / size;
+  // In the frame of the root a voltage and its standard deviation are smaller by the size of the turn.
+  const scaled = weight * turnSquare(structure, k);
+  bus[at + W] = (scaled * vr * vr) / square;
+  bus[at + W + 1] = (scaled * vr * vi) / square;
+  bus[at + W + 2] = (scaled * vi * vi) / square;
+  bus[at + Y] = residual * vr * turnSquare(structure, k);
+  bus[at + Y + 1] = residual * vi * turnSquare(structure, k);
+}
+
+function turnSquare({ turn }: TreeStructure, k: number): number {
+  return turn[k]! * turn[k]! + turn[k + 1]! * turn[k + 1]!;
+}
+
+function turnSize(structure: TreeStructure, k: number): number {
+  return Math.sqrt(turnSquare(structure, k));
+}
+
+/** Carries what is behind a branch to the bus that feeds it: flows at the far end, the impedance, flows at the near end. */
+export function carryBranch(structure: TreeStructure, state: TreeState, slot: number): void {
+  const { parent, flowStart } = structure;
+  const { bus, seen, pair, flowKind } = state;
+  const at = BUS * slot;
+  for (let e = 0; e < BUS; e++) pair[e] = bus[at + e]!;
+  let row = flowStart[slot]!;
+  const end = flowStart[slot + 1]!;
+  for (; row < end && flowKind[row]! >= 2; row++) conditionOnFlow(structure, state, slot, row);
+  carryImpedance(pair, structure.z[2 * slot]!, structure.z[2 * slot + 1]!);
+  for (; row < end; row++) conditionOnFlow(structure, state, slot, row);
+  const to = SEEN * slot;
+  for (let e = 0; e < SEEN; e++) seen[to + e] = pair[e]!;
+  const above = BUS * parent[slot]!;
+  for (let e = 0; e < BUS; e++) bus[above + e]! += pair[e]!;
+}
+
+/**
+ * From (v, j) to (vp, j) with v = vp - Z j. Inserted into j = a v + b + n this gives j = E (a vp + b + n) with
+ * E = (I + a Z)^-1; then q = v at n = 0, that is F vp - f with F = I - Z E a, f = Z E b, has the cost q' W q - 2 y' q
+ * with v = q - Z n, and the best n = R' Z' (W q - y), R' = (I + R Z' W Z)^-1 R, is put in.
+ */
+function carryImpedance(pair: Float64Array, zr: number, zi: number): void {
+  const a11 = pair[0]!;
+  const a12 = pair[1]!;
+  const a21 = pair[2]!;
+  const a22 = pair[3]!;
+  const b1 = pair[B]!;
+  const b2 = pair[B + 1]!;
+  const r11 = pair[R]!;
+  const r12 = pair[R + 1]!;
+  const r22 = pair[R + 2]!;
+  const w11 = pair[W]!;
+  const w12 = pair[W + 1]!;
+  const w22 = pair[W + 2]!;
+  const y1 = pair[Y]!;
+  const y2 = pair[Y + 1]!;
+
+  // E = (I + a Z)^-1.
+  const s11 = 1 + a11 * zr + a12 * zi;
+  const s12 = a12 * zr - a11 * zi;
+  const s21 = a21 * zr + a22 * zi;
+  const s22 = 1 + a22 * zr - a21 * zi;
+  const det = 1 / (s11 * s22 - s12 * s21);
+  const e11 = s22 * det;
+  const e12 = -s12 * det;
+  const e21 = -s21 * det;
+  const e22 = s11 * det;
+
+  const g11 = e11 * a11 + e12 * a21;
+  const g12 = e11 * a12 + e12 * a22;
+  const g21 = e21 * a11 + e22 * a21;
+  const g22 = e21 * a12 + e22 * a22;
+  const h1 = e11 * b1 + e12 * b2;
+  const h2 = e21 * b1 + e22 * b2;
+  const t11 = e11 * r11 + e12 * r12;
+  const t12 = e11 * r12 + e12 * r22;
+  const t21 = e21 * r11 + e22 * r12;
+  const t22 = e21 * r12 + e22 * r22;
+  const q11 = t11 * e11 + t12 * e12;
+  const q12 = t11 * e21 + t12 * e22;
+  const q22 = t21 * e21 + t22 * e22;
+
+  if (w11 + w22 === 0) {
+    pair[0] = g11;
+    pair[1] = g12;
+    pair[2] = g21;
+    pair[3] = g22;
+    pair[B] = h1;
+    pair[B + 1] = h2;
+    pair[R] = q11;
+    pair[R + 1] = q12;
+    pair[R + 2] = q22;
+    return;
+  }
+  const f11 = 1 - (zr * g11 - zi * g21);
+  const f12 = -(zr * g12 - zi * g22);
+  const f21 = -(zi * g11 + zr * g21);
+  const f22 = 1 - (zi * g12 + zr * g22);
+  const f1 = zr * h1 - zi * h2;
+  const f2 = zi * h1 + zr * h2;
+
+  // W Z, M = Z' W Z, R' = (I + R M)^-1 R.
+  const p11 = w11 * zr + w12 * zi;
+  const p12 = w12 * zr - w11 * zi;
+  const p21 = w12 * zr + w22 * zi;
+  const p22 = w22 * zr - w12 * zi;
+  const m11 = zr * p11 + zi * p21;
+  const m12 = zr * p12 + zi * p22;
+  const m22 = zr * p22 - zi * p12;
+  const n11 = 1 + q11 * m11 + q12 * m12;
+  const n12 = q11 * m12 + q12 * m22;
+  const n21 = q12 * m11 + q22 * m12;
+  const n22 = 1 + q12 * m12 + q22 * m22;
+  const d = 1 / (n11 * n22 - n12 * n21);
+  const x11 = (n22 * q11 - n12 * q12) * d;
+  const x12 = (n22 * q12 - n12 * q22) * d;
+  const x22 = (n11 * q22 - n21 * q12) * d;
+
+  // K = R' Z' W, and what is left of W and y.
+  const k11 = x11 * p11 + x12 * p12;
+  const k12 = x11 * p21 + x12 * p22;
+  const k21 = x12 * p11 + x22 * p12;
+  const k22 = x12 * p21 + x22 * p22;
+  const u11 = w11 - (p11 * k11 + p12 * k21);
+  const u12 = w12 - (p11 * k12 + p12 * k22);
+  const u22 = w22 - (p21 * k12 + p22 * k22);
+  const c1 = zr * y1 + zi * y2;
+  const c2 = zr * y2 - zi * y1;
+  const o1 = x11 * c1 + x12 * c2;
+  const o2 = x12 * c1 + x22 * c2;
+  const l1 = u11 * f1 + u12 * f2 + y1 - (p11 * o1 + p12 * o2);
+  const l2 = u12 * f1 + u22 * f2 + y2 - (p21 * o1 + p22 * o2);
+
+  pair[0] = g11 + k11 * f11 + k12 * f21;
+  pair[1] = g12 + k11 * f12 + k12 * f22;
+  pair[2] = g21 + k21 * f11 + k22 * f21;
+  pair[3] = g22 + k21 * f12 + k22 * f22;
+  pair[B] = h1 - (k11 * f1 + k12 * f2) - o1;
+  pair[B + 1] = h2 - (k21 * f1 + k22 * f2) - o2;
+  pair[R] = x11;
+  pair[R + 1] = x12;
+  pair[R + 2] = x22;
+  const i11 = u11 * f11 + u12 * f21;
+  const i12 = u11 * f12 + u12 * f22;
+  const i21 = u12 * f11 + u22 * f21;
+  const i22 = u12 * f12 + u22 * f22;
+  pair[W] = f11 * i11 + f21 * i21;
+  pair[W + 1] = f11 * i12 + f21 * i22;
+  pair[W + 2] = f12 * i12 + f22 * i22;
+  pair[Y] = f11 * l1 + f21 * l2;
+  pair[Y + 1] = f12 * l1 + f22 * l2;
+}
+
+/**
+ * Conditions (v, j) on a measured flow s = v conj(i), i = +-j + y v: a row g' dj + h' dv = r + e. With j = a v + b + n:
+ * S = g' R g + var, K = R g / S, and what is left over says something of v: (r - g' b - (a' g + h)' v)^2 / S.
+ */
+function conditionOnFlow(structure: TreeStructure, state: TreeState, slot: number, row: number): void {
+  const { pair, v, j, quantity, flowQuantity, flowKind } = state;
+  const kind = flowKind[row]!;
+  const isFar = kind >= 2;
+  const k = 2 * slot;
+  const at = isFar ? k : 2 * structure.parent[slot]!;
+  const shunt = isFar ? structure.far : structure.near;
+  const sign = isFar ? -1 : 1;
+  const vr = v[at]!;
+  const vi = v[at + 1]!;
+  const sr = shunt[k]!;
+  const si = shunt[k + 1]!;
+  const ir = sign * j[k]! + sr * vr - si * vi;
+  const ii = sign * j[k + 1]! + sr * vi + si * vr;
+  // Derivatives of Re and Im of v conj(i) by i, then by v at constant j.
+  const reactive = (kind & 1) === 1;
+  const gr = reactive ? vi : vr;
+  const gi = reactive ? -vr : vi;
+  const h1 = (reactive ? -ii : ir) + gr * sr + gi * si;
+  const h2 = (reactive ? ir : ii) + gi * sr - gr * si;
+  const value = reactive ? vi * ir - vr * ii : vr * ir + vi * ii;
+  condition(
+    pair,
+    sign * gr,
+    sign * gi,
+    h1,
+    h2,
+    quantity[flowQuantity[row]!]! - value,
+    structure.variance[flowQuantity[row]!]!,
+  );
+}
+
+function condition(
+  pair: Float64Array,
+  g1: number,
+  g2: number,
+  h1: number,
+  h2: number,
+  r: number,
+  variance: number,
+): void {
+  const c1 = pair[R]! * g1 + pair[R + 1]! * g2;
+  const c2 = pair[R + 1]! * g1 + pair[R + 2]! * g2;
+  const s = 1 / (g1 * c1 + g2 * c2 + variance);
+  const m1 = pair[0]! * g1 + pair[2]! * g2 + h1;
+  const m2 = pair[1]! * g1 + pair[3]! * g2 + h2;
+  const rest = r - (g1 * pair[B]! + g2 * pair[B + 1]!);
+  const k1 = c1 * s;
+  const k2 = c2 * s;
+  pair[0]! -= k1 * m1;
+  pair[1]! -= k1 * m2;
+  pair[2]! -= k2 * m1;
+  pair[3]! -= k2 * m2;
+  pair[B]! += k1 * rest;
+  pair[B + 1]! += k2 * rest;
+  pair[R]! -= k1 * c1;
+  pair[R + 1]! -= k1 * c2;
+  pair[R + 2]! -= k2 * c2;
+  pair[W]! += m1 * m1 * s;
+  pair[W + 1]! += m1 * m2 * s;
+  pair[W + 2]! += m2 * m2 * s;
+  pair[Y]! += m1 * rest * s;
+  pair[Y + 1]! += m2 * rest * s;
+}
+
+/**
+ * The root's voltage keeps its angle; a measured injection there is the condition that nothing flows in from above.
+ * False when nothing says how large the voltage is.
+ */
+export function solveRoot({ activeOf }: TreeStructure, state: TreeState): boolean {
+  const { bus, change, multiplier, v } = state;
+  multiplier[0] = 0;
+  multiplier[1] = 0;
+  let w = bus[W]!;
+  let y = bus[Y]!;
+  const measured = activeOf[0]! >= 0;
+  const det = bus[R]! * bus[R + 2]! - bus[R + 1]! * bus[R + 1]!;
+  // First column of a and its product with R^-1, for the change is (x, 0).
+  const c1 = measured ? (bus[R + 2]! * bus[0]! - bus[R + 1]! * bus[2]!) / det : 0;
+  const c2 = measured ? (bus[R]! * bus[2]! - bus[R + 1]! * bus[0]!) / det : 0;
+  w += c1 * bus[0]! + c2 * bus[2]!;
+  y -= c1 * bus[B]! + c2 * bus[B + 1]!;
+  if (!(w > 0)) return false;
+  const x = y / w;
+  if (measured) {
+    const m1 = -(bus[0]! * x + bus[B]!);
+    const m2 = -(bus[2]! * x + bus[B + 1]!);
+    multiplier[0] = (bus[R + 2]! * m1 - bus[R + 1]! * m2) / det;
+    multiplier[1] = (bus[R]! * m2 - bus[R + 1]! * m1) / det;
+  }
+  change[0] = x;
+  change[1] = 0;
+  v[0]! += x;
+  return true;
+}
+
+/** From the root to the leaves; the largest squared change of a voltage, NaN as soon as one is NaN. */
+export function shareOut({ count, parent, z }: TreeStructure, state: TreeState): number {
+  const { v, j, bus, seen, multiplier, change } = state;
+  let worst = change[0]! * change[0]!;
+  for (let slot = 1; slot < count; slot++) {
+    const above = 2 * parent[slot]!;
+    const s = SEEN * slot;
+    const at = BUS * slot;
+    const k = 2 * slot;
+    const x = change[above]!;
+    const y = change[above + 1]!;
+    const l1 = multiplier[above]!;
+    const l2 = multiplier[above + 1]!;
+    const j1 = seen[s]! * x + seen[s + 1]! * y + seen[s + 4]! + seen[s + 6]! * l1 + seen[s + 7]! * l2;
+    const j2 = seen[s + 2]! * x + seen[s + 3]! * y + seen[s + 5]! + seen[s + 7]! * l1 + seen[s + 8]! * l2;
+    const jr = j[k]! + j1;
+    const ji = j[k + 1]! + j2;
+    j[k] = jr;
+    j[k + 1] = ji;
+    const vr = v[above]! - (z[k]! * jr - z[k + 1]! * ji);
+    const vi = v[above + 1]! - (z[k]! * ji + z[k + 1]! * jr);
+    const dr = vr - v[k]!;
+    const di = vi - v[k + 1]!;
+    v[k] = vr;
+    v[k + 1] = vi;
+    change[k] = dr;
+    change[k + 1] = di;
+    const size = dr * dr + di * di;
+    if (!(size <= worst) && worst === worst) worst = size;
+    // l = R^-1 (j - a v - b); where nothing is uncertain there is nothing to share.
+    const n1 = j1 - (bus[at + A]! * dr + bus[at + A + 1]! * di + bus[at + B]!);
+    const n2 = j2 - (bus[at + A + 2]! * dr + bus[at + A + 3]! * di + bus[at + B + 1]!);
+    const r11 = bus[at + R]!;
+    const r12 = bus[at + R + 1]!;
+    const r22 = bus[at + R + 2]!;
+    const det = r11 * r22 - r12 * r12;
+    const over = det > 0 ? 1 / det : 0;
+    multiplier[k] = (r22 * n1 - r12 * n2) * over;
+    multiplier[k + 1] = (r11 * n2 - r12 * n1) * over;
+  }
+  return worst;
+}
