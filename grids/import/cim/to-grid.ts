@@ -36,15 +36,14 @@ export function readCim(files: readonly SourceFile[]): ImportedGrid {
   });
 }
 
+/** Without any of these there is no equipment to speak of. */
+const branchClasses = ['ACLineSegment', 'PowerTransformer', 'Breaker', 'Switch', 'ExternalNetworkInjection'];
+
 /** Says which file is missing, once, instead of complaining about each terminal. */
 function checkProfiles(model: CimModel, files: readonly SourceFile[], draft: GridDraft): void {
   const origin: Origin = { file: files[0]!.name, path: '' };
   const hint = 'name all files of the model, or its folder';
-  const terminals = model.of('Terminal');
-  if (
-    model.of('BaseVoltage').length === 0 ||
-    terminals.every((terminal) => model.target(terminal, 'Terminal.ConductingEquipment') === undefined)
-  ) {
+  if (model.of('BaseVoltage').length === 0 || model.of(...branchClasses).length === 0) {
     draft.fault('there is no equipment (EQ) in what was named', origin, hint);
   }
   if (model.of('TopologicalNode').length === 0 && model.of('ConnectivityNode').length === 0) {
@@ -56,6 +55,8 @@ function checkProfiles(model: CimModel, files: readonly SourceFile[], draft: Gri
   }
   // What follows would only repeat it for every terminal.
   draft.stopIfFaulty();
+  // A terminal of nothing would take its load or generator away without a word.
+  for (const terminal of model.of('Terminal')) model.target(terminal, 'Terminal.ConductingEquipment');
 }
 
 function frequencyOf(model: CimModel): number {

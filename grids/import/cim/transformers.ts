@@ -66,7 +66,8 @@ function readWinding(model: CimModel, object: CimObject, end: End): Winding {
   const rated = { above: 0, atMost: 1500, hint: 'kilovolts: is it V for kV?' };
   const kind = model.choice(object, key('connectionKind'))?.toUpperCase();
   const grounded = fields.flag('TransformerEnd.grounded', false);
-  if (kind !== undefined && !/^(D|Y|Z|YN|ZN|A|I)$/.test(kind)) {
+  const isKnown = kind === undefined || /^(D|Y|Z|YN|ZN|A|I)$/.test(kind);
+  if (!isKnown) {
     fields.fault(key('connectionKind'), `"${kind}" is no connection of a winding that is known`);
   }
   const neutral = grounded && (kind === 'Y' || kind === 'Z') ? 'N' : '';
@@ -79,7 +80,7 @@ function readWinding(model: CimModel, object: CimObject, end: End): Winding {
     x: fields.numberOr(key('x'), 0) * tableFactor(model, object, 'x'),
     g: fields.numberOr(key('g'), 0) * tableFactor(model, object, 'g'),
     b: fields.numberOr(key('b'), 0) * tableFactor(model, object, 'b'),
-    connection: kind === undefined || kind === 'A' || kind === 'I' ? undefined : `${kind}${neutral}`,
+    connection: !isKnown || kind === undefined || /^[AI]$/.test(kind) ? undefined : `${kind}${neutral}`,
     clock: fields.numberOr(key('phaseAngleClock'), 0, { atLeast: 0, atMost: 12 }) % 12,
     taps: tapChangers.flatMap((kind) =>
       model.referring(object, `${kind}.TransformerEnd`).flatMap((changer) => readTap(model, changer) ?? []),

@@ -117,7 +117,7 @@ function addBuses(rows: readonly Fields[], names: readonly string[], draft: Grid
   rows.forEach((fields, i) => {
     const id = fields.reference('bus_i');
     const type = fields.number('type', { atLeast: 1, atMost: 4 });
-    const baseKV = fields.number('baseKV', { atLeast: 0 });
+    const baseKV = fields.number('baseKV', { atLeast: 0, atMost: 1500, hint: 'kilovolts: is it V for kV?' });
     if (baseKV === 0) {
       draft.assume(
         `no base voltage given: ${STAND_IN_KV} kV stands in, per-unit results do not depend on it`,
@@ -261,7 +261,7 @@ function addBranch(
     id,
     from: from.id,
     to: to.id,
-    ...(rateMVA > 0 && { ratedCurrentA: (rateMVA * 1e6) / (Math.sqrt(3) * to.nominalVoltageV) }),
+    ...(rateMVA > 0 && { ratedCurrentA: (rateMVA * 1e6) / (Math.sqrt(3) * from.nominalVoltageV) }),
     ...(status === 0 && { inService: false }),
   };
   const isLine = ratio === 0 && shiftDeg === 0 && from.nominalVoltageV === to.nominalVoltageV && r >= 0 && b >= 0;
