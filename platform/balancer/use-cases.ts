@@ -53,8 +53,8 @@ export function createUseCases(config: NearRealTimeConfig, planner: Planner | un
   let planSlot = Number.NaN;
   let householdSlot = Number.NaN;
   let before: InForce | undefined;
-  /** Newest setpoint, W; undefined while the battery is left to its default. */
-  let lastW: number | undefined;
+  /** Newest setpoint, which is in force until it runs out. */
+  let last: { readonly powerW: number; readonly untilUs: number } | undefined;
   let sequence = 0;
   const counts = { plans: 0, clashes: 0, triggers: 0, refusedTriggers: 0, fallbacks: 0 };
 
@@ -131,23 +131,21 @@ export function createUseCases(config: NearRealTimeConfig, planner: Planner | un
   }
 
   function communityCommand(situation: Situation): Command[] {
+    const { timeUs } = situation;
+    if (last !== undefined && timeUs > last.untilUs) last = undefined;
     const wantedW = wantedPower(situation);
-    lastW = wantedW === undefined ? undefined : withinRamp(wantedW);
-    if (lastW === undefined) return [];
-    const command = {
-      device: config.battery.device,
-      powerW: lastW,
-      validForUs: config.validForPeriods * config.everyUs,
-    };
-    // Use case 0 ends with a setpoint of zero; from then on nobody sends any.
-    if (situation.inForce.useCase === 0 && lastW === 0) lastW = undefined;
-    return [command];
+    if (wantedW === undefined) return [];
+    const powerW = withinRamp(wantedW);
+    const validForUs = config.validForPeriods * config.everyUs;
+    last = { powerW, untilUs: timeUs + validForUs };
+    return [{ device: config.battery.device, powerW, validForUs }];
   }
 
   function wantedPower(situation: Situation): number | undefined {
     const { timeUs, netW } = situation;
     const target = targetOf(situation);
-    if (target === undefined) return lastW === undefined ? undefined : 0;
+    // Use case 0 ends with a setpoint of zero; from then on nobody sends any.
+    if (target === undefined) return last === undefined || last.powerW === 0 ? undefined : 0;
     if (netW !== undefined) return follower.cover(timeUs, netW, target);
     counts.fallbacks += 1;
     if (config.fallback === 'revert' || planned === undefined) return undefined;
@@ -158,7 +156,7 @@ export function createUseCases(config: NearRealTimeConfig, planner: Planner | un
   function withinRamp(wantedW: number): number {
     const { rampWPerS } = config.battery;
     if (rampWPerS === undefined) return wantedW;
-    const fromW = lastW ?? follower.batteryW() ?? 0;
+    const fromW = last?.powerW ?? follower.batteryW() ?? 0;
     const reachW = (rampWPerS * config.everyUs) / 1e6;
     return Math.min(fromW + reachW, Math.max(fromW - reachW, wantedW));
   }

@@ -132,14 +132,15 @@ export function createBess(options: {
       // What left the store less what left the terminals is what was lost.
       lossesWh += storedBefore - storedWh - activePowerW * hours;
       // A battery that has hit the end of its window starts the next ramp from where it really is.
-      rampedW = activePowerW === wanted.meanW ? wanted.endW : activePowerW;
+      rampedW = activePowerW === wanted.meanW ? wanted.endW : clamp(wanted.endW, lowerW, upperW);
       // In force at the end of the step; one that begins at that very instant has not acted yet.
       const commandW = backend.inForce(Math.max(fromUs, toUs - 1))?.activePowerW ?? Number.NaN;
       now = {
         activePowerW,
         reactivePowerVar: hours === 0 ? 0 : reactiveWithin(plate, activePowerW, wanted.reactivePowerVar),
         setpointW: clamp(clamp(commandW, lowerW, upperW), wanted.reachableLowW, wanted.reachableHighW),
-        saturated: commandW < lowerW || commandW > upperW,
+        // Also where a limit stops it on the way to, or back from, a setpoint that it could hold.
+        saturated: commandW < lowerW || commandW > upperW || activePowerW !== wanted.meanW,
       };
       return now;
     },
