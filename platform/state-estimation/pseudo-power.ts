@@ -230,6 +230,8 @@ function sharesOf(connection: GridLoad['connection'], power: PhasePower, phases:
   if (connection === 'A' || connection === 'B' || connection === 'C') {
     return PHASES.map((phase) => (phase === connection ? 1 : 0));
   }
+  // Between two phases each of them carries about half.
+  if (connection.length === 2) return PHASES.map((phase) => (connection.includes(phase) ? 0.5 : 0));
   const total = sumOf(power);
   if (typeof power === 'number' || !(total > 0)) return [1 / 3, 1 / 3, 1 / 3];
   return PHASES.map((phase) => (power[phase] ?? 0) / total);

@@ -3,6 +3,7 @@
  * by voltage, with the transformer, batteries and PMUs marked.
  */
 import { quantile } from '../../numerics/statistics.ts';
+import { documentConnections } from '../../grids/document-branches.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { formatNumber } from '../format.ts';
 import { referenceBus } from '../site-facts.ts';
@@ -97,17 +98,10 @@ interface Link {
 }
 
 function links(grid: GridDocument): readonly Link[] {
+  const branches = documentConnections(grid);
   return [
-    ...grid.transformers.map((one) => ({
-      ...pickEnds(one),
-      kind: 'transformer' as const,
-      closed: one.inService && one.fromClosed && one.toClosed,
-    })),
-    ...grid.lines.map((one) => ({
-      ...pickEnds(one),
-      kind: 'line' as const,
-      closed: one.inService && one.fromClosed && one.toClosed,
-    })),
+    ...branches.filter(({ kind }) => kind === 'transformer'),
+    ...branches.filter(({ kind }) => kind === 'line'),
     ...grid.switches.map((one) => ({ ...pickEnds(one), kind: 'switch' as const, closed: one.closed })),
   ];
 }

@@ -1,5 +1,6 @@
 /** Estimate against truth: error over time, along the feeder and per bus, the stated uncertainty, and what went in. */
 import { median, quantile } from '../../numerics/statistics.ts';
+import { documentConnections } from '../../grids/document-branches.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { EstimateComparison } from '../estimate-metrics.ts';
 import { formatClock, formatDuration, formatNumber } from '../format.ts';
@@ -115,8 +116,7 @@ function pathTo(grid: GridDocument, end: string): readonly { readonly bus: strin
   const start = referenceBus(grid);
   if (start === undefined) return [];
   const edges = [
-    ...grid.lines.map(({ from, to, lengthM }) => ({ from, to, metres: lengthM })),
-    ...grid.transformers.map(({ from, to }) => ({ from, to, metres: 0 })),
+    ...documentConnections(grid).map(({ from, to, lengthM }) => ({ from, to, metres: lengthM })),
     ...grid.switches.filter(({ closed }) => closed).map(({ from, to }) => ({ from, to, metres: 0 })),
   ];
   const neighbours = new Map<string, { readonly bus: string; readonly metres: number }[]>();

@@ -1,4 +1,5 @@
 /** The grid: one-line diagram, voltages, loading and unbalance, all from truth. */
+import { documentBranches } from '../../grids/document-branches.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { formatClock, formatNumber } from '../format.ts';
 import { nominalByBus } from '../grid-metrics.ts';
@@ -85,7 +86,7 @@ function renderVoltageDiagram(record: RunRecord, score: Score, voltages: Voltage
     const [kind, id, side] = place.split(':');
     if (kind === 'bus') return id;
     if (kind === 'battery') return grid.batteries.find((one) => one.id === id)?.bus;
-    const branch = [...grid.transformers, ...grid.lines].find((one) => one.id === id);
+    const branch = documentBranches(grid).find((one) => one.id === id);
     return side === 'from' ? branch?.from : branch?.to;
   };
   const component = record.tables.measurements.text('component');

@@ -90,16 +90,23 @@ function createTruth(grid: CompiledGrid, flow: PowerFlow): MutableTruth {
   };
 }
 
-/** A battery feeds its three phases alike; in a positive-sequence grid the only phase carries a third. */
+/**
+ * A battery feeds its three phases alike, or the one phase or pair that it is connected to (AB stands at A); in a
+ * positive-sequence grid the only phase carries a third.
+ */
 function setBattery(
   flow: PowerFlow,
   index: number,
   power: { readonly activePowerW: number; readonly reactivePowerVar: number },
 ): void {
-  const { phases } = flow.grid;
+  const { phases, document } = flow.grid;
+  const { connection } = document.batteries[index]!;
+  const three = phases === 1 || connection === 'wye' || connection === 'delta';
+  const own = 'ABC'.indexOf(connection.charAt(0));
   for (let phase = 0; phase < phases; phase += 1) {
     const at = 2 * (index * phases + phase);
-    flow.powers.battery[at] = power.activePowerW / 3;
-    flow.powers.battery[at + 1] = power.reactivePowerVar / 3;
+    const parts = three ? 3 : phase === own ? 1 : Infinity;
+    flow.powers.battery[at] = power.activePowerW / parts;
+    flow.powers.battery[at + 1] = power.reactivePowerVar / parts;
   }
 }

@@ -7,13 +7,14 @@ export function phaseCount(grid: GridDocument): 1 | 3 {
 }
 
 /**
- * Share of the three-phase sum on each phase of the array: all on the phase of a single-phase element, a third on each
- * of the others (for delta: of the pairs AB, BC, CA). In a positive-sequence grid one entry of 1/3, because there the
+ * Share of the three-phase sum on each phase of the array: all on the phase of a single-phase element or on the first
+ * phase of a pair (BC stands at B), a third on each of the others (for delta: of the pairs AB, BC, CA). In a positive-sequence grid one entry of 1/3, because there the
  * array's only phase carries a third of the sum, whatever the connection says.
  */
 export function phaseShares(connection: GridLoad['connection'], phases: 1 | 3): readonly number[] {
   if (phases === 1) return [1 / 3];
-  const single = ['A', 'B', 'C'].indexOf(connection);
+  const three = connection === 'wye' || connection === 'delta';
+  const single = three ? -1 : ['A', 'B', 'C'].indexOf(connection.charAt(0));
   return single < 0 ? [1 / 3, 1 / 3, 1 / 3] : [0, 1, 2].map((phase) => (phase === single ? 1 : 0));
 }
 

@@ -166,7 +166,7 @@ function createH0Source({ grid, profiles, seed }: ProfileOptions, customers: rea
 const DEFAULT_POWER_FACTOR = 0.95;
 
 function createHouseholdOf({ load, annualEnergyWh }: Customer, variation: number, seed: string) {
-  const single = (['A', 'B', 'C'] as const).findIndex((phase) => phase === load.connection);
+  const single = phaseShares(load.connection, 3).indexOf(1);
   const onlyPhase = ([0, 1, 2] as const).find((phase) => phase === single);
   return createHousehold({ id: load.id, annualEnergyWh, variation, seed, onlyPhase });
 }

@@ -1,5 +1,6 @@
 /** From the device entries of a scenario to single devices, each with an id and one place in the grid. */
 import { closest } from '../../numerics/edit-distance.ts';
+import { documentBranches } from '../../grids/document-branches.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { Scenario, ScenarioDevice } from './schema.ts';
 
@@ -96,7 +97,7 @@ export function matcher(pattern: string): (id: string) => boolean {
 function elementsOf(grid: GridDocument, kind: string): string[] {
   const lists: Readonly<Record<string, readonly { readonly id: string }[]>> = {
     bus: grid.buses,
-    branch: [...grid.lines, ...grid.transformers],
+    branch: documentBranches(grid),
     load: grid.loads,
     battery: grid.batteries,
   };
