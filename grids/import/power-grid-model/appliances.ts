@@ -49,6 +49,7 @@ function powerOf(fields: Fields, key: string, asymmetric: boolean, three: boolea
   }
   if (!asymmetric) return fields.number(key);
   const [A, B, C] = fields.triple(key);
+  if (!three && (A !== B || B !== C)) fields.note(key, 'unlike powers of the phases are written as their sum');
   return three ? { A, B, C } : A + B + C;
 }
 

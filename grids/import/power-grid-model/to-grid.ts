@@ -55,17 +55,17 @@ function stem(name: string): string {
   return last.replace(/\.[^.]+$/, '') || 'power-grid-model';
 }
 
-/** Three phases where something tells them apart: unlike powers, or a line by phase matrices. */
+/** Three phases where something tells them apart (unlike powers, phase matrices) and the zero sequence is given. */
 function isThreePhase(components: Components): boolean {
   const unlike = (kind: string, key: string): boolean =>
     components.of(kind).some(({ fields }) => {
       const value = fields.raw(key);
       return Array.isArray(value) && value.some((one) => one !== value[0]);
     });
-  return (
+  const told =
     components.of('asym_line').length > 0 ||
-    ['asym_load', 'asym_gen'].some((kind) => unlike(kind, 'p_specified') || unlike(kind, 'q_specified'))
-  );
+    ['asym_load', 'asym_gen'].some((kind) => unlike(kind, 'p_specified') || unlike(kind, 'q_specified'));
+  return told && components.of('line').every(({ fields }) => fields.has('r0') && fields.has('x0'));
 }
 
 const read = new Set(
