@@ -119,6 +119,27 @@ describe('plans', () => {
     expect(startUs[0]).toBe(fixtureStartUs);
   });
 
+  it('one that is made in the middle of a step does not speak for what of it has passed, unless no other does', () => {
+    const minute = 60e6;
+    const rows = [
+      [0, 15, 1],
+      [0, 30, 2],
+      [5, 15, 70],
+      [5, 30, 80],
+      [31, 45, 9],
+      [31, 60, 10],
+    ] as const;
+    const column = (index: number, scale: number) => Float64Array.from(rows, (row) => (row[index] ?? 0) * scale);
+    const table = {
+      rows: rows.length,
+      number: (name: string) =>
+        name === 'issuedUs' ? column(0, minute) : name === 'timeUs' ? column(1, minute) : column(2, 1),
+      text: () => ({ names: [], index: new Int32Array() }),
+    };
+    expect([...planAhead(table, 'exchangeW', 60 * minute).y]).toEqual([1, 80, 9, 10]);
+    expect([...planAhead(table, 'exchangeW', 45 * minute).y]).toEqual([1, 80, 9]);
+  });
+
   it('are drawn for the exchange and for the battery', () => {
     for (const title of [
       'Exchange with the grid: asked for, planned, and as it came',
