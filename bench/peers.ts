@@ -6,12 +6,14 @@
  *   npm run bench:peers                          everything, some minutes
  *   npm run bench:peers -- --buses 1000          one size (several with commas)
  *   npm run bench:peers -- --rounds 5 --without-pandapower
+ *   npm run bench:peers -- --only "estimation, balanced radial"    contests whose name contains this
  *
  * Exit code 20 when somebody's answers differ from ours.
  */
 import { parseArgs } from 'node:util';
-import { hold, median, type Outcome, type Standing } from './peers/contest.ts';
+import { hold, median, type Contest, type Outcome, type Standing } from './peers/contest.ts';
 import { preparePeers } from './peers/environment.ts';
+import { estimationContest } from './peers/estimation-contest.ts';
 import { startPeerWorker } from './peers/peer-worker.ts';
 import { powerFlowContest } from './peers/power-flow-contest.ts';
 
@@ -29,49 +31,50 @@ const AGREEMENT = 1e-6;
 
 const number = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-function line({ name, processorUs, ratios, difference }: Standing, title: string): string {
-  const spread = ratios.length < 2 ? '' : `${number(Math.min(...ratios))} to ${number(Math.max(...ratios))}`;
-  const differs = typeof difference === 'string' ? difference : difference.toExponential(1);
+function line({ name, processorUs, ratios, difference }: Standing): string {
   const times = processorUs.length === 0 ? '-' : number(median(processorUs));
-  const ratio = ratios.length === 0 ? '-' : number(median(ratios));
-  return [
-    title.padEnd(28),
-    name.padEnd(24),
-    times.padStart(10),
-    ratio.padStart(8),
-    spread.padStart(16),
-    `  ${differs}`,
-  ].join('');
+  const cells = ratios.map((own) =>
+    own.length === 0 ? '-' : `${number(median(own))} (${number(Math.min(...own))} to ${number(Math.max(...own))})`,
+  );
+  const differs = typeof difference === 'string' ? difference : difference.toExponential(1);
+  const ratio = cells.map((cell) => cell.padStart(24)).join('');
+  return `  ${name.padEnd(24)}${times.padStart(10)}${ratio}${ratios.length === 0 ? '' : `  ${differs}`}`;
 }
 
 function print({ title, ours, peers }: Outcome): void {
-  console.log(line({ ...ours, ratios: [] }, title).trimEnd());
-  for (const peer of peers) console.log(line(peer, ''));
+  console.log(
+    `${title}: us a solve, ratio to ${ours.map(({ name }) => name).join(' and to ')} (spread), largest difference`,
+  );
+  for (const standing of [...ours, ...peers]) console.log(line(standing));
 }
 
 const python = preparePeers();
 const workers = [startPeerWorker(python), startPeerWorker(python)];
 const versions = await workers[0]!.request({ do: 'versions' });
-console.log(
-  Object.entries(versions)
-    .map(([name, version]) => `${name} ${String(version)}`)
-    .join(', '),
-  `node ${process.version}`,
-);
-console.log(
-  `${'power flow, batch'.padEnd(28)}${''.padEnd(24)}${'us a solve'.padStart(10)}${'ratio'.padStart(8)}${'spread'.padStart(16)}  differs by`,
-);
+const named = Object.entries(versions).map(([name, version]) => `${name} ${String(version)}`);
+console.log([...named, `node ${process.version}`].join(', '));
+
 let disagreements = 0;
-for (const phases of [1, 3] as const) {
-  for (const meshed of [false, true]) {
-    for (const buses of values.buses.split(',').map(Number)) {
-      const contest = powerFlowContest({ buses, phases, meshed }, workers, !values['without-pandapower']);
-      if (!contest.title.includes(values.only)) continue;
-      const outcome = await hold(contest, Number(values.rounds));
-      print(outcome);
-      disagreements += outcome.peers.filter(
-        ({ difference }) => typeof difference === 'number' && !(difference <= AGREEMENT),
-      ).length;
+async function compete(title: string, create: () => Omit<Contest, 'title'>): Promise<void> {
+  if (!title.includes(values.only)) return;
+  const outcome = await hold({ ...create(), title }, Number(values.rounds));
+  print(outcome);
+  disagreements += outcome.peers.filter(
+    ({ exact, difference }) => exact && typeof difference === 'number' && !(difference <= AGREEMENT),
+  ).length;
+}
+
+const withPandapower = !values['without-pandapower'];
+for (const [work, create] of [
+  ['power flow', powerFlowContest],
+  ['estimation', estimationContest],
+] as const) {
+  for (const phases of [1, 3] as const) {
+    for (const meshed of [false, true]) {
+      for (const buses of values.buses.split(',').map(Number)) {
+        const shape = `${phases === 3 ? 'three-phase' : 'balanced'} ${meshed ? 'meshed' : 'radial'}, ${buses} buses`;
+        await compete(`${work}, ${shape}`, () => create({ buses, phases, meshed }, workers, withPandapower));
+      }
     }
   }
 }

@@ -3,6 +3,8 @@ import type { Measured } from './peer-worker.ts';
 
 export interface Entrant {
   readonly name: string;
+  /** Whether its answer is that of the problem itself, so that it must agree with ours. */
+  readonly exact: boolean;
   readonly run: () => Promise<Partial<Measured> & { readonly failure?: string }>;
   /** Largest difference from our answer, or why there is none. */
   readonly compare: () => Promise<number | string>;
@@ -11,22 +13,24 @@ export interface Entrant {
 export interface Contest {
   readonly title: string;
   readonly open: () => Promise<readonly string[]>;
-  readonly ours: Entrant;
+  /** Our ways to the answer; ratios are taken against each. */
+  readonly ours: readonly Entrant[];
   readonly peers: readonly Entrant[];
 }
 
 export interface Standing {
   readonly name: string;
+  readonly exact: boolean;
   /** Per situation and round, by the processor's clock. */
   readonly processorUs: readonly number[];
-  /** Peer over ours, round by round. */
-  readonly ratios: readonly number[];
+  /** Its time over that of each of ours, round by round. */
+  readonly ratios: readonly (readonly number[])[];
   readonly difference: number | string;
 }
 
 export interface Outcome {
   readonly title: string;
-  readonly ours: Standing;
+  readonly ours: readonly Standing[];
   readonly peers: readonly Standing[];
 }
 
@@ -39,15 +43,18 @@ export function measureHere(count: number, work: () => void): Measured {
   return { processorUs: (user + system) / count, wallUs: ((performance.now() - wall) * 1000) / count };
 }
 
-/** The first round warms everybody up and does not count. A peer that fails once, or needs more than a minute, is out. */
+/** The first round warms everybody up and does not count. A peer that fails is out; one that needs 20 s runs once. */
 export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
   const failures = await contest.open();
-  const times = new Map<string, number[]>([contest.ours, ...contest.peers].map(({ name }) => [name, []]));
-  const ratios = new Map<string, number[]>(contest.peers.map(({ name }) => [name, []]));
+  for (const failure of failures) console.log(`${contest.title}: ${failure}`);
+  const all = [...contest.ours, ...contest.peers];
+  const times = new Map<string, number[]>(all.map(({ name }) => [name, []]));
+  const ratios = new Map<string, number[][]>(contest.peers.map(({ name }) => [name, contest.ours.map(() => [])]));
   const out = new Map<string, string>();
   for (let round = 0; round <= rounds; round++) {
-    const own = (await contest.ours.run()).processorUs!;
-    if (round > 0) times.get(contest.ours.name)!.push(own);
+    const own: number[] = [];
+    for (const { run } of contest.ours) own.push((await run()).processorUs ?? Number.NaN);
+    if (round > 0) contest.ours.forEach(({ name }, k) => times.get(name)!.push(own[k]!));
     for (const { name, run } of contest.peers) {
       if (out.has(name)) continue;
       const started = performance.now();
@@ -57,20 +64,25 @@ export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
         continue;
       }
       const slow = performance.now() - started > 20_000;
+      if (slow) out.set(name, '');
       if (round === 0 && !slow) continue;
       times.get(name)!.push(processorUs);
-      ratios.get(name)!.push(processorUs / own);
-      if (slow) out.set(name, '');
+      own.forEach((mine, k) => ratios.get(name)![k]!.push(processorUs / mine));
     }
   }
   const peers: Standing[] = [];
-  for (const { name, compare } of contest.peers) {
+  for (const { name, exact, compare } of contest.peers) {
     const reason = out.get(name);
     const difference = reason !== undefined && reason !== '' ? reason : await compare();
-    peers.push({ name, processorUs: times.get(name)!, ratios: ratios.get(name)!, difference });
+    peers.push({ name, exact, processorUs: times.get(name)!, ratios: ratios.get(name)!, difference });
   }
-  for (const failure of failures) console.log(`${contest.title}: ${failure}`);
-  const ours = { name: contest.ours.name, processorUs: times.get(contest.ours.name)!, ratios: [1], difference: 0 };
+  const ours = contest.ours.map(({ name }) => ({
+    name,
+    exact: true,
+    processorUs: times.get(name)!,
+    ratios: [],
+    difference: 0,
+  }));
   return { title: contest.title, ours, peers };
 }
 

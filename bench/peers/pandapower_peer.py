@@ -11,7 +11,10 @@ warnings.filterwarnings("ignore")
 class PandapowerPeer:
     def __init__(self, case):
         self.case = case
-        self.net = grid_net(case)
+        self.estimates = "voltageV" in case.about["columns"]
+        self.net = grid_net(case, not self.estimates)
+        if self.estimates:
+            self.values = add_measurements(case, self.net)
         self.active = case.column("activePowerW") / 1e6
         self.reactive = case.column("reactivePowerVar") / 1e6
         self.answers = []
@@ -47,6 +50,24 @@ class PandapowerPeer:
             net.res_line["q_to_mvar"].to_numpy()[:-1] * 1e6,
         ))  # fmt: skip
 
+    def estimation(self, method, count):
+        from pandapower.estimation import estimate
+
+        self.answers = []
+        net = self.net
+        for situation in range(count):
+            net.measurement["value"] = self.values[situation]
+            done = estimate(net, algorithm=method, init="flat", tolerance=1e-8, maximum_iterations=50, zero_injection=None)
+            if not (done["success"] if isinstance(done, dict) else done):
+                raise RuntimeError("the estimation does not converge")
+            res, line = net.res_bus_est, net.res_line_est
+            self.answers.append((
+                res["vm_pu"].to_numpy().copy(),
+                np.radians(res["va_degree"].to_numpy()),
+                line["p_from_mw"].to_numpy() * 1e6,
+                line["q_to_mvar"].to_numpy() * 1e6,
+            ))  # fmt: skip
+
     def three_phase(self, situation):
         net = self.net
         for k, phase in enumerate("abc"):
@@ -71,13 +92,13 @@ class PandapowerPeer:
             self.case.write(name, column, np.stack([answer[k] for answer in self.answers]))
 
 
-def grid_net(case):
+def grid_net(case, with_source_impedance):
     """The source's impedance is a line of its own, for an external grid holds its voltage at the terminals here."""
     about = case.about
     kv = about["nominalVoltageV"] / 1e3
     net = pp.create_empty_network(f_hz=50, sn_mva=1)
     pp.create_buses(net, case.buses, vn_kv=kv)
-    slack = pp.create_bus(net, vn_kv=kv)
+    slack = pp.create_bus(net, vn_kv=kv) if with_source_impedance else 0
     source = about["source"]
     pp.create_ext_grid(
         net, slack, vm_pu=source["voltagePu"], s_sc_max_mva=1e12, rx_max=0.1, r0x0_max=0.1, x0x_max=1.0
@@ -88,12 +109,12 @@ def grid_net(case):
     r = x * source["rx"]
 
     def with_source(name, own):
-        return np.append(column(name), own)
+        return np.append(column(name), own) if with_source_impedance else column(name)
 
     pp.create_lines_from_parameters(
         net,
-        from_buses=np.append(case.index("from"), slack),
-        to_buses=np.append(case.index("to"), 0),
+        from_buses=with_source("from", slack).astype(int),
+        to_buses=with_source("to", 0).astype(int),
         length_km=1.0,
         r_ohm_per_km=with_source("r1", r),
         x_ohm_per_km=with_source("x1", x),
@@ -112,3 +133,23 @@ def grid_net(case):
     else:
         pp.create_loads(net, buses, p_mw=0.0, q_mvar=0.0)
     return net
+
+
+def add_measurements(case, net):
+    """Values by situation in the order of the table; injections count consumption as positive here, as loads do."""
+    sigma = case.about["sigma"]
+    nominal = case.about["nominalVoltageV"]
+    values = []
+
+    def add(kind, element_type, elements, measured, deviation, side=None):
+        for element in elements:
+            pp.create_measurement(net, kind, element_type, 0.0, deviation, element, side=side)
+        values.append(measured)
+
+    add("v", "bus", case.index("voltageBus"), case.column("voltageV") / nominal, sigma["voltageV"] / nominal)
+    loads, lines = case.index("loadBus"), case.index("flowLine")
+    add("p", "bus", loads, case.column("activePowerW") / 1e6, sigma["loadW"] / 1e6)
+    add("q", "bus", loads, case.column("reactivePowerVar") / 1e6, sigma["loadW"] / 1e6)
+    add("p", "line", lines, case.column("flowW") / 1e6, sigma["flowW"] / 1e6, "from")
+    add("q", "line", lines, case.column("flowVar") / 1e6, sigma["flowW"] / 1e6, "from")
+    return np.concatenate(values, axis=1)

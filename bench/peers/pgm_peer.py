@@ -1,7 +1,7 @@
 """power-grid-model: batches of power flows and of state estimations, one thread, outputs as columns."""
 
 import numpy as np
-from power_grid_model import LoadGenType, PowerGridModel, initialize_array
+from power_grid_model import LoadGenType, MeasuredTerminalType, PowerGridModel, initialize_array
 
 NODE_COLUMNS = ["u_pu", "u", "u_angle"]
 LINE_COLUMNS = [
@@ -13,6 +13,12 @@ class PgmPeer:
     def __init__(self, case):
         self.case = case
         self.input = grid_input(case)
+        self.output = None
+        if "voltageV" in case.about["columns"]:
+            add_sensors(case, self.input)
+            self.model = PowerGridModel(self.input)
+            self.update = sensor_updates(case)
+            return
         self.model = PowerGridModel(self.input)
         load = "asym_load" if case.three_phase else "sym_load"
         self.update = {
@@ -21,7 +27,6 @@ class PgmPeer:
                 "q_specified": case.column("reactivePowerVar"),
             }
         }
-        self.output = None
 
     def power_flow(self, method, count):
         """Solves the first `count` situations; the inputs are taken over and the outputs written in here."""
@@ -30,6 +35,21 @@ class PgmPeer:
             for component, columns in self.update.items()
         }
         self.output = self.model.calculate_power_flow(
+            symmetric=not self.case.three_phase,
+            calculation_method=method,
+            error_tolerance=self.case.about["tolerancePu"],
+            max_iterations=100,
+            update_data=update,
+            output_component_types={"node": NODE_COLUMNS, "line": LINE_COLUMNS},
+            threading=-1,
+        )
+
+    def estimation(self, method, count):
+        update = {
+            component: {name: values[:count] for name, values in columns.items()}
+            for component, columns in self.update.items()
+        }
+        self.output = self.model.calculate_state_estimation(
             symmetric=not self.case.three_phase,
             calculation_method=method,
             error_tolerance=self.case.about["tolerancePu"],
@@ -88,4 +108,44 @@ def grid_input(case):
         "line": line,
         "asym_load" if case.three_phase else "sym_load": load,
         "source": source,
+    }
+
+
+def add_sensors(case, data):
+    """Voltage magnitudes at some buses, the power of every load, the flow into the first line of every feeder."""
+    kind = "asym" if case.three_phase else "sym"
+    sigma = case.about["sigma"]
+    first = case.buses + len(data["line"]) + len(data["source"]) + case.buses
+    voltage_bus = case.index("voltageBus")
+    voltage = initialize_array("input", f"{kind}_voltage_sensor", len(voltage_bus))
+    voltage["id"] = first + np.arange(len(voltage_bus))
+    voltage["measured_object"] = voltage_bus
+    voltage["u_sigma"] = sigma["voltageV"]
+    voltage["u_measured"] = case.column("voltageV")[0]
+
+    flow_line = case.index("flowLine")
+    loads = data[f"{kind}_load"]["id"]
+    power = initialize_array("input", f"{kind}_power_sensor", len(loads) + len(flow_line))
+    power["id"] = first + len(voltage_bus) + np.arange(len(power))
+    power["measured_object"] = np.concatenate([loads, case.buses + flow_line])
+    power["measured_terminal_type"][: len(loads)] = MeasuredTerminalType.load
+    power["measured_terminal_type"][len(loads) :] = MeasuredTerminalType.branch_from
+    for name in ("p_sigma", "q_sigma"):
+        power[name][: len(loads)] = sigma["loadW"]
+        power[name][len(loads) :] = sigma["flowW"]
+    updates = sensor_updates(case)[f"{kind}_power_sensor"]
+    power["p_measured"] = updates["p_measured"][0]
+    power["q_measured"] = updates["q_measured"][0]
+    data[f"{kind}_voltage_sensor"] = voltage
+    data[f"{kind}_power_sensor"] = power
+
+
+def sensor_updates(case):
+    kind = "asym" if case.three_phase else "sym"
+    return {
+        f"{kind}_voltage_sensor": {"u_measured": case.column("voltageV")},
+        f"{kind}_power_sensor": {
+            "p_measured": np.concatenate([case.column("activePowerW"), case.column("flowW")], axis=1),
+            "q_measured": np.concatenate([case.column("reactivePowerVar"), case.column("flowVar")], axis=1),
+        },
     }

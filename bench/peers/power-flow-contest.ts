@@ -4,11 +4,12 @@ import { compileGrid } from '../../grids/compile.ts';
 import { generateFeederGrid } from '../../grids/generate/feeders.ts';
 import { projectRoot } from '../../grids/project-root.ts';
 import { randomStream } from '../../numerics/random.ts';
-import { createBatchResults, type BatchResults } from '../../sim/physics/power-flow-batch-results.ts';
+import { createBatchResults } from '../../sim/physics/power-flow-batch-results.ts';
 import { createPowerFlowBatch } from '../../sim/physics/power-flow-batch.ts';
 import { createElementModel } from '../../sim/physics/power-flow-elements.ts';
-import { column, gridColumns, readColumn, sourceOf, writeCase } from './case-folder.ts';
+import { column, gridColumns, sourceOf, writeCase } from './case-folder.ts';
 import { type Entrant, type Contest, measureHere } from './contest.ts';
+import { differences } from './differences.ts';
 import type { PeerWorker } from './peer-worker.ts';
 
 export interface PowerFlowCase {
@@ -29,7 +30,11 @@ function fewSituations({ buses, phases }: PowerFlowCase): number {
   return phases === 3 || buses >= 10_000 ? 1 : 5;
 }
 
-export function powerFlowContest(one: PowerFlowCase, workers: readonly PeerWorker[], withPandapower: boolean): Contest {
+export function powerFlowContest(
+  one: PowerFlowCase,
+  workers: readonly PeerWorker[],
+  withPandapower: boolean,
+): Omit<Contest, 'title'> {
   const { buses, phases, meshed } = one;
   const document = generateFeederGrid({ buses, meshed, representation: phases === 3 ? 'three' : 'positive-sequence' });
   const grid = compileGrid(document);
@@ -64,14 +69,14 @@ export function powerFlowContest(one: PowerFlowCase, workers: readonly PeerWorke
   const [pgm, pandapower] = workers;
   const peer = (worker: PeerWorker, label: string, method: string, number: number): Entrant => ({
     name: label,
+    exact: true,
     run: () => worker.request({ do: 'run', work: 'power_flow', method, count: number }),
     compare: async () => {
       const written = await worker.request({ do: 'write', name: label.replaceAll(' ', '-') });
-      return written.failure ?? differences(folder, label.replaceAll(' ', '-'), results, number, phases);
+      return written.failure ?? differences(folder, label.replaceAll(' ', '-'), results, number, number, phases);
     },
   });
   return {
-    title: `${phases === 3 ? 'three-phase' : 'balanced'} ${meshed ? 'meshed' : 'radial'} ${buses}`,
     open: async () => {
       const opened = await Promise.all([
         pgm!.request({ do: 'open', peer: 'power-grid-model', case: folder }),
@@ -79,17 +84,20 @@ export function powerFlowContest(one: PowerFlowCase, workers: readonly PeerWorke
       ]);
       return opened.flatMap(({ failure }) => failure ?? []);
     },
-    ours: {
-      name: 'twin',
-      run: () => {
-        const measured = measureHere(count, () => {
-          const { diverged } = batch.run({ count, load }, results);
-          if (diverged.length > 0) throw new Error(`${diverged.length} situations do not converge`);
-        });
-        return Promise.resolve(measured);
+    ours: [
+      {
+        name: 'twin',
+        exact: true,
+        run: () => {
+          const measured = measureHere(count, () => {
+            const { diverged } = batch.run({ count, load }, results);
+            if (diverged.length > 0) throw new Error(`${diverged.length} situations do not converge`);
+          });
+          return Promise.resolve(measured);
+        },
+        compare: () => Promise.resolve(0),
       },
-      compare: () => Promise.resolve(0),
-    },
+    ],
     peers: [
       peer(pgm!, 'PGM iterative current', 'iterative_current', count),
       peer(pgm!, 'PGM Newton', 'newton_raphson', count),
@@ -109,29 +117,4 @@ function drawLoads(nominal: Float64Array, count: number, phases: number): Float6
     }
   }
   return load;
-}
-
-/** Largest difference of voltages, per unit as complex numbers, and of flows, per MVA. */
-function differences(folder: string, name: string, ours: BatchResults, count: number, phases: number): number {
-  const theirs = (what: string): Float64Array => readColumn(folder, `${name}-${what}`);
-  const vm = theirs('voltagePu');
-  const va = theirs('angleRad');
-  const active = theirs('activeFromW');
-  const reactive = theirs('reactiveToVar');
-  let worst = 0;
-  const voltages = (ours.voltagePu.length / ours.count) * count;
-  for (let k = 0; k < voltages; k++) {
-    const dv = Math.hypot(
-      ours.voltagePu[k]! - vm[k]!,
-      ours.voltagePu[k]! * 2 * Math.sin((ours.angleRad[k]! - va[k]!) / 2),
-    );
-    worst = Math.max(worst, dv);
-  }
-  const flows = (ours.activeFromW.length / ours.count) * count;
-  const factor = phases === 1 ? 3 : 1;
-  for (let k = 0; k < flows; k++) {
-    worst = Math.max(worst, Math.abs(factor * ours.activeFromW[k]! - active[k]!) / 1e6);
-    worst = Math.max(worst, Math.abs(factor * ours.reactiveToVar[k]! - reactive[k]!) / 1e6);
-  }
-  return worst;
 }
