@@ -41,6 +41,21 @@ export const estimateSchema = z.object({
   chiSquareLimit: z.number().optional(),
   suspects: z.array(z.object({ measurement: z.string(), normalisedResidual: z.number() })).optional(),
   unobservedBuses: z.array(z.string()).optional(),
+  /**
+   * What of the grid on paper is known to be wrong by now: a switch, a tap position, the phases of a meter; with the sum
+   * of objective differences that says so, and of how many estimates. The estimates themselves keep to the paper.
+   */
+  modelFindings: z
+    .array(
+      z.object({
+        kind: z.enum(['switch', 'tap', 'phase']),
+        element: z.string(),
+        says: z.string(),
+        evidence: z.number(),
+        estimates: z.int().positive(),
+      }),
+    )
+    .optional(),
   /** What went into the estimate: how many values of each source, with their age (us) and sigma relative to base. */
   inventory: z.array(
     z.object({

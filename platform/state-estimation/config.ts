@@ -70,6 +70,8 @@ export const stateEstimationConfigSchema = z.strictObject({
    * where few customers report, and seldom.
    */
   tracking: z.strictObject({ timeConstantUs: positive }).optional(),
+  /** Watch whether switches, taps and the phases of meters can be as on paper, and name what cannot. */
+  modelWatch: z.boolean().default(false),
   assumptions: assumptionsSchema.prefault({}),
 });
 export type StateEstimationConfig = z.infer<typeof stateEstimationConfigSchema>;

@@ -15,6 +15,7 @@ import { estimateMessage } from './estimate-message.ts';
 import type { EstimationProblem, Estimator, EstimatorMeasurement } from './estimator.ts';
 import { Inventory } from './inventory.ts';
 import { placeMeters, type PlacedMeter } from './measurement-slots.ts';
+import { ModelWatch } from './model-watch.ts';
 import { MeterRows, type MeterValues, type Window } from './meter-rows.ts';
 import { averageFrames, type MeanPhasors, type PmuFrame, readFrame } from './pmu-window.ts';
 import { PseudoPowers } from './pseudo-power.ts';
@@ -42,6 +43,7 @@ export class EstimationCore {
   private readonly smartMeters: readonly PlacedMeter[];
   private readonly pseudo: PseudoPowers;
   private readonly rows: MeterRows;
+  private readonly watch: ModelWatch | undefined;
   private readonly zeroInjections: readonly number[];
   private readonly referenceBus: number;
   private readonly frames = new Map<string, PmuFrame[]>();
@@ -59,6 +61,7 @@ export class EstimationCore {
     this.unknownDevices = unknown;
     this.pseudo = new PseudoPowers(this.grid, config.assumptions);
     this.rows = new MeterRows(config, this.grid, this.pseudo);
+    this.watch = config.modelWatch ? new ModelWatch() : undefined;
     this.referenceBus = this.grid.sources[0]?.bus ?? 0;
     const measured = smartMeters.flatMap(({ at }) => (at.place.at === 'bus' ? [at.bus] : []));
     this.zeroInjections = zeroInjectionBuses(this.grid, new Set(measured));
@@ -131,12 +134,14 @@ export class EstimationCore {
     let answer = attempt(false);
     if (answer.result.status === 'not-observable') answer = attempt(true);
     this.rows.learn(answer.result, { fromUs, toUs: timeUs, lastResort: false });
+    this.watch?.observe(answer.problem);
     this.frames.clear();
     return estimateMessage(answer.problem, answer.result, {
       estimator: this.estimator.name,
       timeUs,
       fromUs,
       inventory: answer.inventory.rows(),
+      ...(this.watch !== undefined && { modelFindings: this.watch.findings }),
     });
   }
 

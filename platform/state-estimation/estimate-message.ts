@@ -4,6 +4,7 @@ import type { Estimate } from '../contract/estimate.ts';
 import { formatInstant } from '../contract/time.ts';
 import { branchEndFlow } from './branch-flows.ts';
 import type { EstimateResult, EstimationProblem } from './estimator.ts';
+import type { ModelFinding } from './model-watch.ts';
 
 export interface EstimateFrame {
   readonly estimator: string;
@@ -11,6 +12,8 @@ export interface EstimateFrame {
   /** Start of the interval; equal to `timeUs` for an instantaneous estimate. */
   readonly fromUs: number;
   readonly inventory: Estimate['inventory'];
+  /** What of the grid on paper is known to be wrong, where somebody watches. */
+  readonly modelFindings?: readonly ModelFinding[];
 }
 
 export function estimateMessage(problem: EstimationProblem, result: EstimateResult, frame: EstimateFrame): Estimate {
@@ -35,6 +38,7 @@ export function estimateMessage(problem: EstimationProblem, result: EstimateResu
     suspects: result.suspects.map((suspect) => ({ ...suspect })),
     unobservedBuses: result.unobservedBuses.flatMap((bus) => [...grid.busIds[bus]!]),
     inventory: frame.inventory,
+    ...(frame.modelFindings !== undefined && { modelFindings: [...frame.modelFindings] }),
   };
 }
 

@@ -1,0 +1,255 @@
+/** Grids that differ in the field from what stands on paper, with the measurements that the field gives. */
+import { compileGrid } from '../grids/compile.ts';
+import { loadGrid } from '../grids/load.ts';
+import type { CompiledGrid } from '../grids/model.ts';
+import { type GridDocument, gridDocumentSchema } from '../grids/schema.ts';
+import { randomStream } from '../numerics/random.ts';
+import { branchEndFlow, busInjections } from '../platform/state-estimation/branch-flows.ts';
+import type {
+  EstimationProblem,
+  EstimatorMeasurement,
+  ScalarMeasurement,
+} from '../platform/state-estimation/estimator.ts';
+import { type ModelFinding, ModelWatch } from '../platform/state-estimation/model-watch.ts';
+import { sourceBalances } from '../platform/state-estimation/source-balance.ts';
+import { zeroInjectionBuses } from '../platform/state-estimation/zero-injections.ts';
+import { createPowerFlow } from '../sim/physics/power-flow.ts';
+
+export type TrialKind = 'switch' | 'tap' | 'phase' | 'nothing';
+
+export interface TrialOutcome {
+  readonly kind: TrialKind;
+  /** What is wrong on paper, as `kind element says`; empty for `nothing`. */
+  readonly planted: string;
+  readonly findings: readonly ModelFinding[];
+  /** Whether the first finding is the planted one, and after how many estimates it came. */
+  readonly right: boolean;
+  readonly estimates: number;
+}
+
+/** A day of quarters of an hour. */
+const ESTIMATES_MAX = 96;
+
+/** One trial: a planted fault, estimates at a quarter of an hour's distance until something is named. */
+export function runTrial(kind: TrialKind, seed: string): TrialOutcome {
+  const { uniform, normal } = randomStream(seed, ['wrong-model', kind]);
+  const pick = (count: number) => Math.min(count - 1, Math.floor(uniform() * count));
+  const { paper, field, planted, meter } = plant(kind, pick);
+  const watch = new ModelWatch();
+  const world = createWorld(field, normal, meter);
+  const paperGrid = compileGrid(paper);
+  let findings: readonly ModelFinding[] = [];
+  let estimates = 0;
+  while (findings.length === 0 && estimates < ESTIMATES_MAX) {
+    estimates += 1;
+    findings = watch.observe(world(paperGrid));
+  }
+  const right = kind === 'nothing' ? findings.length === 0 : findings[0]?.says === planted;
+  return { kind, planted, findings, right, estimates };
+}
+
+/** With nothing wrong, one in two is the village, where a phase may be suspected, the others the ring. */
+function plant(kind: TrialKind, pick: (count: number) => number): Planted {
+  if (kind === 'phase') return wrongPhase(pick);
+  if (kind !== 'nothing' || pick(2) === 0) return wrongRing(kind, pick);
+  const document = loadGrid('abbenhausen');
+  return { paper: document, field: document, planted: '' };
+}
+
+interface Planted {
+  readonly paper: GridDocument;
+  readonly field: GridDocument;
+  readonly planted: string;
+  /** A meter whose phases stand in another order; `order[p]` is really what it calls p. */
+  readonly meter?: { readonly bus: string; readonly order: readonly number[] };
+}
+
+const PHASES = ['A', 'B', 'C'];
+
+function wrongPhase(pick: (count: number) => number): Planted {
+  const document = loadGrid('abbenhausen');
+  const bus = document.loads[pick(document.loads.length)]!.bus;
+  const order = [
+    [0, 2, 1],
+    [2, 1, 0],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+  ][pick(5)]!;
+  const planted = `the meter at ${bus} calls phases ${order.map((p) => PHASES[p]).join(', ')} by the names A, B, C`;
+  return { paper: document, field: document, planted, meter: { bus, order } };
+}
+
+/** A ring of twelve stations behind a transformer with a tap changer; one line of the ring is open. */
+function ring(open: number, position: number): GridDocument {
+  const stations = Array.from({ length: 12 }, (_, i) => `s${i + 1}`);
+  const chain = ['busbar', ...stations, 'busbar'];
+  return gridDocumentSchema.parse({
+    schema: 1,
+    name: 'ring',
+    representation: 'positive-sequence',
+    buses: [
+      { id: 'hv', nominalVoltageV: 110_000 },
+      ...['busbar', ...stations].map((id) => ({ id, nominalVoltageV: 20_000 })),
+    ],
+    transformers: [
+      {
+        id: 'transformer',
+        from: 'hv',
+        to: 'busbar',
+        ratedPowerVA: 25e6,
+        ratedVoltageFromV: 110_000,
+        ratedVoltageToV: 20_000,
+        vkPercent: 12,
+        vkrPercent: 0.41,
+        vectorGroup: 'YNyn0',
+        tap: { side: 'from', position, stepPercent: 1.5, min: -9, max: 9 },
+      },
+    ],
+    lines: chain.slice(1).map((to, i) => ({
+      id: `l${i + 1}`,
+      from: chain[i]!,
+      to,
+      lengthM: 1500,
+      r1OhmPerKm: 0.2,
+      x1OhmPerKm: 0.12,
+      c1FPerKm: 2.5e-7,
+      toClosed: i + 1 !== open,
+    })),
+    loads: stations.map((bus, i) => ({ id: bus, bus, activePowerW: 5e5 + 4e4 * i, reactivePowerVar: 1.5e5 })),
+    externalGrids: [{ id: 'grid', bus: 'hv', voltagePu: 1.02 }],
+  });
+}
+
+function wrongRing(kind: TrialKind, pick: (count: number) => number): Planted {
+  const paper = ring(7, 0);
+  if (kind === 'tap') {
+    const position = [-4, -3, -2, -1, 1, 2, 3, 4][pick(8)]!;
+    return { paper, field: ring(7, position), planted: `the tap of transformer stands at ${position}, not at 0` };
+  }
+  if (kind === 'switch') {
+    const open = [2, 3, 4, 5, 6, 8, 9, 10, 11][pick(9)]!;
+    return { paper, field: ring(open, 0), planted: `line l7 is closed and line l${open} open instead` };
+  }
+  return { paper, field: paper, planted: '' };
+}
+
+/** Frames of the field: every load its own way, measured with errors, told as if the grid were that on paper. */
+function createWorld(
+  document: GridDocument,
+  normal: () => number,
+  meter: Planted['meter'],
+): (paper: CompiledGrid) => EstimationProblem {
+  const grid = compileGrid(document);
+  const flow = createPowerFlow(grid, { tolerancePu: 1e-10 });
+  const nominal = flow.powers.load.slice();
+  const rated = ratedByPhase(grid);
+  let hour = 0;
+  return (paper) => {
+    // Households and plants differ among phases and from hour to hour.
+    nominal.forEach((power, i) => (flow.powers.load[i] = power * Math.max(0.1, 1.2 + 0.6 * normal())));
+    const sun = Math.max(0, Math.sin((Math.PI * (hour - 6)) / 12));
+    rated.forEach((power, i) => (flow.powers.generator[i] = 0.8 * sun * power));
+    hour = (hour + 0.25) % 24;
+    if (!flow.solve().converged) throw new Error('the field does not converge');
+    const measurements = measure(grid, flow.voltage, normal, meter);
+    return {
+      grid: paper,
+      measurements: [...measurements, ...sourceBalances(paper, 0.003)],
+      zeroInjections: zeroInjectionBuses(paper),
+      referenceBus: paper.sources[0]!.bus,
+      statistics: 'always',
+    };
+  };
+}
+
+/** Rated active power of every generator on its phases, interleaved with reactive power as the power flow has it. */
+function ratedByPhase({ document, phases }: CompiledGrid): number[] {
+  return document.generators.flatMap(({ connection, ratedPowerW = 0 }) =>
+    PHASES.slice(0, phases).flatMap((phase) => {
+      const single = PHASES.includes(connection);
+      return [single ? (phase === connection ? ratedPowerW : 0) : ratedPowerW / 3, 0];
+    }),
+  );
+}
+
+/** P, Q and |V| at every customer, |V| at the sources, P and Q at the branches there. Both grids number buses alike. */
+function measure(
+  grid: CompiledGrid,
+  voltage: Float64Array,
+  normal: () => number,
+  meter: Planted['meter'],
+): EstimatorMeasurement[] {
+  const { phases } = grid;
+  const injections = busInjections(grid, voltage);
+  const customers = new Set(grid.document.loads.map(({ bus }) => grid.busIndex.get(bus)!));
+  const sources = new Set(grid.sources.map(({ bus }) => bus));
+  const swapped = meter === undefined ? -1 : grid.busIndex.get(meter.bus)!;
+  const measurements: EstimatorMeasurement[] = [];
+  const add = (
+    kind: ScalarMeasurement['kind'],
+    place: ScalarMeasurement['place'],
+    phase: number,
+    exact: number,
+    sigma: number,
+  ) => {
+    const id = `${kind}-${JSON.stringify(place)}-${phase}`;
+    measurements.push({ id, kind, place, phase, value: exact + sigma * normal(), sigma });
+  };
+  for (let bus = 0; bus < grid.busCount; bus += 1) {
+    const place = { at: 'bus', bus } as const;
+    for (let phase = 0; phase < phases; phase += 1) {
+      const real = bus === swapped ? meter!.order[phase]! : phase;
+      const k = 2 * (bus * phases + real);
+      const size = Math.hypot(voltage[k]!, voltage[k + 1]!);
+      if (customers.has(bus) || sources.has(bus)) add('voltageMagnitude', place, phase, size, 2.9e-3);
+      if (!customers.has(bus)) continue;
+      const least = 1 / grid.basePowerVA;
+      add('activePower', place, phase, injections[k]!, Math.hypot(0.006 * injections[k]!, least));
+      add('reactivePower', place, phase, injections[k + 1]!, Math.hypot(0.012 * injections[k + 1]!, least));
+    }
+  }
+  for (const branch of grid.branches) {
+    if (!sources.has(branch.from) && branch.kind === 'transformer') continue;
+    if (
+      branch.kind === 'line' &&
+      !grid.document.buses.some(({ id }) => id === 'busbar' && grid.busIndex.get(id) === branch.from)
+    )
+      continue;
+    const { activePower, reactivePower } = branchEndFlow(grid, branch, 'from', voltage);
+    const place = { at: 'from', branch: branch.index } as const;
+    for (let phase = 0; phase < phases; phase += 1) {
+      const sigma = 0.01 * Math.hypot(activePower[phase]!, reactivePower[phase]!) + 1e-5;
+      add('activePower', place, phase, activePower[phase]!, sigma);
+      add('reactivePower', place, phase, reactivePower[phase]!, sigma);
+    }
+  }
+  return measurements;
+}
+
+export interface Score {
+  readonly kind: TrialKind;
+  readonly trials: number;
+  /** Findings that name what was not planted. */
+  readonly wrong: number;
+  /** Right findings over all findings, and over all planted faults; NaN where there are none. */
+  readonly precision: number;
+  readonly recall: number;
+  /** Mean number of estimates until a right finding. */
+  readonly estimatesToDetection: number;
+}
+
+/** Trials of one kind, seeds numbered from 1. */
+export function scoreTrials(kind: TrialKind, trials: number): Score {
+  const outcomes = Array.from({ length: trials }, (_, i) => runTrial(kind, String(i + 1)));
+  const found = outcomes.filter(({ findings }) => findings.length > 0);
+  const right = outcomes.filter((outcome) => outcome.right && kind !== 'nothing');
+  return {
+    kind,
+    trials,
+    wrong: found.length - right.length,
+    precision: right.length / found.length,
+    recall: kind === 'nothing' ? Number.NaN : right.length / trials,
+    estimatesToDetection: right.reduce((sum, { estimates }) => sum + estimates, 0) / right.length,
+  };
+}

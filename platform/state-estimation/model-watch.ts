@@ -1,0 +1,172 @@
+/**
+ * Watches estimate after estimate whether the grid on paper can be right. Each hypothesis of a wrong model is weighed
+ * against the model; the sum over time of what its objective is smaller is twice a log-likelihood ratio, and when it is
+ * large enough, and clearly larger than that of any rival, the hypothesis is named (a sequential probability ratio test,
+ * Wald 1945; for topology errors Monticelli, "State Estimation in Electric Power Systems", 1999, ch. 9).
+ */
+import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
+import { type Hypothesis, PHASE_ORDERS, phaseHypothesis, switchHypotheses, tapHypotheses } from './model-hypotheses.ts';
+import { createWeightedLeastSquares } from './wls.ts';
+
+export interface ModelWatchOptions {
+  /** Sum of objective differences that names a hypothesis (default 30: odds of 3 million to one). */
+  readonly evidence?: number;
+  /** What it must be ahead of its next rival (default 15). */
+  readonly lead?: number;
+}
+
+export interface ModelFinding {
+  readonly kind: Hypothesis['kind'];
+  readonly element: string;
+  readonly says: string;
+  /** Sum of objective differences against the model, and number of estimates that gave it. */
+  readonly evidence: number;
+  readonly estimates: number;
+}
+
+interface Candidate {
+  readonly hypothesis: Hypothesis;
+  evidence: number;
+  estimates: number;
+}
+
+/** A change of the grid is estimated for itself; its structure is kept. */
+interface GridCandidate extends Candidate {
+  readonly estimator: Estimator;
+}
+
+/** Another order of a meter's phases is weighed with its voltages alone. */
+interface PhaseCandidate extends Candidate {
+  /** Measurements of the voltages by phase, and the order in question. */
+  readonly voltages: readonly number[];
+  readonly bus: number;
+  readonly order: readonly number[];
+}
+
+export class ModelWatch {
+  /** What has been named, in the order of naming. */
+  readonly findings: ModelFinding[] = [];
+  private readonly options: Required<ModelWatchOptions>;
+  private readonly accepted: Hypothesis[] = [];
+  private candidates: { readonly grids: GridCandidate[]; readonly phases: PhaseCandidate[] } | undefined;
+  private readonly model = createWeightedLeastSquares();
+
+  constructor(options: ModelWatchOptions = {}) {
+    this.options = { evidence: 30, lead: 15, ...options };
+  }
+
+  /**
+   * Looks at one more problem of a stream: one grid document, measurements in the same places. Answers with what this
+   * one made certain; what was named before is taken as so.
+   */
+  observe(given: EstimationProblem): readonly ModelFinding[] {
+    const problem = this.correct(given);
+    const now = this.model.estimate({ ...problem, statistics: 'never' });
+    if (now.status !== 'converged') return [];
+    this.candidates ??= { grids: gridCandidates(problem), phases: phaseCandidates(problem) };
+    for (const candidate of this.candidates.phases) weighPhases(candidate, problem, now);
+    const suspicious = now.objective > now.chiSquareLimit;
+    for (const candidate of this.candidates.grids) {
+      // A grid with evidence is followed even when the model happens to fit.
+      if (suspicious || candidate.evidence > 0) weighGrid(candidate, problem, now);
+    }
+    return this.name([...this.candidates.grids, ...this.candidates.phases]);
+  }
+
+  /** The problem as the findings so far say it is. */
+  correct(problem: EstimationProblem): EstimationProblem {
+    return this.accepted.reduce((now, hypothesis) => hypothesis.apply(now) ?? now, problem);
+  }
+
+  /** Names the best hypothesis when it is certain and far enough ahead; all evidence is gathered anew from then on. */
+  private name(candidates: readonly Candidate[]): ModelFinding[] {
+    const ranked = candidates.toSorted(
+      (a, b) => b.evidence - a.evidence || (a.hypothesis.says < b.hypothesis.says ? -1 : 1),
+    );
+    const [best] = ranked;
+    if (best === undefined || best.evidence < this.options.evidence) return [];
+    // The phases of one meter have nothing to do with another's; a switch or a tap is felt everywhere.
+    const rival = ranked.find(
+      (one) => one !== best && (best.hypothesis.kind !== 'phase' || one.hypothesis.element === best.hypothesis.element),
+    );
+    if (rival !== undefined && best.evidence - rival.evidence < this.options.lead) return [];
+    const { kind, element, says } = best.hypothesis;
+    const finding = { kind, element, says, evidence: best.evidence, estimates: best.estimates };
+    this.findings.push(finding);
+    this.accepted.push(best.hypothesis);
+    this.candidates = undefined;
+    return [finding];
+  }
+}
+
+function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
+  return [...switchHypotheses(grid.document), ...tapHypotheses(grid.document)].map((hypothesis) => ({
+    hypothesis,
+    estimator: createWeightedLeastSquares(),
+    evidence: 0,
+    estimates: 0,
+  }));
+}
+
+/** Every other order of the phases at every bus whose voltages are measured in all of them. */
+function phaseCandidates({ grid, measurements }: EstimationProblem): PhaseCandidate[] {
+  if (grid.phases === 1) return [];
+  const byBus = new Map<number, number[]>();
+  measurements.forEach((m, i) => {
+    if (m.kind !== 'voltageMagnitude' || m.place.at !== 'bus' || m.phase === 'sum') return;
+    const known = byBus.get(m.place.bus) ?? [-1, -1, -1];
+    // Two meters at a bus may err each for itself: the first one is looked at.
+    if (known[m.phase] === -1) known[m.phase] = i;
+    byBus.set(m.place.bus, known);
+  });
+  return [...byBus].flatMap(([bus, voltages]) =>
+    voltages.includes(-1)
+      ? []
+      : PHASE_ORDERS.map((order) => ({
+          hypothesis: phaseHypothesis(grid, bus, order),
+          bus,
+          order,
+          voltages,
+          evidence: 0,
+          estimates: 0,
+        })),
+  );
+}
+
+/** Objective of the model minus that of the changed grid; each degree of freedom adds one to that of a right model. */
+function weighGrid(candidate: GridCandidate, problem: EstimationProblem, now: EstimateResult): void {
+  const other = candidate.hypothesis.apply(problem);
+  if (other === undefined) return;
+  const result = candidate.estimator.estimate({ ...other, statistics: 'never' });
+  if (result.status !== 'converged') return;
+  const freedom = now.degreesOfFreedom - result.degreesOfFreedom;
+  gather(candidate, now.objective - result.objective - freedom);
+}
+
+/**
+ * Squares of the voltages' residuals as they are named, minus those in the other order, against the same estimate. That
+ * estimate leans a little towards the names on paper, so the evidence is rather too small than too large.
+ */
+function weighPhases(
+  candidate: PhaseCandidate,
+  { measurements }: EstimationProblem,
+  { voltage }: EstimateResult,
+): void {
+  let gain = 0;
+  for (let named = 0; named < 3; named += 1) {
+    const m = measurements[candidate.voltages[named]!]!;
+    if (m.kind !== 'voltageMagnitude' || !(m.sigma < Infinity)) return;
+    const residualAt = (phase: number): number => {
+      const k = 2 * (candidate.bus * 3 + phase);
+      return (m.value - Math.sqrt(voltage[k]! ** 2 + voltage[k + 1]! ** 2)) / m.sigma;
+    };
+    gain += residualAt(named) ** 2 - residualAt(candidate.order[named]!) ** 2;
+  }
+  gather(candidate, gain);
+}
+
+/** Evidence against a hypothesis is forgotten at zero: it may become true later (Page's cumulative sum, 1954). */
+function gather(candidate: Candidate, gain: number): void {
+  candidate.evidence = Math.max(0, candidate.evidence + gain);
+  candidate.estimates = candidate.evidence === 0 ? 0 : candidate.estimates + 1;
+}

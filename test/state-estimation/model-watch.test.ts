@@ -1,0 +1,69 @@
+/** A wrong switch, a wrong tap, a meter with swapped phases are named; where nothing is wrong nothing is. */
+import { describe, expect, test } from 'vitest';
+import { runTrial, scoreTrials } from '../../bench/wrong-model-trials.ts';
+import { loadGrid } from '../../grids/load.ts';
+import { type Estimate, estimateSchema } from '../../platform/contract/estimate.ts';
+import { topics } from '../../platform/contract/topics.ts';
+import { stateEstimationConfigSchema } from '../../platform/state-estimation/config.ts';
+import { stateEstimation } from '../../platform/state-estimation/service.ts';
+import { createVillage, meters, quarterUs, startUs } from '../../bench/state-estimation-village.ts';
+
+describe('the watch over the model', () => {
+  test.each([
+    ['switch', 8, 1],
+    ['tap', 8, 0.9],
+    ['phase', 3, 0.5],
+  ] as const)('%s: of %i planted faults at least %f are named, and nothing else', (kind, trials, recall) => {
+    const score = scoreTrials(kind, trials);
+    expect(score.wrong).toBe(0);
+    expect(score.recall).toBeGreaterThanOrEqual(recall);
+    expect(score.estimatesToDetection).toBeLessThanOrEqual(96);
+  });
+
+  test('where nothing is wrong nothing is named, in a day of a village and of a ring', () => {
+    expect(scoreTrials('nothing', 2).wrong).toBe(0);
+  });
+
+  test('a finding says what would be right instead', () => {
+    const { findings } = runTrial('tap', '3');
+    expect(findings[0]).toMatchObject({ kind: 'tap', element: 'transformer' });
+    expect(findings[0]!.says).toMatch(/^the tap of transformer stands at -?\d, not at 0$/);
+    expect(findings[0]!.evidence).toBeGreaterThan(30);
+  });
+
+  test('the service names a tap that stands elsewhere in its estimates', () => {
+    // In the field the tap stands as in the document; the platform believes it two steps lower.
+    const document = loadGrid('abbenhausen');
+    const transformers = document.transformers.map((unit) => ({ ...unit, tap: { ...unit.tap!, position: -2 } }));
+    const upper = { device: 'pmu-mv', kind: 'pmu' as const, at: 'branch:transformer:from' };
+    const all = [...meters, upper];
+    const service = stateEstimation.create(
+      stateEstimationConfigSchema.parse({
+        site: 'germany',
+        grid: { ...document, transformers },
+        meters: all,
+        startUs,
+        everyUs: quarterUs,
+        modelWatch: true,
+      }),
+    );
+    const village = createVillage();
+    let estimate: Estimate | undefined;
+    for (let k = 1; k <= 4; k += 1) {
+      village.live(k);
+      const timeUs = startUs + k * quarterUs;
+      const inputs = all.map((meter) => ({
+        topic: topics.bridgedMeasurement('germany', meter.kind, meter.device),
+        kind: meter.kind,
+        message: village.message(meter, timeUs, meter.kind === 'pmu' ? {} : { intervalStartUs: timeUs - quarterUs }),
+        taggedUs: timeUs,
+        late: false,
+      }));
+      const [output] = service.step({ timeUs, sequence: k, inputs, final: false });
+      estimate = estimateSchema.parse(output!.message);
+    }
+    expect(estimate!.modelFindings).toMatchObject([
+      { kind: 'tap', element: 'transformer', says: 'the tap of transformer stands at 0, not at -2' },
+    ]);
+  });
+});
