@@ -4,6 +4,7 @@ import { formatInstant } from '../../platform/contract/time.ts';
 import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import { bessFaults, createBess } from '../../sim/devices/bess.ts';
 import type { ControllableDevice } from '../../sim/devices/device.ts';
+import { commandDelays, type DeviceCondition, deviceConditions } from '../../sim/faults/device-faults.ts';
 import { clock, deviceOf, START_US, STEP_US, truthOf } from './bench-house.ts';
 
 const base = { id: 'b', at: 'battery:cellar', power: '300 kW', energy: '800 kWh', soc: '50 %' };
@@ -187,5 +188,91 @@ describe('battery storage', () => {
     expect(bessFaults(deviceOf('bess', { ...base, socMin: '60 %', socMax: '60 %' }))).toEqual([
       'socMin must be below socMax',
     ]);
+  });
+});
+
+describe('the backend', () => {
+  const acknowledged = (device: ControllableDevice, step: number) =>
+    device.sample(truthOf({ timeUs: at(step) }))[0]?.measurement.command;
+
+  test('says nothing before the first setpoint, then what it makes of the newest', () => {
+    const device = bess({ every: '10 s' });
+    device.advance(at(0), at(1));
+    expect(acknowledged(device, 1)).toBeUndefined();
+    device.command(setpoint(50e3, at(1), { sequence: 7 }), at(1));
+    device.advance(at(1), at(2));
+    expect(acknowledged(device, 2)).toEqual({
+      activePowerW: 50e3,
+      sequence: 7,
+      status: 'accepted',
+      timestamp: formatInstant(at(1)),
+    });
+    device.command(setpoint(500e3, at(2), { sequence: 8 }), at(2));
+    device.advance(at(2), at(3));
+    expect(acknowledged(device, 3)).toMatchObject({ activePowerW: 300e3, sequence: 8, status: 'limited' });
+  });
+
+  test('says so when a setpoint has run out, and goes back to its default', () => {
+    const device = bess({ every: '10 s', rampTime: '1 s' });
+    device.command(setpoint(50e3, at(0), { validForUs: 2 * STEP_US }), at(0));
+    for (let step = 0; step < 5; step += 1) device.advance(at(step), at(step + 1));
+    expect(acknowledged(device, 5)).toMatchObject({ activePowerW: 0, status: 'expired' });
+    expect(device.state().activePowerW).toBe(0);
+  });
+
+  test('refuses strangers and goes on with the setpoint that it has', () => {
+    const device = bess({ every: '10 s' });
+    follow(device, 0, 50e3);
+    device.command(setpoint(-200e3, at(1), { issuer: 'mallory' }), at(1));
+    device.advance(at(1), at(2));
+    expect(device.state().activePowerW).toBe(50e3);
+    expect(acknowledged(device, 2)).toMatchObject({ status: 'refused' });
+    const theirs = bess({ commandedBy: ['mallory'], commandDelay: '0 s', rampTime: '0 s' });
+    expect(follow(theirs, 0, -200e3, { issuer: 'mallory' })).toBe(-200e3);
+  });
+});
+
+describe('faults inside it', () => {
+  const sick = (condition: (timeUs: number) => DeviceCondition) =>
+    createBess({
+      device: deviceOf('bess', { ...base, preset: 'ideal' }),
+      battery: 'cellar',
+      seed: '1',
+      clock,
+      condition,
+    });
+
+  test('answers late: what arrives now acts later, and a quicker one overtakes', () => {
+    const device = sick((timeUs) => ({ lateUs: timeUs < at(2) ? 3 * STEP_US : 0, powerShare: 1 }));
+    const powers = [100e3, 110e3, 120e3, 130e3].map((power, step) => follow(device, step, power));
+    expect(powers).toEqual([0, 0, 120e3, 130e3]);
+    // The late ones never act.
+    expect(device.advance(at(4), at(5)).activePowerW).toBe(130e3);
+  });
+
+  test('has lost power: gives its share of the rating, and is saturated', () => {
+    const device = sick((timeUs) => ({ lateUs: 0, powerShare: timeUs < at(2) ? 0.1 : 1 }));
+    expect(follow(device, 0, 100e3)).toBe(30e3);
+    expect(device.state().saturated).toBe(true);
+    expect(follow(device, 1, -100e3)).toBe(-30e3);
+    expect(follow(device, 2, -100e3)).toBe(-100e3);
+    expect(device.state().saturated).toBe(false);
+  });
+
+  test('events name devices and times; what is said later goes before what was said earlier', () => {
+    const events = [
+      { at: '10s', for: 20e6, fault: 'derating', target: 'c*', value: '50 %' },
+      { at: '20s', fault: 'late-response', target: 'bess/cbes', value: '7s' },
+    ] as const;
+    const conditionOf = deviceConditions(events, formatInstant(at(0)));
+    expect(conditionOf({ kind: 'bess', id: 'hbes' })).toBeUndefined();
+    const condition = conditionOf({ kind: 'bess', id: 'cbes' });
+    expect([0, 1, 2, 3].map((step) => condition?.(at(step)))).toEqual([
+      { lateUs: 0, powerShare: 1 },
+      { lateUs: 0, powerShare: 0.5 },
+      { lateUs: 7e6, powerShare: 0.5 },
+      { lateUs: 7e6, powerShare: 1 },
+    ]);
+    expect(commandDelays(events)({ kind: 'bess', id: 'cbes' })).toBe(7e6);
   });
 });
