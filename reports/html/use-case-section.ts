@@ -278,7 +278,7 @@ function renderForecasts(record: RunRecord, score: Score, offsetUs: number): str
         title: `${title} and its forecast`,
         caption: forecastCaption(score, name, component.slice(5)),
         x: { kind: 'clock', offsetUs },
-        includeX: [end],
+        includeX: [site.timeUs[0] ?? end, end],
         yLabel: 'kW',
         include: [0],
         half: true,

@@ -106,7 +106,7 @@ test('the service reads its meters and says so: the forecast after a hungry quar
     const core = forecasting.create(config);
     core.step({ timeUs: startUs, sequence: 1, inputs: [], final: false });
     const [output] = core.step({ timeUs: startUs + QUARTER_US, sequence: 2, inputs, final: false });
-    const { series } = output?.message as {
+    const { series } = (output?.message ?? { series: [] }) as {
       series: readonly { readonly component: string; readonly activePowerW: readonly number[] }[];
     };
     return {
