@@ -151,7 +151,8 @@ describe('the scenarios of the German site', () => {
   it('household batteries get a setpoint every 15 min, and acknowledge it', async () => {
     const { report, directory } = await rehearse({
       scenarioFile: join(SCENARIOS, 'uc1-household-storage.yaml'),
-      set: ['clock.start=2021-04-01T11:00:00+02:00', 'clock.duration=1h', 'expect=[]'],
+      // The optimum fills the more efficient community battery first: an hour of it would show nothing.
+      set: ['clock.start=2021-04-01T11:00:00+02:00', 'clock.duration=1h', 'expect=[]', BY_RULE],
     });
     expect(report.verdict).toBe('pass');
     const { tables } = await readRecord(directory);
