@@ -108,7 +108,7 @@ function reasonOf(
   const size = Number.isFinite(left) ? `a mismatch of ${left.toPrecision(3)} VA is left` : 'the mismatch is no number';
   const cause =
     carried === undefined
-      ? 'not even a tenth of the powers has a solution: look at impedances, voltages and taps'
+      ? 'not even a tenth of the powers has a solution: look at impedances, taps and voltage setpoints'
       : `the grid carries about ${(100 * carried).toFixed(0)} % of these powers`;
   return `no convergence after ${iterations} iterations (${flow.method()}): ${size}${bus}${phase}; ${cause}`;
 }
