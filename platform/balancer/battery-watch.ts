@@ -29,6 +29,8 @@ export interface BatteryWatch {
 const SHORT_SHARE = 0.05;
 /** So many telegrams on end have to fall short. */
 const SHORT_COUNT = 3;
+/** So near to the end of its window a battery has a reason to stop. */
+const WINDOW_END_SHARE = 0.01;
 /** A battery that fell short gets another chance after this time. */
 const RETRY_US = 900e6;
 /** A state of charge further from the counted one than this is not believed. */
@@ -46,7 +48,12 @@ export function createBatteryWatch(plate: BatteryModel): BatteryWatch {
   const rated = Math.max(plate.maxDischargeW, plate.maxChargeW);
 
   /** Powers with which it falls short of an acknowledged setpoint again and again are all that it has. */
-  function watchPower(taggedUs: number, powerW: number, command: Measurement['command']): void {
+  function watchPower(
+    taggedUs: number,
+    powerW: number,
+    soc: number | undefined,
+    command: Measurement['command'],
+  ): void {
     if (taggedUs - reached.sinceUs >= RETRY_US) {
       reached = { dischargeW: plate.maxDischargeW, chargeW: plate.maxChargeW, sinceUs: Number.NaN };
     }
@@ -54,7 +61,7 @@ export function createBatteryWatch(plate: BatteryModel): BatteryWatch {
     const wantedW = inForce ? (command?.activePowerW ?? 0) : 0;
     const sign = Math.sign(wantedW);
     const gaveW = Math.max(0, sign * powerW);
-    if (!inForce || sign === 0 || Math.abs(wantedW) - gaveW <= SHORT_SHARE * rated) {
+    if (!inForce || sign === 0 || mayStop(sign, soc) || Math.abs(wantedW) - gaveW <= SHORT_SHARE * rated) {
       short = NOT_SHORT;
       return;
     }
@@ -73,6 +80,11 @@ export function createBatteryWatch(plate: BatteryModel): BatteryWatch {
         : { ...reached, chargeW: short.mostW, sinceUs: taggedUs };
   }
 
+  function mayStop(sign: number, soc: number | undefined): boolean {
+    if (soc === undefined) return false;
+    return sign > 0 ? soc <= plate.socMin + WINDOW_END_SHARE : soc >= plate.socMax - WINDOW_END_SHARE;
+  }
+
   /** What it tells, as long as that agrees with what its own power makes of the state before. */
   function believed(taggedUs: number, told: number | undefined, powerW: number): number | undefined {
     if (told === undefined || state?.soc === undefined || taggedUs - state.taggedUs > GAP_US) return told ?? state?.soc;
@@ -87,8 +99,8 @@ export function createBatteryWatch(plate: BatteryModel): BatteryWatch {
       const powerW = batteryPower(message);
       if (powerW === undefined) return false;
       if (taggedUs < (state?.taggedUs ?? -Infinity)) return true;
-      watchPower(taggedUs, powerW, message.command);
       const told = stateOfCharge(message);
+      watchPower(taggedUs, powerW, told, message.command);
       state = { taggedUs, powerW, soc: believed(taggedUs, told, powerW), toldSoc: told ?? state?.toldSoc };
       return true;
     },
