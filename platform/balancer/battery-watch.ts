@@ -27,8 +27,8 @@ export interface BatteryWatch {
 
 /** Differences below this share of rated power are the ramp, the meter, the delay. */
 const SHORT_SHARE = 0.05;
-/** So many telegrams on end have to fall short. */
-const SHORT_COUNT = 3;
+/** So many telegrams on end have to fall short: a late battery has caught up by then. */
+const SHORT_COUNT = 6;
 /** So near to the end of its window a battery has a reason to stop. */
 const WINDOW_END_SHARE = 0.01;
 /** A battery that fell short gets another chance after this time. */
