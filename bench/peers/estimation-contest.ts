@@ -86,7 +86,7 @@ export function estimationContest(
     run: () => worker.request({ do: 'run', work: 'estimation', method, count: number }),
     compare: async () => {
       const name = label.replaceAll(' ', '-');
-      const written = await worker.request({ do: 'write', name });
+      const written = await worker.request({ do: 'write', method, name });
       const compared = Math.min(number, reference.compared);
       return written.failure ?? differences(folder, name, reference.results, number, compared, phases);
     },

@@ -87,7 +87,7 @@ class PandapowerPeer:
             phases(line, "q_{}_to_mvar", 1e6, slice(0, -1)),
         ))  # fmt: skip
 
-    def write_answers(self, name):
+    def write_answers(self, _method, name):
         for k, column in enumerate(("voltagePu", "angleRad", "activeFromW", "reactiveToVar")):
             self.case.write(name, column, np.stack([answer[k] for answer in self.answers]))
 

@@ -13,7 +13,7 @@ class PgmPeer:
     def __init__(self, case):
         self.case = case
         self.input = grid_input(case)
-        self.output = None
+        self.outputs = {}
         if "voltageV" in case.about["columns"]:
             add_sensors(case, self.input)
             self.model = PowerGridModel(self.input)
@@ -34,7 +34,7 @@ class PgmPeer:
             component: {name: values[:count] for name, values in columns.items()}
             for component, columns in self.update.items()
         }
-        self.output = self.model.calculate_power_flow(
+        self.outputs[method] = self.model.calculate_power_flow(
             symmetric=not self.case.three_phase,
             calculation_method=method,
             error_tolerance=self.case.about["tolerancePu"],
@@ -49,7 +49,7 @@ class PgmPeer:
             component: {name: values[:count] for name, values in columns.items()}
             for component, columns in self.update.items()
         }
-        self.output = self.model.calculate_state_estimation(
+        self.outputs[method] = self.model.calculate_state_estimation(
             symmetric=not self.case.three_phase,
             calculation_method=method,
             error_tolerance=self.case.about["tolerancePu"],
@@ -59,11 +59,12 @@ class PgmPeer:
             threading=-1,
         )
 
-    def write_answers(self, name):
-        self.case.write(name, "voltagePu", self.output["node"]["u_pu"])
-        self.case.write(name, "angleRad", self.output["node"]["u_angle"])
-        self.case.write(name, "activeFromW", self.output["line"]["p_from"])
-        self.case.write(name, "reactiveToVar", self.output["line"]["q_to"])
+    def write_answers(self, method, name):
+        node, line = self.outputs[method]["node"], self.outputs[method]["line"]
+        self.case.write(name, "voltagePu", node["u_pu"])
+        self.case.write(name, "angleRad", node["u_angle"])
+        self.case.write(name, "activeFromW", line["p_from"])
+        self.case.write(name, "reactiveToVar", line["q_to"])
 
 
 def grid_input(case):

@@ -72,7 +72,7 @@ export function powerFlowContest(
     exact: true,
     run: () => worker.request({ do: 'run', work: 'power_flow', method, count: number }),
     compare: async () => {
-      const written = await worker.request({ do: 'write', name: label.replaceAll(' ', '-') });
+      const written = await worker.request({ do: 'write', method, name: label.replaceAll(' ', '-') });
       return written.failure ?? differences(folder, label.replaceAll(' ', '-'), results, number, number, phases);
     },
   });

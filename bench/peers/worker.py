@@ -48,7 +48,7 @@ def main():
                     "wallUs": (time.perf_counter() - wall) * 1e6 / request["count"],
                 }
             elif request["do"] == "write":
-                peer.write_answers(request["name"])
+                peer.write_answers(request["method"], request["name"])
             elif request["do"] == "versions":
                 from importlib.metadata import version
 
