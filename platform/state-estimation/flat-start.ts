@@ -19,39 +19,66 @@ export function flatStart(grid: CompiledGrid): Float64Array {
   const branches = grid.branches.filter(joins);
   const roots = grid.sources.map((source) => source.bus);
   const forest = spanForest(grid.busCount, branches, roots);
+  const pairOf = ({ from, to }: CompiledBranch) => Math.min(from, to) * grid.busCount + Math.max(from, to);
+  const besides = new Map<number, CompiledBranch[]>();
+  for (const branch of branches) besides.set(pairOf(branch), [...(besides.get(pairOf(branch)) ?? []), branch]);
   for (const bus of forest.order) {
     const edge = forest.parentEdge[bus]!;
-    if (edge >= 0) carry(branches[edge]!, bus, phases, voltage);
+    if (edge >= 0) carry(besides.get(pairOf(branches[edge]!))!, bus, phases, voltage);
   }
   return voltage;
 }
 
-/** Open-circuit voltage at `bus` from the branch's other end: y_own v_bus = -y_transfer v_other. */
-function carry(branch: CompiledBranch, bus: number, phases: number, voltage: Float64Array): void {
-  const atTo = branch.to === bus;
-  const own = atTo ? branch.ytt : branch.yff;
-  const transfer = atTo ? branch.ytf : branch.yft;
-  const other = atTo ? branch.from : branch.to;
+/**
+ * Open-circuit voltage at `bus` from the other end of the branches between the two: y_own v_bus = -y_transfer v_other.
+ * There may be several: three single-phase units make one bank.
+ */
+function carry(branches: readonly CompiledBranch[], bus: number, phases: number, voltage: Float64Array): void {
+  const other = branches[0]!.from === bus ? branches[0]!.to : branches[0]!.from;
+  const own = new Float64Array(2 * phases * phases);
   const right = new Float64Array(2 * phases);
+  for (const branch of branches) {
+    const atTo = branch.to === bus;
+    addBlock(own, atTo ? branch.ytt : branch.yff);
+    subtractProduct(right, atTo ? branch.ytf : branch.yft, voltage, other, phases);
+  }
+  const solution = solveRegularised(own, right, phases);
+  for (let phase = 0; phase < phases; phase += 1) {
+    // A winding that passes nothing (or a far end that resonates) gives no sensible start: keep the balanced one.
+    const size = Math.hypot(solution[2 * phase]!, solution[2 * phase + 1]!);
+    if (!(size > 0.3 && size < 3)) continue;
+    voltage[2 * (bus * phases + phase)] = solution[2 * phase]!;
+    voltage[2 * (bus * phases + phase) + 1] = solution[2 * phase + 1]!;
+  }
+}
+
+function addBlock(into: Float64Array, block: ComplexBlock): void {
+  for (let k = 0; k < into.length; k += 1) into[k]! += block[k]!;
+}
+
+/** right -= y v_bus */
+function subtractProduct(
+  right: Float64Array,
+  y: ComplexBlock,
+  voltage: Float64Array,
+  bus: number,
+  phases: number,
+): void {
   for (let r = 0; r < phases; r += 1) {
     for (let c = 0; c < phases; c += 1) {
       const k = 2 * (r * phases + c);
-      const v = 2 * (other * phases + c);
-      right[2 * r]! -= transfer[k]! * voltage[v]! - transfer[k + 1]! * voltage[v + 1]!;
-      right[2 * r + 1]! -= transfer[k]! * voltage[v + 1]! + transfer[k + 1]! * voltage[v]!;
+      const v = 2 * (bus * phases + c);
+      right[2 * r]! -= y[k]! * voltage[v]! - y[k + 1]! * voltage[v + 1]!;
+      right[2 * r + 1]! -= y[k]! * voltage[v + 1]! + y[k + 1]! * voltage[v]!;
     }
   }
-  const solution = solveRegularised(own, right, phases);
-  // A winding that passes nothing (or a far end that resonates) gives no sensible start: keep the balanced one.
-  const size = Math.hypot(solution[0]!, solution[1]!);
-  if (size > 0.3 && size < 3) voltage.set(solution, 2 * bus * phases);
 }
 
 /** Gauss elimination of a small complex system whose diagonal is raised by 1e-9 of its size: a delta's zero sequence. */
 function solveRegularised(matrix: ComplexBlock, right: Float64Array, n: number): Float64Array {
   const a = matrix.slice();
   const b = right.slice();
-  const lift = 1e-9 * Math.max(...a.map(Math.abs));
+  const lift = 1e-9 * Math.max(...a.map(Math.abs), 1e-300);
   for (let k = 0; k < n; k += 1) a[2 * (k * n + k)]! += lift;
   for (let k = 0; k < n; k += 1) {
     const pr = a[2 * (k * n + k)]!;
