@@ -22,7 +22,7 @@ import {
   type TwoPort,
 } from './sequence.ts';
 import { LEGS, threeWindingLegs } from './three-winding.ts';
-import { findIslands, fuseBuses, type FusedBuses } from './topology.ts';
+import { createUnion, fuseBuses, type FusedBuses } from './topology.ts';
 import { isBank, transformerSequences } from './transformer.ts';
 
 /** 1 MVA three-phase, so that low- and high-voltage admittances both stay within a few powers of ten of one. */
@@ -320,13 +320,13 @@ function findEnergised(
 ): Uint8Array {
   const { phases, busCount, document } = frame;
   const exists = existingPhases(frame);
-  const edges: { from: number; to: number }[] = [];
+  const union = createUnion(busCount * phases);
   const couple = (block: ComplexBlock, row: number, column: number): void => {
     for (let r = 0; r < phases; r++) {
       for (let c = 0; c < phases; c++) {
         const k = 2 * (r * phases + c);
         if (block[k] === 0 && block[k + 1] === 0) continue;
-        edges.push({ from: row * phases + r, to: column * phases + c });
+        union.join(row * phases + r, column * phases + c);
       }
     }
   };
@@ -340,14 +340,13 @@ function findEnergised(
       couple(branch.ytt, branch.to, branch.to);
     }
   }
-  const { island } = findIslands(busCount * phases, edges);
   const live = new Set<number>();
-  for (const { bus } of sources) for (let k = 0; k < phases; k++) live.add(island[bus * phases + k]!);
+  for (const { bus } of sources) for (let k = 0; k < phases; k++) live.add(union.find(bus * phases + k));
   const inService = new Set(document.buses.filter((bus) => bus.inService).map((bus) => frame.busIndex.get(bus.id)!));
   return Uint8Array.from({ length: busCount * phases }, (_, k) => {
     const bus = Math.floor(k / phases);
     const standing = bus >= frame.fused.busCount || inService.has(bus);
-    return standing && exists[k] === 1 && live.has(island[k]!) ? 1 : 0;
+    return standing && exists[k] === 1 && live.has(union.find(k)) ? 1 : 0;
   });
 }
 

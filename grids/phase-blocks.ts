@@ -48,8 +48,14 @@ export function sequencePort(ports: Sequences<TwoPort>, phases: 1 | 3): PhasePor
   return { ff: block('ff'), ft: block('ft'), tf: block('tf'), tt: block('tt') };
 }
 
+/** Circulant: three entries, each in three places. */
 export function sequenceBlock(y: Sequences<Complex>): ComplexMatrix {
-  return PHASES.map((_, row) => PHASES.map((__, column) => phaseEntry(y, row, column)));
+  const [same, next, last] = [phaseEntry(y, 0, 0), phaseEntry(y, 1, 0), phaseEntry(y, 2, 0)];
+  return [
+    [same, last, next],
+    [next, same, last],
+    [last, next, same],
+  ];
 }
 
 /** Pi line of matrices: y = z^-1, half of the shunt at each end; undefined when the series matrix is singular. */

@@ -2,7 +2,7 @@
 import type { GridDocument } from './schema.ts';
 
 /** Union-find over bus numbers; the smallest number of a set is its root, so results do not depend on order. */
-function createUnion(count: number): { find(i: number): number; join(i: number, j: number): void } {
+export function createUnion(count: number): { find(i: number): number; join(i: number, j: number): void } {
   const parent = Int32Array.from({ length: count }, (_, i) => i);
   const find = (start: number): number => {
     let i = start;
