@@ -43,13 +43,13 @@ export const command = defineCommand<{ readonly name: string }>({
     { line: 'twin schema balancer-api', does: 'The REST interface of the balancer as OpenAPI 3.1' },
   ],
   async run({ name }, { terminal }) {
-    const make = schemas[name] ?? documents[name];
-    if (make === undefined) {
+    const [make, describe] = [schemas[name], documents[name]];
+    if (make === undefined && describe === undefined) {
       const near = closest(name, names);
       const hint = near === undefined ? `one of ${names.join(', ')}` : `did you mean "${near}"?`;
       throw new UsageError(`there is no schema "${name}"; ${hint}`);
     }
-    terminal.print(JSON.stringify(await make(), null, 2));
+    terminal.print(JSON.stringify(describe === undefined ? make?.() : await describe(), null, 2));
     return exitCodes.pass.code;
   },
 });

@@ -152,7 +152,6 @@ export const forecastingConfigSchema = z.discriminatedUnion('source', [modelSche
 export type ModelConfig = z.output<typeof modelSchema>;
 export type SeriesConfig = z.output<typeof seriesSchema>;
 export type ForecastingConfig = z.output<typeof forecastingConfigSchema>;
-export type Customer = z.output<typeof customerSchema>;
 export type TemperatureConfig = z.output<typeof temperatureSchema>;
 
 function isZone(name: string): boolean {
