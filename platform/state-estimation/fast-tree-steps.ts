@@ -50,89 +50,125 @@ export function createTreeState({ count, variance, flows }: TreeStructure): Tree
 }
 
 /**
- * What a bus itself contributes. From s = v conj(d) drawn, measured as s + r + e: conj(dd) = (r + e - dv conj(d)) / v, so
+ * What every bus itself contributes. From s = v conj(d) drawn, measured as s + r + e: conj(dd) = (r + e - dv conj(d)) / v,
  *     dd = -(d / conj(v)) conj(dv) + conj(r / v) + conj(e / v);
  * its shunts draw y dv more. A voltage magnitude z is the row u' dv = z - |v| with u = v / |v|.
  */
-export function mergeBus(structure: TreeStructure, state: TreeState, slot: number): void {
-  const { variance, activeOf, reactiveOf, magnitudeOf, y } = structure;
+export function contribute(structure: TreeStructure, state: TreeState): void {
+  const { count, variance, activeOf, reactiveOf, magnitudeOf, y } = structure;
   const { v, d, quantity, bus } = state;
-  const at = BUS * slot;
+  let k = 0;
+  let at = 0;
+  for (let slot = 0; slot < count; slot++) {
+    const vr = v[k]!;
+    const vi = v[k + 1]!;
+    const over = 1 / (vr * vr + vi * vi);
+    const yr = y[k]!;
+    const yi = y[k + 1]!;
+    const p = activeOf[slot]!;
+    // -(d / conj(v)) conj(dv) as a matrix, with c = d / conj(v) = d v / |v|^2; nothing is drawn where nothing is connected.
+    const dr = p < 0 ? 0 : d[k]!;
+    const di = p < 0 ? 0 : d[k + 1]!;
+    const cr = (dr * vr - di * vi) * over;
+    const ci = (dr * vi + di * vr) * over;
+    bus[at] = yr - cr;
+    bus[at + 1] = -yi - ci;
+    bus[at + 2] = yi - ci;
+    bus[at + 3] = yr + cr;
+    if (p < 0) {
+      bus[at + B] = -d[k]!;
+      bus[at + B + 1] = -d[k + 1]!;
+      bus[at + R] = 0;
+      bus[at + R + 1] = 0;
+      bus[at + R + 2] = 0;
+    } else {
+      const q = reactiveOf[slot]!;
+      // Injections are measured, drawn powers are their opposites.
+      const rp = -quantity[p]! - (vr * dr + vi * di);
+      const rq = -quantity[q]! - (vi * dr - vr * di);
+      bus[at + B] = (rp * vr + rq * vi) * over;
+      bus[at + B + 1] = (rp * vi - rq * vr) * over;
+      const sp = variance[p]! * over * over;
+      const sq = variance[q]! * over * over;
+      bus[at + R] = sp * vr * vr + sq * vi * vi;
+      bus[at + R + 1] = (sp - sq) * vr * vi;
+      bus[at + R + 2] = sp * vi * vi + sq * vr * vr;
+    }
+    if (magnitudeOf[slot]! >= 0) contributeMagnitude(structure, state, slot);
+    else for (let e = at + W; e < at + BUS; e++) bus[e] = 0;
+    k += 2;
+    at += BUS;
+  }
+}
+
+/** In the frame of the root a voltage and its standard deviation are smaller by the size of the turn. */
+function contributeMagnitude({ variance, magnitudeOf, turn }: TreeStructure, state: TreeState, slot: number): void {
+  const { v, quantity, bus } = state;
   const k = 2 * slot;
+  const at = BUS * slot;
   const vr = v[k]!;
   const vi = v[k + 1]!;
-  const square = vr * vr + vi * vi;
-  const yr = y[k]!;
-  const yi = y[k + 1]!;
-  const p = activeOf[slot]!;
-  // -(d / conj(v)) conj(dv) as a matrix, with c = d / conj(v) = d v / |v|^2; nothing is drawn where nothing is connected.
-  const dr = p < 0 ? 0 : d[k]!;
-  const di = p < 0 ? 0 : d[k + 1]!;
-  const cr = (dr * vr - di * vi) / square;
-  const ci = (dr * vi + di * vr) / square;
-  bus[at] = yr - cr;
-  bus[at + 1] = -yi - ci;
-  bus[at + 2] = yi - ci;
-  bus[at + 3] = yr + cr;
-  if (p < 0) {
-    bus[at + B] = -d[k]!;
-    bus[at + B + 1] = -d[k + 1]!;
-    bus[at + R] = 0;
-    bus[at + R + 1] = 0;
-    bus[at + R + 2] = 0;
-  } else {
-    const q = reactiveOf[slot]!;
-    // Injections are measured, drawn powers are their opposites.
-    const rp = -quantity[p]! - (vr * dr + vi * di);
-    const rq = -quantity[q]! - (vi * dr - vr * di);
-    bus[at + B] = (rp * vr + rq * vi) / square;
-    bus[at + B + 1] = (rp * vi - rq * vr) / square;
-    const sp = variance[p]! / (square * square);
-    const sq = variance[q]! / (square * square);
-    bus[at + R] = sp * vr * vr + sq * vi * vi;
-    bus[at + R + 1] = (sp - sq) * vr * vi;
-    bus[at + R + 2] = sp * vi * vi + sq * vr * vr;
-  }
   const m = magnitudeOf[slot]!;
-  if (m < 0) {
-    for (let e = W; e < BUS; e++) bus[at + e] = 0;
-    return;
-  }
+  const square = vr * vr + vi * vi;
   const size = Math.sqrt(square);
-  const weight = 1 / variance[m]!;
-  const residual = ((quantity[m]! / turnSize(structure, k) - size) * weight) / size;
-  // In the frame of the root a voltage and its standard deviation are smaller by the size of the turn.
-  const scaled = weight * turnSquare(structure, k);
-  bus[at + W] = (scaled * vr * vr) / square;
-  bus[at + W + 1] = (scaled * vr * vi) / square;
-  bus[at + W + 2] = (scaled * vi * vi) / square;
-  bus[at + Y] = residual * vr * turnSquare(structure, k);
-  bus[at + Y + 1] = residual * vi * turnSquare(structure, k);
+  const turnSquare = turn[k]! * turn[k]! + turn[k + 1]! * turn[k + 1]!;
+  const weight = turnSquare / variance[m]!;
+  const residual = ((quantity[m]! / Math.sqrt(turnSquare) - size) * weight) / size;
+  bus[at + W] = (weight * vr * vr) / square;
+  bus[at + W + 1] = (weight * vr * vi) / square;
+  bus[at + W + 2] = (weight * vi * vi) / square;
+  bus[at + Y] = residual * vr;
+  bus[at + Y + 1] = residual * vi;
 }
 
-function turnSquare({ turn }: TreeStructure, k: number): number {
-  return turn[k]! * turn[k]! + turn[k + 1]! * turn[k + 1]!;
-}
-
-function turnSize(structure: TreeStructure, k: number): number {
-  return Math.sqrt(turnSquare(structure, k));
-}
-
-/** Carries what is behind a branch to the bus that feeds it: flows at the far end, the impedance, flows at the near end. */
-export function carryBranch(structure: TreeStructure, state: TreeState, slot: number): void {
-  const { parent, flowStart } = structure;
+/**
+ * From the leaves on, carries what is behind each branch to the bus that feeds it: flows at the far end, the impedance,
+ * flows at the near end.
+ */
+export function carry(structure: TreeStructure, state: TreeState): void {
+  const { count, parent, flowStart, z } = structure;
   const { bus, seen, pair, flowKind } = state;
-  const at = BUS * slot;
-  for (let e = 0; e < BUS; e++) pair[e] = bus[at + e]!;
-  let row = flowStart[slot]!;
-  const end = flowStart[slot + 1]!;
-  for (; row < end && flowKind[row]! >= 2; row++) conditionOnFlow(structure, state, slot, row);
-  carryImpedance(pair, structure.z[2 * slot]!, structure.z[2 * slot + 1]!);
-  for (; row < end; row++) conditionOnFlow(structure, state, slot, row);
-  const to = SEEN * slot;
-  for (let e = 0; e < SEEN; e++) seen[to + e] = pair[e]!;
-  const above = BUS * parent[slot]!;
-  for (let e = 0; e < BUS; e++) bus[above + e]! += pair[e]!;
+  let at = BUS * (count - 1);
+  let to = SEEN * (count - 1);
+  for (let slot = count - 1; slot > 0; slot--) {
+    let row = flowStart[slot]!;
+    const end = flowStart[slot + 1]!;
+    if (row === end) {
+      carryImpedance(bus, at, pair, z[2 * slot]!, z[2 * slot + 1]!);
+    } else {
+      for (let e = 0; e < BUS; e++) pair[e] = bus[at + e]!;
+      for (; row < end && flowKind[row]! >= 2; row++) conditionOnFlow(structure, state, slot, row);
+      carryImpedance(pair, 0, pair, z[2 * slot]!, z[2 * slot + 1]!);
+      for (; row < end; row++) conditionOnFlow(structure, state, slot, row);
+    }
+    // Written out: loops of so few steps cost more than what they do.
+    seen[to] = pair[0]!;
+    seen[to + 1] = pair[1]!;
+    seen[to + 2] = pair[2]!;
+    seen[to + 3] = pair[3]!;
+    seen[to + 4] = pair[4]!;
+    seen[to + 5] = pair[5]!;
+    seen[to + 6] = pair[6]!;
+    seen[to + 7] = pair[7]!;
+    seen[to + 8] = pair[8]!;
+    const above = BUS * parent[slot]!;
+    bus[above]! += pair[0]!;
+    bus[above + 1]! += pair[1]!;
+    bus[above + 2]! += pair[2]!;
+    bus[above + 3]! += pair[3]!;
+    bus[above + 4]! += pair[4]!;
+    bus[above + 5]! += pair[5]!;
+    bus[above + 6]! += pair[6]!;
+    bus[above + 7]! += pair[7]!;
+    bus[above + 8]! += pair[8]!;
+    bus[above + 9]! += pair[9]!;
+    bus[above + 10]! += pair[10]!;
+    bus[above + 11]! += pair[11]!;
+    bus[above + 12]! += pair[12]!;
+    bus[above + 13]! += pair[13]!;
+    at -= BUS;
+    to -= SEEN;
+  }
 }
 
 /**
@@ -140,21 +176,21 @@ export function carryBranch(structure: TreeStructure, state: TreeState, slot: nu
  * E = (I + a Z)^-1; then q = v at n = 0, that is F vp - f with F = I - Z E a, f = Z E b, has the cost q' W q - 2 y' q
  * with v = q - Z n, and the best n = R' Z' (W q - y), R' = (I + R Z' W Z)^-1 R, is put in.
  */
-function carryImpedance(pair: Float64Array, zr: number, zi: number): void {
-  const a11 = pair[0]!;
-  const a12 = pair[1]!;
-  const a21 = pair[2]!;
-  const a22 = pair[3]!;
-  const b1 = pair[B]!;
-  const b2 = pair[B + 1]!;
-  const r11 = pair[R]!;
-  const r12 = pair[R + 1]!;
-  const r22 = pair[R + 2]!;
-  const w11 = pair[W]!;
-  const w12 = pair[W + 1]!;
-  const w22 = pair[W + 2]!;
-  const y1 = pair[Y]!;
-  const y2 = pair[Y + 1]!;
+function carryImpedance(from: Float64Array, at: number, pair: Float64Array, zr: number, zi: number): void {
+  const a11 = from[at]!;
+  const a12 = from[at + 1]!;
+  const a21 = from[at + 2]!;
+  const a22 = from[at + 3]!;
+  const b1 = from[at + B]!;
+  const b2 = from[at + B + 1]!;
+  const r11 = from[at + R]!;
+  const r12 = from[at + R + 1]!;
+  const r22 = from[at + R + 2]!;
+  const w11 = from[at + W]!;
+  const w12 = from[at + W + 1]!;
+  const w22 = from[at + W + 2]!;
+  const y1 = from[at + Y]!;
+  const y2 = from[at + Y + 1]!;
 
   // E = (I + a Z)^-1.
   const s11 = 1 + a11 * zr + a12 * zi;
@@ -191,6 +227,7 @@ function carryImpedance(pair: Float64Array, zr: number, zi: number): void {
     pair[R] = q11;
     pair[R + 1] = q12;
     pair[R + 2] = q22;
+    for (let e = W; e < BUS; e++) pair[e] = 0;
     return;
   }
   const f11 = 1 - (zr * g11 - zi * g21);

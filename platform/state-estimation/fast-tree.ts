@@ -16,7 +16,7 @@
  */
 import type { EstimationProblem } from './estimator.ts';
 import { createTreeStructure, type TreeStructure } from './fast-tree-structure.ts';
-import { type TreeState, carryBranch, createTreeState, mergeBus, shareOut, solveRoot } from './fast-tree-steps.ts';
+import { type TreeState, carry, contribute, createTreeState, shareOut, solveRoot } from './fast-tree-steps.ts';
 
 export interface TreeEstimate {
   readonly status: 'converged' | 'diverged' | 'not-observable';
@@ -101,9 +101,8 @@ function takeValues({ shares }: TreeStructure, { quantity }: TreeState, values: 
 
 /** One Gauss-Newton step; the largest squared change of a voltage, infinite when the root's voltage stays open. */
 function step(structure: TreeStructure, state: TreeState): number {
-  const { count } = structure;
-  for (let slot = 0; slot < count; slot++) mergeBus(structure, state, slot);
-  for (let slot = count - 1; slot > 0; slot--) carryBranch(structure, state, slot);
+  contribute(structure, state);
+  carry(structure, state);
   if (!solveRoot(structure, state)) return Number.POSITIVE_INFINITY;
   const change = shareOut(structure, state);
   drawnCurrents(structure, state);
