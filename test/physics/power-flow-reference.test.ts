@@ -101,10 +101,30 @@ describe.skipIf(!hasReference)(`balanced pandapower cases${notice}`, () => {
       compare(`trafo-${unit['index']}`, 'from', number(unit, 'p_hv_W'), number(unit, 'q_hv_var'));
       compare(`trafo-${unit['index']}`, 'to', number(unit, 'p_lv_W'), number(unit, 'q_lv_var'));
     }
+    for (const item of rows(data.result, 'gen')) {
+      const own = flow.grid.document.generators.findIndex(({ id }) => id === `gen-${item['index']}`);
+      const found = 3 * flow.powers.generator[2 * own + 1]!;
+      flows.note(Math.abs(found - number(item, 'q_var')), `reactive power of generator ${item['index']}`);
+    }
+    const taken = rows(data.result, 'ext_grid').reduce((sum, item) => sum + number(item, 'p_W'), 0);
+    flows.note(Math.abs(flow.totals().exchangeW - taken), 'power of the external grids');
     // pandapower stopped at 1e-9 MVA a bus; the flows of whole transmission grids add up to a tenth of a VA.
     expect(flows.error(), flows.place()).toBeLessThan(0.2);
   });
 });
+
+/**
+ * Where pandapower's three-phase model differs from ours, and what is compared in spite of it. Flows of its transformers
+ * are not compared in three phases: its zero-sequence model does not balance the currents of each phase on a Dyn unit.
+ */
+const KNOWN_DIFFERENCES: Readonly<Record<string, { readonly sourceBusPu: number; readonly reason: string }>> = {
+  small_lv_3ph_Dyn: {
+    sourceBusPu: 5e-5,
+    reason:
+      'it turns the negative sequence of a transformer by the same angle as the positive one instead of the opposite, ' +
+      'so behind a shift the small negative sequence of the source bus has another angle',
+  },
+};
 
 describe.skipIf(!hasReference)(`three-phase pandapower cases${notice}`, () => {
   const unbalanced = names.filter((name) => readCase(name).result_3ph !== undefined);
@@ -113,9 +133,6 @@ describe.skipIf(!hasReference)(`three-phase pandapower cases${notice}`, () => {
   test.each(unbalanced)('%s', (name) => {
     const data = readCase(name);
     const flow = solved(pandapowerDocument(data));
-    // Known difference: pandapower turns the negative sequence of a transformer by the same angle as the positive one
-    // instead of the opposite, so behind a shift the small negative sequence of the source bus has another angle.
-    const shifted = rows(data.elements, 'trafo').some((unit) => number(unit, 'shift_degree') !== 0);
     const source = rows(data.elements, 'ext_grid')[0]!['bus'];
     const voltage = createWorst();
     const sourceVoltage = createWorst();
@@ -127,7 +144,7 @@ describe.skipIf(!hasReference)(`three-phase pandapower cases${notice}`, () => {
       });
     }
     expect(voltage.error(), voltage.place()).toBeLessThan(1e-6);
-    expect(sourceVoltage.error(), sourceVoltage.place()).toBeLessThan(shifted ? 5e-5 : 1e-6);
+    expect(sourceVoltage.error(), sourceVoltage.place()).toBeLessThan(KNOWN_DIFFERENCES[name]?.sourceBusPu ?? 1e-6);
     const flows = createWorst();
     for (const line of rows(data.result_3ph, 'line')) {
       phases.forEach((phase, k) => {
