@@ -232,11 +232,15 @@ function faultOffset(text: string): number {
   return text.length;
 }
 
+/** A text in which more keys are given twice is damaged beyond listing. */
+const MAX_DUPLICATES = 100;
+
 /** One pass over a valid JSON text with the set of keys of each open object on a stack. */
 function findDuplicateKeys(text: string): Problem[] {
   const problems: Problem[] = [];
   const stack: (Set<string> | undefined)[] = [];
-  for (let at = 0; at < text.length; at++) {
+  const placeAt = createPlaces(text);
+  for (let at = 0; at < text.length && problems.length < MAX_DUPLICATES; at++) {
     const c = text.charCodeAt(at);
     if (c === OPEN_BRACE) stack.push(new Set());
     else if (c === OPEN_BRACKET) stack.push(undefined);
@@ -247,7 +251,7 @@ function findDuplicateKeys(text: string): Problem[] {
     if (keys !== undefined && text.charAt(skipSpace(text, end)) === ':') {
       const name = JSON.parse(text.slice(at, end)) as string;
       if (keys.has(name)) {
-        problems.push({ path: name, ...placeOf(text, at), message: `key "${name}" is given twice in one object` });
+        problems.push({ path: name, ...placeAt(at), message: `key "${name}" is given twice in one object` });
       }
       keys.add(name);
     }

@@ -1,0 +1,100 @@
+/**
+ * Damaged files of every format at the readers, in threads that are ended after a second at one file.
+ *
+ *   npm run fuzz                                          100,000 files of each format
+ *   npm run fuzz -- --count 5000 --format cim --seed x    fewer, of one format, of another seed
+ *   npm run fuzz -- --threads 1                           on one thread
+ *
+ * Ends with 1 when a reader crashes, hangs, or reads a file that was cut off.
+ */
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { fuzzFormats, type FuzzFormat } from './fuzz/mutate.ts';
+import type { WorkerReport, WorkerTask } from './fuzz/worker.ts';
+
+const { values } = parseArgs({
+  options: {
+    count: { type: 'string', default: '100000' },
+    format: { type: 'string' },
+    seed: { type: 'string', default: 'fuzz-1' },
+    threads: { type: 'string', default: '2' },
+  },
+});
+
+/** Cases that a thread is given at once. */
+const STRETCH = 500;
+const LIMIT_MS = 1000;
+const MEMORY_MB = 512;
+
+interface Tally {
+  read: number;
+  refused: number;
+  readonly failures: { readonly index: number; readonly reason: string }[];
+}
+
+/** Runs one stretch; a file that takes too long, or takes the thread's memory, ends the thread and is left behind. */
+function runStretch(format: FuzzFormat, from: number, to: number, tally: Tally): Promise<number> {
+  const progress = new SharedArrayBuffer(4);
+  const at = new Int32Array(progress);
+  at[0] = -1;
+  const workerData: WorkerTask = { format, seed: values.seed, from, to, progress };
+  const worker = new Worker(new URL('./fuzz/worker.js', import.meta.url), {
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
+  });
+  return new Promise((resolve) => {
+    let [last, since] = [-1, performance.now()];
+    // What the thread had done before is done again, without the file that ended it.
+    const leaveBehind = async (index: number): Promise<void> => {
+      await worker.terminate();
+      if (index > from) await runStretch(format, from, index, tally);
+      resolve(index + 1);
+    };
+    const giveUp = (reason: string): void => {
+      clearInterval(watch);
+      const index = Math.max(from, Atomics.load(at, 0));
+      tally.failures.push({ index, reason });
+      void leaveBehind(index);
+    };
+    const watch = setInterval(() => {
+      const now = Atomics.load(at, 0);
+      // A thread that has not begun yet is loading.
+      if (now !== last || now === -1) [last, since] = [now, performance.now()];
+      else if (performance.now() - since > LIMIT_MS) giveUp(`takes longer than ${LIMIT_MS} ms`);
+    }, 50);
+    worker.on('message', ({ read, refused, failures }: WorkerReport) => {
+      clearInterval(watch);
+      tally.read += read;
+      tally.refused += refused;
+      tally.failures.push(...failures);
+      resolve(to);
+    });
+    worker.on('error', (error) => giveUp(`ends the thread: ${error.message}`));
+  });
+}
+
+async function fuzz(format: FuzzFormat, count: number, threads: number): Promise<Tally> {
+  const tally: Tally = { read: 0, refused: 0, failures: [] };
+  let next = 0;
+  const runner = async (): Promise<void> => {
+    for (let from = next; from < count; from = next) {
+      const to = Math.min(count, from + STRETCH);
+      next = to;
+      for (let at = from; at < to;) at = await runStretch(format, at, to, tally);
+    }
+  };
+  await Promise.all(Array.from({ length: threads }, runner));
+  return tally;
+}
+
+const chosen = fuzzFormats.filter((format) => values.format === undefined || values.format === format);
+if (chosen.length === 0) throw new Error(`--format must be one of ${fuzzFormats.join(', ')}`);
+console.log(`seed ${values.seed}, ${values.count} files of each format, ${LIMIT_MS} ms a file`);
+for (const format of chosen) {
+  const start = performance.now();
+  const { read, refused, failures } = await fuzz(format, Number(values.count), Number(values.threads));
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  console.log(`${format.padEnd(18)} read ${read}, refused ${refused}, failed ${failures.length}, ${seconds} s`);
+  for (const { index, reason } of failures.slice(0, 5)) console.log(`  case ${index}: ${reason}`);
+  if (failures.length > 0) process.exitCode = 1;
+}
