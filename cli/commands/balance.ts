@@ -2,6 +2,7 @@
 import { InvalidInputError } from '../../grids/problem.ts';
 import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
+import { parseRequestJson } from '../../platform/balancer/rest/request-json.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readText } from '../read-text.ts';
@@ -15,13 +16,10 @@ export async function balance(file: string): Promise<{ readonly text: string; re
   return { text: JSON.stringify(answer, undefined, 2), met: !('status' in answer) };
 }
 
-/** Python writes these where JSON has no number; as text they are refused at their path instead of failing the file. */
-const NOT_A_JSON_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
-
 function readJson(file: string): unknown {
   const text = readText(file);
   try {
-    return JSON.parse(text.replaceAll(NOT_A_JSON_NUMBER, '"$1"'));
+    return parseRequestJson(text);
   } catch (error) {
     throw new InvalidInputError([{ file, path: '', message: `is no JSON: ${(error as Error).message}` }]);
   }

@@ -1,11 +1,15 @@
 /** The balancer's API as callers meet it: every example of its description, every refusal, jobs, orders, shutdown. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fastify } from 'fastify';
 import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { examples } from '../../platform/balancer/rest/examples.ts';
 import { openApiDocument } from '../../platform/balancer/rest/openapi.ts';
+import { twin } from '../cli/harness.ts';
 import { buildOnce, openBench, token, type Answer, type Bench } from './api-desk.ts';
 
 let bench: Bench;
@@ -165,6 +169,28 @@ describe('plans', () => {
       const direct = await answerPymfmRequest(parsePymfmRequest(examples[name].value));
       expect(json).toEqual(JSON.parse(JSON.stringify(direct)));
     }
+  });
+
+  it('are what "twin balance" prints, byte for byte but for its indentation', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'twin-balance-'));
+    const file = join(folder, 'request.json');
+    for (const name of ['near-real-time', 'scheduling', 'optimised', 'infeasible'] as const) {
+      await writeFile(file, JSON.stringify(examples[name].value));
+      const { code, out } = await twin(['balance', file]);
+      const { text } = await bench.call('POST', '/v1/plan', examples[name].value);
+      expect(JSON.stringify(JSON.parse(out))).toBe(text);
+      expect(code).toBe(name === 'infeasible' ? 20 : 0);
+    }
+    // And what is wrong with a request is the same, too.
+    const wrong = JSON.stringify({ ...examples.scheduling.value, id: 'a, NaN, b', uc_end: '?' }).replace('27.1', 'NaN');
+    await writeFile(file, wrong);
+    const { code, err } = await twin(['balance', file]);
+    const { json } = await bench.call('POST', '/v1/plan', wrong);
+    const { errors } = json as { errors: { path: string; message: string }[] };
+    expect(code).toBe(10);
+    expect(errors.length).toBeGreaterThan(0);
+    for (const { path, message } of errors) expect(err).toContain(`${path}: ${message}`);
+    await rm(folder, { recursive: true });
   });
 
   it('as a job: taken on, looked at, fetched, forgotten', async () => {

@@ -38,12 +38,18 @@ interface Entry {
 /** The build's copy, for a thread cannot read TypeScript. */
 const workerFile = join(projectRoot(), 'dist', 'platform', 'balancer', 'rest', 'plan-worker.js');
 
-export function createPlanQueue(limits: { readonly planQueue: number; readonly keptJobs: number }): PlanQueue {
-  return new Queue(limits);
+export function createPlanQueue(limits: Limits, file = workerFile): PlanQueue {
+  return new Queue(limits, file);
+}
+
+interface Limits {
+  readonly planQueue: number;
+  readonly keptJobs: number;
 }
 
 class Queue implements PlanQueue {
-  readonly #limits: { readonly planQueue: number; readonly keptJobs: number };
+  readonly #limits: Limits;
+  readonly #file: string;
   /** Jobs by id, oldest first; plans that somebody waits for are not among them. */
   readonly #jobs = new Map<string, Entry>();
   readonly #waiting: Entry[] = [];
@@ -51,8 +57,9 @@ class Queue implements PlanQueue {
   #worker: Worker | undefined;
   #closed = false;
 
-  constructor(limits: { readonly planQueue: number; readonly keptJobs: number }) {
+  constructor(limits: Limits, file: string) {
     this.#limits = limits;
+    this.#file = file;
   }
 
   run(request: unknown): Promise<PlanOutcome> | undefined {
@@ -117,7 +124,7 @@ class Queue implements PlanQueue {
   }
 
   #startWorker(): Worker {
-    const worker = new Worker(workerFile);
+    const worker = new Worker(this.#file);
     worker.on('message', (outcome: PlanOutcome) => this.#done(worker, outcome));
     // Out of memory, or a solver that took the thread with it: this plan fails, the next one gets a new thread.
     worker.on('error', (error) => this.#lost(worker, error.message));
