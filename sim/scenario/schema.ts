@@ -242,7 +242,6 @@ export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioDevice = z.output<typeof deviceSchema>;
 export type ScenarioEvent = z.output<typeof eventSchema>;
 export type FaultEvent = z.output<typeof faultEventSchema>;
-export type UseCaseEvent = z.output<typeof useCaseEventSchema>;
 export type ScenarioUseCase = z.output<typeof useCaseSchema>;
 export type ScenarioCsv = z.output<typeof csvSchema>;
 export type FaultName = (typeof faultNames)[number];
