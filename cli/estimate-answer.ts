@@ -4,6 +4,7 @@ import type { RemovedMeasurement } from '../platform/state-estimation/bad-data.t
 import { branchEndFlow, busInjections, gridLosses } from '../platform/state-estimation/branch-flows.ts';
 import type { EstimateResult, EstimationProblem } from '../platform/state-estimation/estimator.ts';
 import type { Observability } from '../platform/state-estimation/observability.ts';
+import type { TapEstimate } from '../platform/state-estimation/tap-positions.ts';
 import type { GridAnswer, PerPhase } from './grid-answer.ts';
 import { formatTable } from './text-table.ts';
 
@@ -42,6 +43,8 @@ export interface EstimateAnswer extends GridAnswer {
   /** What no other measurement checks: an error in one of these stays unseen. */
   readonly criticalMeasurements: readonly string[];
   readonly removed: readonly RemovedMeasurement[];
+  /** Only where taps were to be found. */
+  readonly taps?: readonly TapEstimate[];
   /** Only where buses are unobserved: buses whose flows among each other are known, and what to measure besides. */
   readonly observableIslands?: readonly (readonly string[])[];
   readonly proposedMeasurements?: readonly { readonly kind: string; readonly at: string; readonly phase?: string }[];
@@ -51,6 +54,7 @@ export interface EstimateFindings {
   readonly removed: readonly RemovedMeasurement[];
   /** What is missing, where buses are unobserved. */
   readonly missing: Observability | undefined;
+  readonly taps: readonly TapEstimate[];
 }
 
 const DEGREES = 180 / Math.PI;
@@ -65,7 +69,7 @@ const reasons: Readonly<Record<EstimateResult['status'], string>> = {
 export function describeEstimate(
   { grid }: EstimationProblem,
   result: EstimateResult,
-  { removed, missing }: EstimateFindings,
+  { removed, missing, taps }: EstimateFindings,
 ): EstimateAnswer {
   const { phases } = grid;
   const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
@@ -130,6 +134,7 @@ export function describeEstimate(
       .filter(({ normalised }) => Number.isNaN(normalised))
       .map(({ measurement }) => measurement),
     removed,
+    ...(taps.length > 0 && { taps }),
     ...(missing !== undefined && describeMissing(grid, missing)),
   };
 }
@@ -178,6 +183,10 @@ export function formatEstimate({ grid }: EstimationProblem, answer: EstimateAnsw
     ...answer.removed.map(
       ({ measurement, normalisedResidual }) =>
         `Removed: ${measurement}, normalised residual ${normalisedResidual.toFixed(2)}`,
+    ),
+    ...(answer.taps ?? []).map(
+      ({ transformer, position, probability }) =>
+        `Tap of ${transformer}: position ${position}, probability ${(100 * probability).toFixed(1)} %`,
     ),
     sayTest(answer, answer.objective),
     ...answer.suspects.map(

@@ -4,12 +4,14 @@ import { formatNames } from '../../grids/import/imported-grid.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
+import type { GridDocument } from '../../grids/schema.ts';
 import { type CleanedEstimate, estimateWithoutBadData } from '../../platform/state-estimation/bad-data.ts';
 import type { EstimationProblem } from '../../platform/state-estimation/estimator.ts';
-import { parseMeasurements } from '../../platform/state-estimation/measurement-file.ts';
+import { parseMeasurementFile, parseMeasurements } from '../../platform/state-estimation/measurement-file.ts';
 import { analyseObservability } from '../../platform/state-estimation/observability.ts';
 import { createSchweppeHuber } from '../../platform/state-estimation/schweppe-huber.ts';
 import { sourceBalances } from '../../platform/state-estimation/source-balance.ts';
+import { estimateTaps, setTaps } from '../../platform/state-estimation/tap-positions.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injections.ts';
 import { defineCommand } from '../command.ts';
@@ -24,6 +26,7 @@ interface Values {
   readonly format: 'table' | 'json';
   readonly estimator: EstimatorName;
   readonly removeBadData: boolean;
+  readonly estimateTaps: boolean;
 }
 
 type EstimatorName = 'wls' | 'schweppe-huber';
@@ -45,6 +48,11 @@ export const command = defineCommand<Values>({
       default: 'wls',
       describe: 'Weighted least squares, or a robust estimator that gross errors move little',
     },
+    'estimate-taps': {
+      type: 'boolean',
+      default: false,
+      describe: 'Find the positions of tap changers that agree best with the measurements',
+    },
     'remove-bad-data': {
       type: 'boolean',
       default: false,
@@ -57,12 +65,16 @@ export const command = defineCommand<Values>({
     { line: 'twin estimate ieee-33 measurements.json --remove-bad-data', does: 'Without what contradicts the rest' },
     { line: 'twin estimate pandapower.json', does: 'With the measurements in the file' },
   ],
-  async run({ grid, measurements = [], format, estimator, removeBadData }, { terminal }) {
+  async run({ grid, measurements = [], format, estimator, removeBadData, estimateTaps: findTaps }, { terminal }) {
     // The files of a CIM grid are all XML: the one that is none holds the measurements.
     const last = measurements.at(-1);
     const own = last === undefined || last.toLowerCase().endsWith('.xml');
     const files = [grid, ...(own ? measurements : measurements.slice(0, -1))];
-    const { text, converged, hint } = estimate(files, own ? undefined : last, format, { estimator, removeBadData });
+    const { text, converged, hint } = estimate(files, own ? undefined : last, format, {
+      estimator,
+      removeBadData,
+      estimateTaps: findTaps,
+    });
     terminal.print(text);
     if (hint !== undefined) terminal.say(hint);
     return converged ? exitCodes.pass.code : exitCodes.expectationFailed.code;
@@ -72,6 +84,7 @@ export const command = defineCommand<Values>({
 interface EstimateOptions {
   readonly estimator?: EstimatorName;
   readonly removeBadData?: boolean;
+  readonly estimateTaps?: boolean;
 }
 
 /**
@@ -85,7 +98,6 @@ export function estimate(
   options: EstimateOptions = {},
 ): { text: string; converged: boolean; hint: string | undefined } {
   const imported = readGridFiles(gridFiles);
-  const grid = compileGrid(imported.grid);
   const file = typeof gridFiles === 'string' ? gridFiles : gridFiles.join(' ');
   if (measurementsFile === undefined && imported.measurements.length === 0) {
     const message =
@@ -101,12 +113,34 @@ export function estimate(
       : readText(measurementsFile);
   // A power-grid-model file names every appliance: a node without one injects nothing.
   const namesAllCustomers = imported.format === 'power-grid-model';
-  const problem = problemOf(grid, text, measurementsFile ?? file, namesAllCustomers);
+  const problemWith = (document: GridDocument) =>
+    problemOf(compileGrid(document), text, measurementsFile ?? file, namesAllCustomers);
+  const { document, taps } = placeTaps(imported.grid, text, measurementsFile ?? file, options, problemWith);
+  const problem = problemWith(document);
   const { result, removed } = solve(problem, options);
   const missing = result.unobservedBuses.length > 0 ? analyseObservability(problem) : undefined;
-  const answer = describeEstimate(problem, result, { removed, missing });
+  const answer = describeEstimate(problem, result, { removed, missing, taps });
   const printed = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatEstimate(problem, answer);
   return { text: printed, converged: result.status === 'converged', hint: notesHint(imported, gridFiles) };
+}
+
+/** Taps as they are reported in the file, or as they agree best with it. */
+function placeTaps(
+  paper: GridDocument,
+  text: string,
+  file: string,
+  options: EstimateOptions,
+  problemWith: (document: GridDocument) => EstimationProblem,
+): ReturnType<typeof estimateTaps> {
+  const { taps: readings } = parseMeasurementFile(text, compileGrid(paper), file);
+  if (options.estimateTaps !== true) {
+    const reported = new Map(readings.map(({ transformer, position }) => [transformer, Math.round(position)]));
+    return { document: setTaps(paper, reported), taps: [] };
+  }
+  return estimateTaps(paper, readings, (document) => {
+    const { result } = solve({ ...problemWith(document), statistics: 'never' }, {});
+    return result.status === 'converged' ? result.objective : undefined;
+  });
 }
 
 function problemOf(grid: CompiledGrid, text: string, file: string, namesAllCustomers: boolean): EstimationProblem {

@@ -6,15 +6,17 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { EstimatorMeasurement, MeasuredPlace, ScalarKind, ScalarMeasurement } from './estimator.ts';
 import { type PlacedMeasurement, sumFusedInjections } from './fused-injections.ts';
+import type { TapReading } from './tap-positions.ts';
 
 const kinds = [
+  'tapPosition',
   'voltageMagnitude',
   'voltageAngle',
   'activePower',
   'reactivePower',
   'currentMagnitude',
   'currentAngle',
-] as const satisfies readonly ScalarKind[];
+] as const satisfies readonly (ScalarKind | 'tapPosition')[];
 
 /** What is left of NaN and Infinity in the readable text, see `NOT_A_NUMBER`. */
 const REST_OF_NAN = 'N';
@@ -43,15 +45,28 @@ const measurementSchema = z.strictObject({
   /** Per unit of the grid's bases: nominal voltage and 1 MVA three-phase in the native form; angles stay in rad. */
   unit: z.literal('pu', { error: 'a unit is "pu", or left out for V (phase to ground), A, W, var and rad' }).optional(),
 });
-type Written = z.infer<typeof measurementSchema>;
+type Read = z.infer<typeof measurementSchema>;
+type Written = Read & { readonly kind: ScalarKind };
 
 const fileSchema = z.strictObject({ $schema: z.string().optional(), measurements: z.array(z.unknown()) });
 
 /** As other programs write them where a value is missing. */
 const NOT_A_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
 
-/** Reads the text of a MEASUREMENTS file against its grid. Throws InvalidInputError with all faults. */
+/** What a MEASUREMENTS file holds. */
+export interface MeasurementFile {
+  readonly measurements: EstimatorMeasurement[];
+  /** Reported positions of tap changers: they belong to the grid, not to the equations. */
+  readonly taps: readonly TapReading[];
+}
+
+/** The measurements of a file without its tap positions. */
 export function parseMeasurements(text: string, grid: CompiledGrid, file?: string): EstimatorMeasurement[] {
+  return parseMeasurementFile(text, grid, file).measurements;
+}
+
+/** Reads the text of a MEASUREMENTS file against its grid. Throws InvalidInputError with all faults. */
+export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: string): MeasurementFile {
   const named = file === undefined ? {} : { file };
   const fail = (problems: readonly Problem[]): never => {
     throw new InvalidInputError(problems.map((problem) => ({ ...named, ...problem })));
@@ -66,6 +81,7 @@ export function parseMeasurements(text: string, grid: CompiledGrid, file?: strin
 
   const problems: Problem[] = [];
   const measurements: PlacedMeasurement[] = [];
+  const taps: TapReading[] = [];
   const places = new Map<string, number>();
   outer.data.measurements.forEach((value, i) => {
     const path = ['measurements', i];
@@ -86,13 +102,18 @@ export function parseMeasurements(text: string, grid: CompiledGrid, file?: strin
     const first = places.get(read.data.id);
     if (first !== undefined) report('id', `id "${read.data.id}" is taken by measurements[${first}]`);
     else places.set(read.data.id, i);
-    const measurement = toMeasurement(read.data, grid, report);
+    if (read.data.kind === 'tapPosition') {
+      const tap = toTapReading(read.data, grid, report);
+      if (tap !== undefined && !absent) taps.push(tap);
+      return;
+    }
+    const measurement = toMeasurement({ ...read.data, kind: read.data.kind }, grid, report);
     const busId = /^bus:(.+)$/.exec(read.data.at)?.[1];
     if (measurement === undefined) return;
     measurements.push({ measurement: absent ? { ...measurement, sigma: Infinity } : measurement, busId });
   });
   if (problems.length > 0) fail(problems);
-  return pairCurrents(sumFusedInjections(grid, measurements));
+  return { measurements: pairCurrents(sumFusedInjections(grid, measurements)), taps };
 }
 
 function isAbsent(value: unknown): boolean {
@@ -100,6 +121,27 @@ function isAbsent(value: unknown): boolean {
 }
 
 type Report = (key: string, message: string, hint?: string) => void;
+
+/** A position stands at a transformer with a tap changer, `branch:<id>`, in whole steps. */
+function toTapReading(
+  { at, value, sigma, unit, phase }: Read,
+  grid: CompiledGrid,
+  report: Report,
+): TapReading | undefined {
+  const id = /^branch:(.+?)(?::(?:from|to))?$/.exec(at)?.[1];
+  const unitOf = grid.document.transformers.find((one) => one.id === id);
+  if (unitOf?.tap === undefined) {
+    const withTap = grid.document.transformers.filter(({ tap }) => tap !== undefined).map((one) => one.id);
+    report('at', `"${at}" is no transformer with a tap changer`, didYouMean(id ?? at, withTap) ?? 'write branch:<id>');
+    return undefined;
+  }
+  const { min = -Infinity, max = Infinity } = unitOf.tap;
+  if (unit !== undefined) report('unit', 'a tap position has no unit', 'leave "unit" out');
+  else if (phase !== undefined) report('phase', 'a tap position stands for all phases', 'leave "phase" out');
+  else if (value < min || value > max) report('value', `position ${value} is outside ${min} to ${max} of ${id}`);
+  else return { transformer: unitOf.id, position: value, sigma };
+  return undefined;
+}
 
 function toMeasurement(written: Written, grid: CompiledGrid, report: Report): ScalarMeasurement | undefined {
   const place = resolve(written.at, grid, report);

@@ -207,6 +207,70 @@ describe('twin estimate', () => {
     expect(half.observable).toBe(false);
   });
 
+  test('tap positions are taken as reported, or found', () => {
+    const grid = (position: number) => ({
+      schema: 1,
+      name: 'tap',
+      representation: 'positive-sequence',
+      buses: [
+        { id: 'hv', nominalVoltageV: 110_000 },
+        { id: 'lv', nominalVoltageV: 20_000 },
+      ],
+      transformers: [
+        {
+          id: 't1',
+          from: 'hv',
+          to: 'lv',
+          ratedPowerVA: 25e6,
+          ratedVoltageFromV: 110_000,
+          ratedVoltageToV: 20_000,
+          vkPercent: 12,
+          vkrPercent: 0.41,
+          vectorGroup: 'YNyn0',
+          tap: { position, stepPercent: 1.5, min: -9, max: 9 },
+        },
+      ],
+      loads: [{ id: 'town', bus: 'lv', activePowerW: 8e6, reactivePowerVar: 2e6 }],
+      externalGrids: [{ id: 'g', bus: 'hv' }],
+    });
+    const field = compileGrid(loadGrid(write('field.json', grid(3))));
+    const flow = createPowerFlow(field, { tolerancePu: 1e-12 });
+    flow.solve();
+    const size = (bus: number) => Math.hypot(flow.voltage[2 * bus]!, flow.voltage[2 * bus + 1]!);
+    const v = (id: string, bus: number) => {
+      return { id: `v-${id}`, kind: 'voltageMagnitude', at: `bus:${id}`, value: size(bus), sigma: 0.003, unit: 'pu' };
+    };
+    const town = { at: 'bus:lv', sigma: 8e4 };
+    const rows = [
+      v('hv', 0),
+      v('lv', 1),
+      { ...town, id: 'p', kind: 'activePower', value: -8e6 },
+      { ...town, id: 'q', kind: 'reactivePower', value: -2e6 },
+    ];
+    const paper = write('paper.json', grid(0));
+    const read = (measurements: object[], options = {}) =>
+      JSON.parse(estimate(paper, write('taps.json', { measurements }), 'json', options).text);
+    expect(read(rows).objective).toBeGreaterThan(50);
+    expect(
+      read([...rows, { id: 'tap', kind: 'tapPosition', at: 'branch:t1', value: 3, sigma: 0.1 }]).objective,
+    ).toBeLessThan(1e-6);
+    const found = read(rows, { estimateTaps: true });
+    expect(found.taps).toMatchObject([{ transformer: 't1', position: 3 }]);
+    // Voltages of 0.3 % tell steps of 1.5 % apart, though not beyond all doubt.
+    expect(found.taps[0].probability).toBeGreaterThan(0.99);
+    expect(found.taps[0].probability).toBeLessThan(1);
+    // A worn sensor that is one step off does not win against the voltages, a sharp one does.
+    const reported = (sigma: number) => ({ id: 'tap', kind: 'tapPosition', at: 'branch:t1', value: 4, sigma });
+    expect(read([...rows, reported(1)], { estimateTaps: true }).taps[0].position).toBe(3);
+    expect(read([...rows, reported(0.05)], { estimateTaps: true }).taps[0].position).toBe(4);
+    const wrong = [
+      { id: 'a', kind: 'tapPosition', at: 'branch:t2', value: 1, sigma: 1 },
+      { id: 'b', kind: 'tapPosition', at: 'branch:t1', value: 12, sigma: 1 },
+    ];
+    const told = faults(paper, { measurements: [...rows, ...wrong] }).map(({ path }) => path);
+    expect(told).toEqual(['measurements[4].at', 'measurements[5].value']);
+  });
+
   test('numbers in another unit, NaN and no sigma at all are told in words', () => {
     const rows = [
       { id: 'kv', kind: 'voltageMagnitude', at: 'bus:1', value: 7.3, sigma: 0.01 },
