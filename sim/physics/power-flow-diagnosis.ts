@@ -22,7 +22,9 @@ export interface PowerFlowDiagnosis {
 }
 
 const WORST_BUSES = 5;
+/** Steps of bisection, and bus-phases up to which they cost no more than the power flow itself did. */
 const BISECTIONS = 8;
+const SMALL = 5000;
 
 /** After a `solve` that did not converge. Costs up to a dozen further solves. */
 export function diagnosePowerFlow(flow: PowerFlow, result: PowerFlowResult): PowerFlowDiagnosis {
@@ -85,7 +87,8 @@ function largestShare(failed: PowerFlow): number | undefined {
   let low = 0.1;
   let high = 1;
   if (!solvesAt(low)) return undefined;
-  for (let round = 0; round < BISECTIONS; round++) {
+  const rounds = failed.voltage.length / 2 <= SMALL ? BISECTIONS : BISECTIONS / 2;
+  for (let round = 0; round < rounds; round++) {
     const middle = (low + high) / 2;
     if (solvesAt(middle)) low = middle;
     else high = middle;

@@ -16,7 +16,8 @@ import {
   type VoltageControl,
 } from './power-flow-voltage-control.ts';
 
-const MAX_ITERATIONS = 60;
+/** Iterations without getting a tenth nearer than ever before, after which there is no hope. */
+const PATIENCE = 12;
 /** A step is halved while it makes the mismatch this much worse, at most so many times. */
 const WORSE = 2;
 const HALVINGS = 6;
@@ -176,7 +177,7 @@ interface Worst {
 function createSolver(shared: Shared, state: Float64Array): MethodSolver {
   const { context, controls, lu, unknown, start } = shared;
   const { grid, elements, tolerancePu } = context;
-  const maxIterations = Math.min(context.maxIterations, MAX_ITERATIONS);
+  const { maxIterations } = context;
   const history = new Float64Array(maxIterations + 1);
   const work = createWork(grid);
   const states: ControlState[] = controls.map(() => 'hold');
@@ -203,6 +204,7 @@ function createSolver(shared: Shared, state: Float64Array): MethodSolver {
     let iterations = done;
     let worst = evaluate(shared, states, powers, state, work);
     let best = Number.POSITIVE_INFINITY;
+    let patience = PATIENCE;
     /** No convergence: the best voltages on the way say more than the last. */
     const fail = (): { iterations: number; worst: Worst; converged: boolean } => {
       state.set(work.best);
@@ -211,11 +213,12 @@ function createSolver(shared: Shared, state: Float64Array): MethodSolver {
     for (;;) {
       history[iterations] = worst.mismatch;
       if (worst.excess <= tolerancePu) return { iterations, worst, converged: true };
+      patience = worst.mismatch < 0.9 * best ? PATIENCE : patience - 1;
       if (worst.mismatch < best) {
         best = worst.mismatch;
         work.best.set(state);
       }
-      if (iterations >= maxIterations || !Number.isFinite(worst.mismatch)) return fail();
+      if (patience === 0 || iterations >= maxIterations || !Number.isFinite(worst.mismatch)) return fail();
       fillJacobian(shared, states, powers, state, work);
       if (!lu.factorise(work.earthing || shared.earthed.size === 0 ? undefined : FLOATING)) {
         if (work.earthing || shared.earthed.size === 0) return fail();
