@@ -58,7 +58,7 @@ export function damage(format: FuzzFormat, seed: string, index: number): Damaged
 }
 
 /** Damage grows files; readers get at most this much. */
-const MAX_LENGTH = 2_000_000;
+const MAX_LENGTH = 400_000;
 
 const texts = new Map<string, string>();
 function soundText(name: string): string {

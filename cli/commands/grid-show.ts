@@ -37,6 +37,10 @@ export function gridShow(files: string | readonly string[]): string {
     ['Buses', describeBuses(document)],
     ['Lines', describeLines(document)],
     ...list('Transformers', document.transformers.map(describeTransformer)),
+    ...(document.threeWindingTransformers.length > 0
+      ? list('Three windings', document.threeWindingTransformers.map(describeThreeWindings))
+      : []),
+    ...otherBranches(document),
     ['Switches', describeSwitches(document)],
     ['Loads', describeLoads(document)],
     ...list('Generators', describeGenerators(document)),
@@ -92,6 +96,25 @@ function describeTransformer(unit: GridDocument['transformers'][number]): string
   const off = unit.inService ? '' : ', out of service';
   const name = `${unit.id} from ${unit.from} to ${unit.to}`;
   return `${name}: ${kilo(unit.ratedPowerVA)} kVA ${voltages} ${unit.vectorGroup}, vk ${unit.vkPercent} %${tap}${off}`;
+}
+
+function describeThreeWindings(unit: GridDocument['threeWindingTransformers'][number]): string {
+  const windings = [unit.high, unit.medium, unit.low];
+  const voltages = windings.map(({ ratedVoltageV }) => ratedVoltageV / 1000).join('/');
+  const powers = windings.map(({ ratedPowerVA }) => kilo(ratedPowerVA)).join('/');
+  const off = unit.inService ? '' : ', out of service';
+  return `${unit.id} at ${windings.map(({ bus }) => bus).join(', ')}: ${powers} kVA ${voltages} kV ${unit.vectorGroup}${off}`;
+}
+
+/** Branches that are neither lines by sequence nor transformers by their rating plate. */
+function otherBranches(document: GridDocument): (readonly [string, string])[] {
+  const kinds = [
+    ['by phase matrices', document.matrixLines.length],
+    ['by impedance and ratio', document.generalBranches.length],
+    ['by admittances', document.admittanceBranches.length],
+  ] as const;
+  const parts = kinds.filter(([, count]) => count > 0).map(([kind, count]) => `${count} ${kind}`);
+  return parts.length === 0 ? [] : [['Other branches', parts.join(', ')]];
 }
 
 function describeSwitches(document: GridDocument): string {
@@ -157,12 +180,14 @@ function describeReach(
   parentEdge: Int32Array,
   edges: CompiledGrid['branches'],
 ): string {
+  const { lines, matrixLines } = grid.document;
+  const lengths = new Map([...lines, ...matrixLines].map((line) => [line.id, line.lengthM]));
   const metres = new Float64Array(grid.busCount);
   let farthest = order[0]!;
   for (const bus of order) {
     if (parent[bus]! < 0) continue;
     const branch = edges[parentEdge[bus]!]!;
-    const own = branch.kind === 'line' ? grid.document.lines[branch.index]!.lengthM : 0;
+    const own = lengths.get(branch.id) ?? 0;
     metres[bus] = metres[parent[bus]!]! + own;
     if (metres[bus] > metres[farthest]!) farthest = bus;
   }

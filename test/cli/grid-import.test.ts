@@ -1,0 +1,105 @@
+/** `twin grid import`, and GRID as a file of another tool: the native form gives the same answers as the file. */
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { samplePath, sampleText } from '../import/samples.ts';
+import { twin } from './harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'twin-grid-import-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const path = (name: string) => join(folder, name);
+
+describe.each([
+  ['hamlet.m', false],
+  ['hamlet.pandapower-2.json', true],
+  ['hamlet.pandapower-3.json', true],
+  ['hamlet.power-grid-model.json', true],
+  ['hamlet.cim', false],
+] as const)('%s', (name, measured) => {
+  const out = path(`out-${name}`);
+
+  test('writes the native form with its notes', async () => {
+    const { code, out: printed } = await twin(['grid', 'import', samplePath(name), '--out', out]);
+    expect(code).toBe(0);
+    expect(printed).toContain(join(out, 'grid.json'));
+    const written = ['grid.json', 'import-notes.md', ...(measured ? ['measurements.json'] : [])];
+    expect(readdirSync(out).toSorted()).toEqual(written);
+    const notes = readFileSync(join(out, 'import-notes.md'), 'utf8');
+    expect(notes).toContain(`Imported from `);
+    expect(notes).toMatch(/^- /m);
+    expect((await twin(['validate', join(out, 'grid.json')])).code).toBe(0);
+  });
+
+  test('the power flow of the native form is that of the file, to the last digit', async () => {
+    const direct = await twin(['powerflow', samplePath(name), '--format', 'json']);
+    const native = await twin(['powerflow', out, '--format', 'json']);
+    expect(direct.code).toBe(0);
+    expect(native.out).toBe(direct.out);
+    expect(direct.err).toMatch(/assumed or not carried over; "twin grid import .*" writes them down/);
+  });
+
+  test('and so is the estimate', async () => {
+    const direct = await twin(['estimate', samplePath(name), '--format', 'json']);
+    if (!measured) {
+      expect(direct.code).toBe(10);
+      expect(direct.err).toContain('carries no measurements');
+      return;
+    }
+    const native = await twin(['estimate', out, join(out, 'measurements.json'), '--format', 'json']);
+    expect(native.code).toBe(direct.code);
+    expect(native.out).toBe(direct.out);
+  });
+
+  test('shows what it consists of', async () => {
+    const { code, out: printed } = await twin(['grid', 'show', samplePath(name)]);
+    expect(code).toBe(0);
+    expect(printed).toMatch(/^Source +(MATPOWER|pandapower|power-grid-model|CIM)/m);
+    expect(printed).toMatch(/^Notes /m);
+  });
+});
+
+test('several CIM files are one grid', async () => {
+  const files = ['EQ', 'TP', 'SSH'].map((profile) => samplePath(`hamlet.cim/hamlet_${profile}.xml`));
+  const { code, out } = await twin(['powerflow', ...files, '--format', 'json']);
+  expect(code).toBe(0);
+  expect((JSON.parse(out) as { buses: unknown[] }).buses).toHaveLength(5);
+  const measurements = path('m.json');
+  const at = { id: 'v', kind: 'voltageMagnitude', at: 'bus:_grid', value: 1.02, sigma: 0.01, unit: 'pu' };
+  writeFileSync(measurements, JSON.stringify({ measurements: [at] }));
+  const estimate = await twin(['estimate', ...files, measurements, '--format', 'json']);
+  expect(estimate.code).toBe(20);
+  expect((JSON.parse(estimate.out) as { observable: boolean }).observable).toBe(false);
+});
+
+describe('what goes wrong', () => {
+  test('a bad file ends with 10, says where, and leaves nothing behind', async () => {
+    writeFileSync(path('bad.m'), sampleText('hamlet.m').replace('1500/2', 'NaN'));
+    const { code, err } = await twin(['grid', 'import', path('bad.m'), '--out', path('never')]);
+    expect(code).toBe(10);
+    expect(err).toContain('bad.m:18:2: bus(3).Pd: Pd of row 3 of bus is missing');
+    expect(existsSync(path('never'))).toBe(false);
+    expect((await twin(['powerflow', path('bad.m')])).code).toBe(10);
+    expect((await twin(['estimate', path('bad.m')])).code).toBe(10);
+    expect((await twin(['grid', 'show', path('bad.m')])).code).toBe(10);
+  });
+
+  test('a grid that was not imported is not written over; an imported one is', async () => {
+    const own = path('own');
+    await twin(['grid', 'import', samplePath('hamlet.m'), '--out', own]);
+    expect((await twin(['grid', 'import', samplePath('hamlet.power-grid-model.json'), '--out', own])).code).toBe(0);
+    // Without measurements in the file, those of an earlier import go.
+    expect((await twin(['grid', 'import', samplePath('hamlet.m'), '--out', own])).code).toBe(0);
+    expect(readdirSync(own).toSorted()).toEqual(['grid.json', 'import-notes.md']);
+    rmSync(join(own, 'import-notes.md'));
+    const { code, err } = await twin(['grid', 'import', samplePath('hamlet.m'), '--out', own]);
+    expect(code).toBe(2);
+    expect(err).toContain('exists and was not written by an import');
+  });
+
+  test('files of two grids', async () => {
+    const { code, err } = await twin(['powerflow', samplePath('hamlet.m'), samplePath('hamlet.pandapower-3.json')]);
+    expect(code).toBe(10);
+    expect(err).toContain('name the files of one grid');
+  });
+});
