@@ -38,7 +38,7 @@ function line({ name, processorUs, ratios, difference }: Standing): string {
   );
   const differs = typeof difference === 'string' ? difference : difference.toExponential(1);
   const ratio = cells.map((cell) => cell.padStart(24)).join('');
-  return `  ${name.padEnd(24)}${times.padStart(10)}${ratio}${ratios.length === 0 ? '' : `  ${differs}`}`;
+  return `  ${name.padEnd(24)}${times.padStart(10)}${ratio}${ratios.length === 0 && typeof difference !== 'string' ? '' : `  ${differs}`}`;
 }
 
 function print({ title, ours, peers }: Outcome): void {

@@ -43,6 +43,15 @@ export function measureHere(count: number, work: () => void): Measured {
   return { processorUs: (user + system) / count, wallUs: ((performance.now() - wall) * 1000) / count };
 }
 
+/** Work of ours as an entrant runs it: what is thrown is why it is out. */
+export function attempt(work: () => Measured): Promise<Partial<Measured> & { readonly failure?: string }> {
+  try {
+    return Promise.resolve(work());
+  } catch (error) {
+    return Promise.resolve({ failure: error instanceof Error ? error.message : String(error) });
+  }
+}
+
 /** The first round warms everybody up and does not count. A peer that fails is out; one that needs 20 s runs once. */
 export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
   const failures = await contest.open();
@@ -53,7 +62,11 @@ export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
   const out = new Map<string, string>();
   for (let round = 0; round <= rounds; round++) {
     const own: number[] = [];
-    for (const { run } of contest.ours) own.push((await run()).processorUs ?? Number.NaN);
+    for (const { name, run } of contest.ours) {
+      const { processorUs = Number.NaN, failure } = out.has(name) ? {} : await run();
+      if (failure !== undefined) out.set(name, failure);
+      own.push(processorUs);
+    }
     if (round > 0) contest.ours.forEach(({ name }, k) => times.get(name)!.push(own[k]!));
     for (const { name, run } of contest.peers) {
       if (out.has(name)) continue;
@@ -67,7 +80,9 @@ export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
       if (slow) out.set(name, '');
       if (round === 0 && !slow) continue;
       times.get(name)!.push(processorUs);
-      own.forEach((mine, k) => ratios.get(name)![k]!.push(processorUs / mine));
+      own.forEach((mine, k) => {
+        if (!Number.isNaN(mine)) ratios.get(name)![k]!.push(processorUs / mine);
+      });
     }
   }
   const peers: Standing[] = [];
@@ -76,13 +91,16 @@ export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
     const difference = reason !== undefined && reason !== '' ? reason : await compare();
     peers.push({ name, exact, processorUs: times.get(name)!, ratios: ratios.get(name)!, difference });
   }
-  const ours = contest.ours.map(({ name }) => ({
-    name,
-    exact: true,
-    processorUs: times.get(name)!,
-    ratios: [],
-    difference: 0,
-  }));
+  const ours = contest.ours.map(({ name }) => {
+    const difference = out.get(name) ?? 0;
+    return {
+      name,
+      exact: true,
+      processorUs: times.get(name)!.filter((time) => !Number.isNaN(time)),
+      ratios: [],
+      difference,
+    };
+  });
   return { title: contest.title, ours, peers };
 }
 

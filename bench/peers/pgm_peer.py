@@ -121,8 +121,10 @@ def add_sensors(case, data):
     voltage = initialize_array("input", f"{kind}_voltage_sensor", len(voltage_bus))
     voltage["id"] = first + np.arange(len(voltage_bus))
     voltage["measured_object"] = voltage_bus
-    voltage["u_sigma"] = sigma["voltageV"]
+    voltage["u_sigma"] = sigma["voltageV"] / (np.sqrt(3) if case.three_phase else 1)
     voltage["u_measured"] = case.column("voltageV")[0]
+    if case.three_phase:
+        voltage["u_angle_measured"] = voltage_updates(case)["u_angle_measured"][0]
 
     flow_line = case.index("flowLine")
     loads = data[f"{kind}_load"]["id"]
@@ -144,9 +146,19 @@ def add_sensors(case, data):
 def sensor_updates(case):
     kind = "asym" if case.three_phase else "sym"
     return {
-        f"{kind}_voltage_sensor": {"u_measured": case.column("voltageV")},
+        f"{kind}_voltage_sensor": voltage_updates(case),
         f"{kind}_power_sensor": {
             "p_measured": np.concatenate([case.column("activePowerW"), case.column("flowW")], axis=1),
             "q_measured": np.concatenate([case.column("reactivePowerVar"), case.column("flowVar")], axis=1),
         },
     }
+
+
+def voltage_updates(case):
+    """Three phases: the first sensor gives angles, the others none."""
+    measured = case.column("voltageV")
+    if not case.three_phase:
+        return {"u_measured": measured}
+    angle = np.full_like(measured, np.nan)
+    angle[:, 0, :] = case.column("angleRad")[:, 0, :]
+    return {"u_measured": measured, "u_angle_measured": angle}

@@ -5,7 +5,7 @@
  * feeder seven buses of ten continue the cable, the others branch off one of the last eight buses. Segments are 200 to
  * 800 m long, every bus but the busbar has a constant-power load of 20 to 130 kW at a power factor of about 0.95. In a
  * meshed grid a tie line joins a bus of each feeder with a bus of the next: one loop per feeder, so at most one loop in
- * 50 buses. In three phases a load is shared unequally, 20 to 50 % a phase. The source is as strong as the grid is
+ * 50 buses. In three phases a load is shared unequally, 20 to 60 % a phase. The source is as strong as the grid is
  * large (25 times the load), so that the voltage drop, some percent, does not depend on the size.
  *
  * Cable data: r, x, c of the positive sequence from the manufacturers' tables of that cable; the zero sequence
@@ -22,6 +22,8 @@ export interface FeederGridOptions {
   readonly seed?: string;
   /** Buses in a feeder; `buses` makes one long feeder. */
   readonly feederBuses?: number;
+  /** Factor on all loads (default 1); long feeders bear less. */
+  readonly loadScale?: number;
 }
 
 const CABLE = {
@@ -36,7 +38,7 @@ const CABLE = {
 
 /** The same options give the same grid. Lines stand in the order of their far bus, ties behind them. */
 export function generateFeederGrid(options: FeederGridOptions): GridDocument {
-  const { buses, representation, meshed = false, seed = 'feeders', feederBuses = 50 } = options;
+  const { buses, representation, meshed = false, seed = 'feeders', feederBuses = 50, loadScale = 1 } = options;
   if (!Number.isInteger(buses) || buses < 2) throw new RangeError(`a grid of ${buses} buses: at least 2 are needed`);
   const random = randomStream(seed, ['feeder-grid', String(buses)]);
   const feeders = growFeeders(buses, Math.max(1, Math.floor(buses / feederBuses)), random);
@@ -51,7 +53,7 @@ export function generateFeederGrid(options: FeederGridOptions): GridDocument {
     members.map((bus, k) => line(`line-${bus}`, parents[k]!, bus)),
   );
   lines.sort((a, b) => busNumber(a.to) - busNumber(b.to));
-  const loads = Array.from({ length: buses - 1 }, (_, k) => load(k + 1, representation === 'three', random));
+  const loads = Array.from({ length: buses - 1 }, (_, k) => load(k + 1, representation === 'three', loadScale, random));
   if (meshed) {
     feeders
       .slice(1)
@@ -114,8 +116,8 @@ function growFeeders(buses: number, count: number, random: RandomStream): Feeder
 }
 
 /** A load and its three-phase active power. */
-function load(bus: number, three: boolean, random: RandomStream) {
-  const nominalW = Math.round(20_000 + 110_000 * random.uniform());
+function load(bus: number, three: boolean, scale: number, random: RandomStream) {
+  const nominalW = Math.round(scale * (20_000 + 110_000 * random.uniform()));
   const nominalVar = Math.round(nominalW * (0.2 + 0.25 * random.uniform()));
   const a = 0.2 + 0.3 * random.uniform();
   const b = 0.2 + (0.8 - a - 0.2) * random.uniform();

@@ -77,7 +77,8 @@ function withState(
       current.fill(0);
     },
     iterate: ({ measure, tolerance, maxIterations }, errors, draw) => {
-      const [change, mismatch] = measure === 'change' ? [1, 0] : [0, 1];
+      const change = measure === 'change' ? 1 : 0;
+      const mismatch = 1 - change;
       const limit = tolerance * tolerance;
       current.fill(0, 0, 2 * phases * held);
       kernel.draw(structure, state, held, count);
