@@ -13,6 +13,7 @@ import {
   type PowerFlowOptions,
   type PowerFlowResult,
 } from '../../sim/physics/power-flow.ts';
+import { sourcePowers } from '../../sim/physics/power-flow-sources.ts';
 import { controlTaps, type TapControlResult, type TapStrategy } from '../../sim/physics/tap-control.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -110,9 +111,18 @@ function solve(
   return { flow, result, control: { taps: { status, positions: moved } } };
 }
 
+interface Delivered {
+  readonly id: string;
+  readonly pW: PerPhase;
+  readonly qVar: PerPhase;
+}
+
 /** What a power flow adds to the shared answer. */
 interface PowerFlowAnswer extends GridAnswer {
   readonly method: MethodName;
+  /** What each delivers to the grid, W and var; in service or not, generators also where they hold a voltage. */
+  readonly externalGrids: readonly Delivered[];
+  readonly generators: readonly Delivered[];
   /** Where tap control left the controlled transformers; absent when taps are fixed. */
   readonly taps?: {
     readonly status: TapControlResult['status'];
@@ -132,6 +142,7 @@ function describeAnswer(flow: PowerFlow, result: PowerFlowResult): PowerFlowAnsw
   const perPhase = (of: (phase: number) => number): PerPhase =>
     grid.phases === 1 ? value(of(0)) : [0, 1, 2].map((phase) => value(of(phase)));
   const currents = flow.branchCurrents();
+  const { generator: actual } = flow.actualPowers();
   const limited = result.converged ? flow.limited().map((index) => grid.document.generators[index]!.id) : [];
   return {
     converged: result.converged,
@@ -160,6 +171,20 @@ function describeAnswer(flow: PowerFlow, result: PowerFlowResult): PowerFlowAnsw
       };
     }),
     lossesW: value(flow.totals().lossesW),
+    externalGrids: sourcePowers(flow).map(({ id, activePowerW, reactivePowerVar }) => ({
+      id,
+      pW: perPhase((phase) => activePowerW[phase]!),
+      qVar: perPhase((phase) => reactivePowerVar[phase]!),
+    })),
+    generators: grid.document.generators.map(({ id }, index) => {
+      const at = (phase: number): number => 2 * (index * grid.phases + phase);
+      const parts = grid.phases === 1 ? 3 : 1;
+      return {
+        id,
+        pW: perPhase((phase) => actual[at(phase)]! * parts),
+        qVar: perPhase((phase) => actual[at(phase) + 1]! * parts),
+      };
+    }),
   };
 }
 

@@ -21,6 +21,8 @@ export type PowerFlowResult = MethodResult;
 
 export interface PowerFlow {
   readonly grid: CompiledGrid;
+  /** Every element is the admittance of its nominal power: the linear method was asked for. */
+  readonly linear: boolean;
   /** The method of the last solve: the one that was chosen, or Newton where that one did not converge. */
   method(): MethodName;
   /**
@@ -122,6 +124,7 @@ function createInstance(shared: Shared, powers: ElementPowers, solver: MethodSol
 
   return {
     grid,
+    linear: shared.method === 'linear',
     method: () => (rescued ? (shared.rescue?.name ?? shared.method) : shared.method),
     powers,
     voltage,

@@ -33,7 +33,16 @@ test('json has the keys of the public interface, ids of the source, null for wha
   const { text, converged } = powerflow(fileOf(grid('small', 100_000)), 'json');
   expect(converged).toBe(true);
   const answer = JSON.parse(text) as Record<string, unknown>;
-  expect(Object.keys(answer)).toEqual(['converged', 'iterations', 'method', 'buses', 'branches', 'lossesW']);
+  expect(Object.keys(answer)).toEqual([
+    'converged',
+    'iterations',
+    'method',
+    'buses',
+    'branches',
+    'lossesW',
+    'externalGrids',
+    'generators',
+  ]);
   const v = (1 + Math.sqrt(0.6)) / 2;
   expect(answer).toMatchObject({
     converged: true,
@@ -47,6 +56,10 @@ test('json has the keys of the public interface, ids of the source, null for wha
       { id: 'off', pFromW: 0, pToW: null },
     ],
     lossesW: expect.closeTo(1e6 * (1 - v) ** 2, 2) as number,
+    externalGrids: [
+      { id: 'grid', pW: expect.closeTo(1e6 * (1 - v), 2) as number, qVar: expect.closeTo(0, 2) as number },
+    ],
+    generators: [],
   });
 });
 

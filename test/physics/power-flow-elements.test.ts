@@ -1,6 +1,7 @@
 /** Elements against hand-solved cases: ampere-turns, star equivalents, phase shifts, earthing, control and its limits. */
 import { describe, expect, test } from 'vitest';
 import type { GridDocumentInput } from '../../grids/schema.ts';
+import { sourcePowers } from '../../sim/physics/power-flow-sources.ts';
 import { createPowerFlow, type PowerFlow } from '../../sim/physics/power-flow.ts';
 import { compile } from './random-grid.ts';
 
@@ -374,6 +375,26 @@ describe('external grids', () => {
     expect(voltage(single, 'a', 0).vm).toBeCloseTo(1 / (1 + (0.1 * 5) / 3), 5);
   });
 
+  test('share alike when they are alike, whatever their size', () => {
+    for (const shortCircuitPowerVA of [1e6, 1e40]) {
+      const pair = (voltagePu: number) => ({ bus: 'a', shortCircuitPowerVA, shortCircuitRX: 1e6, voltagePu });
+      const flow = solved({
+        schema: 1,
+        name: 'pair',
+        representation: 'three',
+        buses: [{ id: 'a', nominalVoltageV: 400 }],
+        loads: [{ id: 'l', bus: 'a', activePowerW: 3000 }],
+        externalGrids: [
+          { id: 'one', ...pair(1) },
+          { id: 'two', ...pair(1) },
+        ],
+      });
+      for (const { activePowerW } of sourcePowers(flow)) {
+        activePowerW.forEach((power) => expect(power).toBeCloseTo(500, 3));
+      }
+    }
+  });
+
   test('several share a load by their short-circuit powers', () => {
     const flow = solved({
       schema: 1,
@@ -390,6 +411,9 @@ describe('external grids', () => {
       ],
     });
     expect(voltage(flow, 'b').vm).toBeCloseTo(1 / (1 + 0.1 / 4), 6);
+    const [one, two] = sourcePowers(flow);
+    expect(two!.activePowerW[0]! / one!.activePowerW[0]!).toBeCloseTo(3, 9);
+    expect(one!.activePowerW[0]! + two!.activePowerW[0]!).toBeCloseTo(flow.totals().exchangeW, 3);
   });
 });
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { compileGrid } from '../../grids/compile.ts';
 import { readPowerGridModel } from '../../grids/import/power-grid-model/to-grid.ts';
+import { sourcePowers } from '../../sim/physics/power-flow-sources.ts';
 import { createPowerFlow, type PowerFlow } from '../../sim/physics/power-flow.ts';
 import {
   caseNames,
@@ -135,6 +136,15 @@ function compareElements(flow: PowerFlow, { output }: Calculation, check: Check)
   }
 }
 
+function compareSources(flow: PowerFlow, { output }: Calculation, check: Check): void {
+  const powers = new Map(sourcePowers(flow).map((source) => [source.id, source]));
+  for (const item of output['source'] ?? []) {
+    const own = powers.get(String(item['id']));
+    valuesOf(item, 'p').forEach((p, k) => check(own?.activePowerW[k] ?? 0, p, 'p', `source ${String(item['id'])}`));
+    valuesOf(item, 'q').forEach((q, k) => check(own?.reactivePowerVar[k] ?? 0, q, 'q', `source ${String(item['id'])}`));
+  }
+}
+
 describe.skipIf(!hasReference)(`power-grid-model cases${notice}`, () => {
   test.each(names.filter((name) => WITHOUT_ANSWER[name] === undefined))('%s', (name) => {
     const { rtol, atol } = readTolerances(FOLDER, name);
@@ -162,6 +172,7 @@ describe.skipIf(!hasReference)(`power-grid-model cases${notice}`, () => {
       compareNodes(flow, calculation, check);
       compareBranches(flow, calculation, check);
       compareElements(flow, calculation, check);
+      compareSources(flow, calculation, check);
       expect(compared, calculation.what).toBeGreaterThan(0);
       expect(worst, place).toBeLessThanOrEqual(1);
     }
