@@ -76,9 +76,14 @@ function formatNotes(imported: ImportedGrid, sources: readonly string[]): string
     `Imported from ${formatNames[format]}: ${sources.map((file) => basename(file)).join(', ')}.`,
   ];
   if (notes.length === 0) return [...head, '', 'Everything was carried over.', ''].join('\n');
-  return [...head, '', 'Assumed, or not carried over:', '', ...notes.map((note) => `- ${describeNote(note)}`), ''].join(
-    '\n',
-  );
+  return [
+    ...head,
+    '',
+    'Assumed, or not carried over:',
+    '',
+    ...notes.map((note) => `- ${describeNote(note, Number.POSITIVE_INFINITY)}`),
+    '',
+  ].join('\n');
 }
 
 function describe({ grid, measurements, notes }: ImportedGrid): string {

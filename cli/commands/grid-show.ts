@@ -52,7 +52,12 @@ export function gridShow(files: string | readonly string[]): string {
     ...list('Topology', describeTopology(grid)),
     ...(format === 'native' ? [] : [['Source', formatNames[format]] as const]),
     ...(measurements.length === 0 ? [] : [['Measured', `${measurements.length} values`] as const]),
-    ...(notes.length === 0 ? [] : list('Notes', notes.map(describeNote))),
+    ...(notes.length === 0
+      ? []
+      : list(
+          'Notes',
+          notes.map((note) => describeNote(note)),
+        )),
   ];
   const width = Math.max(...rows.map(([title]) => title.length)) + 2;
   return rows.map(([title, text]) => `${title.padEnd(width)}${text}`).join('\n');

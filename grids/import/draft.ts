@@ -40,7 +40,8 @@ export interface GridDraft {
 
 /** More than anybody reads; a count of the rest follows. */
 const MAX_PROBLEMS = 200;
-const MAX_PLACES = 10;
+/** Places of a note; a grid of a hundred thousand lines need not name each of them. */
+const MAX_PLACES = 1000;
 
 export function createDraft(): GridDraft {
   const problems: Problem[] = [];

@@ -33,7 +33,7 @@ export interface ImportedMeasurement {
 /** Something that the native form does not hold, or that had to be assumed: one sentence, and where it applies. */
 export interface ImportNote {
   readonly message: string;
-  /** The first places in the source's own words, for example `trafo[2].tap_pos`. */
+  /** The first thousand places in the source's own words, for example `trafo[2].tap_pos`. */
   readonly places: readonly string[];
   /** Number of all places. */
   readonly count: number;
@@ -52,9 +52,9 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** `message (bus(1), bus(2) and 31 more)`. */
-export function describeNote({ message, places, count }: ImportNote): string {
-  const shown = places.filter((place) => place !== '').slice(0, 3);
+/** `message (bus(1), bus(2) and 31 more)`, with at most `most` places. */
+export function describeNote({ message, places, count }: ImportNote, most = 3): string {
+  const shown = places.filter((place) => place !== '').slice(0, most);
   if (shown.length === 0) return message;
   const rest = count - shown.length;
   return `${message} (${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''})`;

@@ -59,7 +59,7 @@ describe('the hamlet', () => {
   });
 
   test('says what it leaves out and what it assumes', () => {
-    expect(notes.map(describeNote)).toEqual([
+    expect(notes.map((note) => describeNote(note))).toEqual([
       'generator costs not carried over (gencost)',
       'no lengths given: lines are written with 1 km (branch(2), branch(3), branch(4) and 1 more)',
       'no frequency given: line charging is written as capacitance at 50 Hz (branch(2))',

@@ -96,7 +96,9 @@ test('every table and column that is left out is named', () => {
     frame.columns.push('colour');
     for (const row of frame.data) row.push('red');
   });
-  const notes = read(text).notes.map(describeNote).join('\n');
+  const notes = read(text)
+    .notes.map((note) => describeNote(note))
+    .join('\n');
   expect(notes).toContain('storages are written as loads with their present power');
   const columns = read(text).notes.find(({ message }) => message === 'columns not carried over')!;
   expect(columns.count).toBeGreaterThan(5);
