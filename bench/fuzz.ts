@@ -26,10 +26,15 @@ const STRETCH = 500;
 const LIMIT_MS = 1000;
 const MEMORY_MB = 512;
 
+/** A machine that others use too may hold a thread up; a file that takes long does so again. */
+const TRIES = 3;
+
 interface Tally {
   read: number;
   refused: number;
   readonly failures: { readonly index: number; readonly reason: string }[];
+  /** How often a file has ended a thread. */
+  readonly tries: Map<number, number>;
 }
 
 /** Runs one stretch; a file that takes too long, or takes the thread's memory, ends the thread and is left behind. */
@@ -45,22 +50,24 @@ function runStretch(format: FuzzFormat, from: number, to: number, tally: Tally):
   return new Promise((resolve) => {
     let [last, since] = [-1, performance.now()];
     // What the thread had done before is done again, without the file that ended it.
-    const leaveBehind = async (index: number): Promise<void> => {
+    const leaveBehind = async (index: number, next: number): Promise<void> => {
       await worker.terminate();
       if (index > from) await runStretch(format, from, index, tally);
-      resolve(index + 1);
+      resolve(next);
     };
-    const giveUp = (reason: string): void => {
+    const giveUp = (reason: string, tries: number): void => {
       clearInterval(watch);
       const index = Math.max(from, Atomics.load(at, 0));
-      tally.failures.push({ index, reason });
-      void leaveBehind(index);
+      const tried = (tally.tries.get(index) ?? 0) + 1;
+      tally.tries.set(index, tried);
+      if (tried >= tries) tally.failures.push({ index, reason });
+      void leaveBehind(index, tried >= tries ? index + 1 : index);
     };
     const watch = setInterval(() => {
       const now = Atomics.load(at, 0);
       // A thread that has not begun yet is loading.
       if (now !== last || now === -1) [last, since] = [now, performance.now()];
-      else if (performance.now() - since > LIMIT_MS) giveUp(`takes longer than ${LIMIT_MS} ms`);
+      else if (performance.now() - since > LIMIT_MS) giveUp(`takes longer than ${LIMIT_MS} ms`, TRIES);
     }, 50);
     worker.on('message', ({ read, refused, failures }: WorkerReport) => {
       clearInterval(watch);
@@ -69,12 +76,12 @@ function runStretch(format: FuzzFormat, from: number, to: number, tally: Tally):
       tally.failures.push(...failures);
       resolve(to);
     });
-    worker.on('error', (error) => giveUp(`ends the thread: ${error.message}`));
+    worker.on('error', (error) => giveUp(`ends the thread: ${error.message}`, 1));
   });
 }
 
 async function fuzz(format: FuzzFormat, count: number, threads: number): Promise<Tally> {
-  const tally: Tally = { read: 0, refused: 0, failures: [] };
+  const tally: Tally = { read: 0, refused: 0, failures: [], tries: new Map() };
   let next = 0;
   const runner = async (): Promise<void> => {
     for (let from = next; from < count; from = next) {
