@@ -6,7 +6,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { balPrefix, bridgedPrefix, topics } from '../platform/contract/topics.ts';
-import { kpiCatalogue, latencyHops, messageCounters, metricCatalogue } from '../reports/metrics-catalogue.ts';
+import {
+  invariantCatalogue,
+  kpiCatalogue,
+  latencyHops,
+  messageCounters,
+  metricCatalogue,
+} from '../reports/metrics-catalogue.ts';
 import { commands } from './commands.ts';
 import { exitCodes } from './exit-codes.ts';
 import { faultCatalogue } from '../sim/faults/catalogue.ts';
@@ -59,6 +65,9 @@ function metricsTable(): string {
     table(['metric', 'unit', 'one sample', 'statistics'], metrics),
     table(['KPI', 'unit', 'formula', 'source'], kpis),
     `Counters: ${messageCounters.map((counter) => code(`messages.${counter}`)).join(', ')}.`,
+    `Invariants, checked in every run with a battery and failing it when violated: ${invariantCatalogue
+      .map(({ name, statement }) => `${code(`invariants.${name}`)} (${statement})`)
+      .join(', ')}; ${code('invariants.violations')} is their sum.`,
     `Latency, in us, with \`.count\`, \`.p50\`, \`.p95\`, \`.p99\`, \`.max\`: ${latencyHops.map((hop) => code(`latency.${hop}`)).join(', ')}.`,
   ].join('\n\n');
 }
@@ -83,6 +92,9 @@ function topicsTable(): string {
       ['calculated powers', '', topics.power(site, device)],
       ['state estimates', '', topics.estimate(site, '<estimator>')],
       ['forecasts', '', topics.forecast(site, '<issuer>')],
+      ['triggers of use cases', '', topics.trigger(site, 'balancer')],
+      ['answers and what is in force', '', topics.useCase(site, 'balancer')],
+      ['plans', '', topics.plan(site, 'balancer')],
       ['repudiations of forged blocks', '', topics.repudiation(site, device)],
       ['setpoints', topics.balSetpoint(site, device), topics.setpoint(site, device)],
       ['ticks', topics.balTick, `${topics.bridgedTick}, ${topics.directTick}`],
