@@ -26,6 +26,10 @@ const METER_FLOOR_W = 30;
 const SYSTEM_SPREAD = 0.1;
 /** Of the clouds' sigma: what each roof has of its own. */
 const OWN_CLOUD_SHARE = 0.5;
+/** The sigmas are those of quarter hours. */
+const QUARTER_US = 900e6;
+/** A shorter mean also holds kettles and single clouds that are gone at once: up to so many times the variance on top. */
+const BREVITY_MAX = 2;
 /** Generation below this share of the peak says nothing about the sky, nor about a roof's habits. */
 const DIM = 0.03;
 /** Time over which the usual clearness is averaged, of daylight, us. */
@@ -86,9 +90,10 @@ class ModelForecaster implements Forecaster {
     const step = this.#model(fromUs, toUs);
     const shape = { load: this.#loadShape.factorAt(middleUs), pv: this.#pvShape.factorAt(middleUs) };
     const loads = believed.filter(({ systems }) => systems.length === 0);
-    if (loads.length > 0) this.#take(loads, step, shape);
+    const brevity = Math.min(BREVITY_MAX, Math.max(0, QUARTER_US / (toUs - fromUs) - 1));
+    if (loads.length > 0) this.#take(loads, step, shape, brevity);
     // Without PV among them, the sum would be the same reading twice.
-    if (loads.length < believed.length) this.#take(believed, step, shape);
+    if (loads.length < believed.length) this.#take(believed, step, shape, brevity);
     this.#learn(middleUs, toUs - fromUs, step, shape);
   }
 
@@ -150,11 +155,12 @@ class ModelForecaster implements Forecaster {
     return { mean: Math.min(BRIGHTEST, Math.max(DARKEST, mean)), variance };
   }
 
-  /** One reading of several connections together. */
+  /** One reading of several connections together; `brevity`: variance of what is gone at once, in that of a quarter hour. */
   #take(
     connections: readonly MeteredPower[],
     step: SiteStep,
     shape: { readonly load: number; readonly pv: number },
+    brevity: number,
   ): void {
     const behind = {
       customers: connections.flatMap(({ customers }) => customers),
@@ -177,7 +183,8 @@ class ModelForecaster implements Forecaster {
     const others = Math.max(0, 1 - usualW / siteW);
     const roofs = SYSTEM_SPREAD ** 2 * Math.max(0, 1 - part.peakW / (this.#site.peakW || 1));
     const r =
-      this.#config.loadSigma.applianceW * usualW * others +
+      this.#config.loadSigma.applianceW * usualW * (others + brevity) +
+      brevity * (slope * this.#clouds) ** 2 +
       roofs * generationW ** 2 +
       (METER_ERROR * (usualW + generationW)) ** 2 +
       METER_FLOOR_W ** 2;

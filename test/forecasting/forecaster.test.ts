@@ -119,6 +119,18 @@ describe('what the model learns from meters', () => {
     expect(ratios(followed, 96 + 48).load).toBeGreaterThan(1.1);
   });
 
+  test('a hungry minute says less than a hungry quarter hour', () => {
+    const after = (lengthUs: number) => {
+      const followed = createModelForecaster(modelConfig());
+      const hungry = metered(plain, 80, 1, 1.6);
+      followed.observe({ ...hungry, fromUs: hungry.toUs - lengthUs });
+      return ratios(followed, 81).load;
+    };
+    expect(after(60e6)).toBeGreaterThan(1);
+    expect(after(60e6) - 1).toBeLessThan(0.75 * (after(QUARTER_US) - 1));
+    expect(after(3600e6)).toBeGreaterThan(1.05);
+  });
+
   test('the interval that has just been measured is known better than any other', () => {
     const followed = createModelForecaster(modelConfig());
     followed.observe(metered(plain, 48, 0.5, 1.2));
