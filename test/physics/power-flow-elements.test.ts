@@ -125,6 +125,27 @@ describe('earthing', () => {
     expect(voltage(flow, 'lv', 1).vm).toBeCloseTo(Math.hypot(-0.5 - share, Math.sqrt(3) / 2), 4);
   });
 
+  test('on the high side counts with the square of the ratio', () => {
+    // Fed from the low side, the load on the high one: the mirror of the test above at 20 kV.
+    const load = [
+      {
+        id: 'load',
+        bus: 'mv',
+        connection: 'A' as const,
+        activePowerW: 4000,
+        zip: { constantImpedance: 1, constantCurrent: 0, constantPower: 0 },
+      },
+    ];
+    const flow = solved(
+      behind(transformer({ vectorGroup: 'YNd5', earthingFrom: { rOhm: 5000 } }), {
+        loads: load,
+        externalGrids: [{ id: 'grid', bus: 'lv' }],
+      }),
+    );
+    const resistance = 20_000 ** 2 / 3 / 4000;
+    expect(voltage(flow, 'mv', 0).vm).toBeCloseTo(resistance / (resistance + 5000), 4);
+  });
+
   test('an unearthed star behind a stiff grid leaves a single-phase load without current return', () => {
     // Only the load itself earths the low side, so its phase falls to earth potential.
     const load = [
@@ -139,6 +160,52 @@ describe('earthing', () => {
     const flow = solved(behind(transformer({ vectorGroup: 'Dy5' }), { loads: load }));
     expect(voltage(flow, 'lv', 0).vm).toBeLessThan(1e-3);
     expect(voltage(flow, 'lv', 1).vm).toBeCloseTo(Math.sqrt(3), 3);
+  });
+});
+
+describe('loads', () => {
+  // 0.16 ohm are one per unit of 1 MVA on 400 V.
+  const behindReactance = (load: object, representation: 'three' | 'positive-sequence'): number =>
+    voltage(
+      solved({
+        schema: 1,
+        name: 'reactance',
+        representation,
+        buses: ['a', 'b'].map((id) => ({ id, nominalVoltageV: 400 })),
+        lines: [
+          {
+            id: 'l',
+            from: 'a',
+            to: 'b',
+            lengthM: 1000,
+            r1OhmPerKm: 0,
+            x1OhmPerKm: 0.16,
+            r0OhmPerKm: 0,
+            x0OhmPerKm: 0.16,
+          },
+        ],
+        loads: [{ id: 'load', bus: 'b', reactivePowerVar: 1e5, ...load }],
+        externalGrids: [{ id: 'grid', bus: 'a' }],
+      }),
+      'b',
+    ).vm;
+  const power = { constantImpedance: 0, constantCurrent: 0, constantPower: 1 };
+  const impedance = { constantImpedance: 1, constantCurrent: 0, constantPower: 0 };
+
+  test.each(['three', 'positive-sequence'] as const)('have ZIP shares of their own for reactive power (%s)', (form) => {
+    expect(behindReactance({ zip: impedance }, form)).toBeCloseTo(1 / 1.1, 9);
+    expect(behindReactance({ zip: power, zipReactive: impedance }, form)).toBeCloseTo(1 / 1.1, 9);
+    expect(behindReactance({ zip: impedance, zipReactive: power }, form)).toBeCloseTo((1 + Math.sqrt(0.6)) / 2, 9);
+  });
+
+  test('hold their power at their own rated voltage', () => {
+    // 0.1 pu at 380 V are 0.1 / 0.95^2 at 400 V.
+    const y = 0.1 / 0.95 ** 2;
+    expect(behindReactance({ zip: impedance, ratedVoltageV: 380 }, 'three')).toBeCloseTo(1 / (1 + y), 9);
+    expect(behindReactance({ zip: impedance, ratedVoltageV: 380, connection: 'delta' }, 'three')).toBeCloseTo(
+      1 / (1 + y),
+      9,
+    );
   });
 });
 
@@ -454,6 +521,14 @@ describe('voltage control', () => {
     const phases = held({ holds: 'each-phase' }, unlike);
     for (let k = 0; k < 3; k++) expect(voltage(phases, 'b', k).vm).toBeCloseTo(1.01, 9);
     expect(reactive(phases)[0]).toBeGreaterThan(reactive(phases)[2]! + 1000);
+  });
+
+  test('needs no more than a handful of iterations: the Jacobian is the right one', () => {
+    for (const holds of ['positive-sequence', 'each-phase'] as const) {
+      const flow = held({ holds }, unlike);
+      flow.flatStart();
+      expect(flow.solve().iterations).toBeLessThan(6);
+    }
   });
 
   test('stands at a limit and lets the voltage go, on both sides', () => {
