@@ -87,8 +87,8 @@ export type LinearAnswer =
       readonly x: Float64Array;
       /** Of each column; all NaN once there are binaries. */
       readonly reducedCost: Float64Array;
-      /** Relative distance of the objective from the best bound: 0 without binaries. */
-      readonly gap: number;
+      /** What no answer can go below: the objective itself without binaries, less than that where a search was cut off. */
+      readonly bound: number;
     }
   | { readonly status: 'infeasible' }
   | { readonly status: 'unbounded' }
@@ -215,7 +215,7 @@ function createSession(highs: Highs, model: Model, program: LinearProgram, start
         objective: model.getObjectiveValue(),
         x: colValue,
         reducedCost: hasBinaries ? new Float64Array(colValue.length).fill(Number.NaN) : colDual,
-        gap: hasBinaries ? Number(model.info.get('mip_gap')) : 0,
+        bound: hasBinaries ? Number(model.info.get('mip_dual_bound')) : model.getObjectiveValue(),
       };
     }
     if (status === state.infeasible) return { status: 'infeasible' };

@@ -44,8 +44,8 @@ export interface PlanEffort {
   readonly solves: number;
   readonly binaries: number;
   /**
-   * Relative distance of the objective from what no plan can beat. 0 for a linear program; below 1e-6 with binaries, and
-   * more than that only where their search was cut off.
+   * How much cheaper another plan can be at most, relative to the objective (absolute where that is below 1). 0 for a
+   * linear program; more than 1e-6 only where the search over binaries was cut off.
    */
   readonly gap: number;
 }

@@ -29,7 +29,7 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
       }
       const session = solver.open({ ...model.program, ...bounds }, ANY);
       try {
-        const found = solvePhysically(session, model, bounds);
+        const found = solvePhysically(session, model, bounds, true);
         // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
         return found.status === 'optimal' ? { isMet: () => false } : undefined;
       } finally {

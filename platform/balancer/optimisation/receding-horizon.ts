@@ -115,17 +115,17 @@ export function exchangeBand(
   );
   if (inPackage) return { lowW: plannedW, highW: plannedW };
   const targetW = exchange.targetW[step] as number;
-  const importPeakW = Math.max(costs.importPeakSoFarW, ...plan.exchangeW);
-  const exportPeakW = Math.max(costs.exportPeakSoFarW, ...plan.exchangeW.map((powerW) => -powerW));
+  const importPeakW = () => Math.max(costs.importPeakSoFarW, ...plan.exchangeW);
+  const exportPeakW = () => Math.max(costs.exportPeakSoFarW, ...plan.exchangeW.map((powerW) => -powerW));
   return {
     lowW: Math.max(
       costs.belowTargetPerKWh[step] === 0 ? -Infinity : Math.min(plannedW, targetW),
-      costs.exportPeakPerKW === 0 ? -Infinity : -exportPeakW,
+      costs.exportPeakPerKW === 0 ? -Infinity : -exportPeakW(),
       exchange.minW[step] as number,
     ),
     highW: Math.min(
       costs.aboveTargetPerKWh[step] === 0 ? Infinity : Math.max(plannedW, targetW),
-      costs.importPeakPerKW === 0 ? Infinity : importPeakW,
+      costs.importPeakPerKW === 0 ? Infinity : importPeakW(),
       exchange.maxW[step] as number,
     ),
   };

@@ -1,6 +1,7 @@
 /**
  * Finds the cheapest plan: the linear program first; where its answer charges and discharges a battery at once, or imports
- * and exports at once, and that cannot be netted without loss, binaries forbid exactly that, and it is solved again.
+ * and exports at once, and that cannot be netted without loss, it is rounded to one direction each; and unless that costs
+ * nothing, binaries forbid exactly such pairs, and it is solved again.
  *
  * Each answer is a lower bound of the problem with all binaries, so the first one that is physical is the optimum.
  */
@@ -8,6 +9,7 @@ import type {
   Bounds,
   EitherOr,
   LinearAnswer,
+  LinearProgram,
   LinearSession,
   LinearSolver,
   SearchEffort,
@@ -17,11 +19,22 @@ import type { Plan, PlanEffort, UnsolvedPlan } from './plan.ts';
 import type { PlanBattery, PlanProblem } from './problem.ts';
 import { settle } from './settle.ts';
 
+/** Relative distance from the bound at which a plan is as good as any. */
+const GAP = 1e-6;
+
 /**
  * Where losses or negative prices make it pay to burn energy, batteries alternate between charging and discharging, and
- * the search for the best pattern has no end in reason; the first hundreds of nodes find it as a rule and prove it never.
+ * the search for the best pattern has no end in reason. It is bounded by the nodes of the search, fewer in large programs.
  */
-const EFFORT: SearchEffort = { nodesMax: 200, gap: 1e-6 };
+function searchEffort({ columns }: LinearProgram): SearchEffort {
+  return { nodesMax: Math.round(Math.max(20, Math.min(2000, 1e6 / columns))), gap: GAP };
+}
+
+/** With more binaries than this, and a rounded plan at hand, there is no search. */
+const BINARIES_MAX = 150;
+
+/** Rounds of rounding before it is given up. */
+const ROUNDINGS_MAX = 20;
 
 /** Powers below this are the solver's rounding, kW; energies kWh. */
 const ROUNDING = 1e-6;
@@ -33,7 +46,7 @@ export function solvePlan(
 ): Plan | UnsolvedPlan | { readonly status: 'infeasible' } {
   const model = buildPlanModel(problem, 'plan');
   const bounds = planBounds(model);
-  const session = solver.open({ ...model.program, ...bounds }, EFFORT);
+  const session = solver.open({ ...model.program, ...bounds }, searchEffort(model.program));
   try {
     const found = solvePhysically(session, model, bounds);
     if (found.status !== 'optimal') return found;
@@ -56,33 +69,120 @@ export function solvePlan(
   }
 }
 
+type Optimum = Extract<LinearAnswer, { readonly status: 'optimal' }>;
+
 interface Found {
   readonly status: 'optimal';
   readonly x: Float64Array;
+  readonly objective: number;
   /** By battery and step, kW, discharge positive. */
   readonly batteriesKW: readonly (readonly number[])[];
   readonly effort: PlanEffort;
 }
 
-/** Solves until nothing flows both ways at once that could not be netted. Prices of the model decide, whatever they are. */
+type NotFound = UnsolvedPlan | { readonly status: 'infeasible' };
+
+/**
+ * Solves until nothing flows both ways at once that could not be netted. `firstWill` takes any such answer; otherwise the
+ * prices of the model decide.
+ */
 export function solvePhysically(
   session: LinearSession,
   model: PlanModel,
   bounds: Bounds,
-): Found | UnsolvedPlan | { readonly status: 'infeasible' } {
+  firstWill = false,
+): Found | NotFound {
+  const relaxed = session.solve();
+  if (relaxed.status !== 'optimal') return notFound(relaxed);
+  const { batteriesKW, violated } = net(model, bounds, relaxed.x);
+  if (violated.length === 0) return found(relaxed, batteriesKW, { solves: 1, binaries: 0 }, relaxed.bound);
+  const rounded = roundDirections(session, model, bounds, relaxed, violated);
+  if (rounded !== undefined && (firstWill || rounded.effort.gap <= GAP)) return rounded;
+  session.setBounds(bounds);
+  return searchWithBinaries(session, model, bounds, relaxed, rounded);
+}
+
+function notFound(answer: LinearAnswer): NotFound {
+  return answer.status === 'infeasible' ? { status: 'infeasible' } : { status: 'unsolved', reason: reasonOf(answer) };
+}
+
+function found(
+  { x, objective }: Pick<Optimum, 'x' | 'objective'>,
+  batteriesKW: Found['batteriesKW'],
+  effort: Omit<PlanEffort, 'gap'>,
+  bound: number,
+): Found {
+  const gap = Math.max(0, (objective - bound) / Math.max(1, Math.abs(objective)));
+  return { status: 'optimal', x, objective, batteriesKW, effort: { ...effort, gap } };
+}
+
+/**
+ * Takes from each pair that flows both ways the smaller direction, and solves again, until none is left: a physical plan,
+ * quickly, and often the best one. Undefined when the demands cannot be met so.
+ */
+function roundDirections(
+  session: LinearSession,
+  model: PlanModel,
+  bounds: Bounds,
+  relaxed: Optimum,
+  loops: readonly Pair[],
+): Found | undefined {
+  const columnUpper = [...bounds.columnUpper];
+  let answer = relaxed;
+  let violated = loops;
+  for (let solves = 2; solves <= ROUNDINGS_MAX; solves += 1) {
+    for (const { first, second } of withSiblings(model, violated, answer.x)) {
+      const smaller = (answer.x[first] as number) < (answer.x[second] as number) ? first : second;
+      columnUpper[smaller] = 0;
+    }
+    session.setBounds({ ...bounds, columnUpper });
+    const next = session.solve();
+    if (next.status !== 'optimal') return undefined;
+    const netted = net(model, bounds, next.x);
+    if (netted.violated.length === 0) {
+      return found(next, netted.batteriesKW, { solves, binaries: 0 }, relaxed.bound);
+    }
+    answer = next;
+    violated = netted.violated;
+  }
+  return undefined;
+}
+
+/** The other steps of the batteries concerned keep their direction as well, or the loop would move there. */
+function withSiblings(model: PlanModel, violated: readonly Pair[], x: Float64Array): readonly Pair[] {
+  const concerned = new Set(violated.map(({ battery }) => battery));
+  const siblings = model.problem.batteries.flatMap((_, n) => (concerned.has(n) ? pairsOf(model, n) : []));
+  const flows = ({ first, second }: Pair) => Math.max(x[first] as number, x[second] as number) > ROUNDING;
+  return [...violated, ...siblings.filter(flows)];
+}
+
+/** Binaries for what flows both ways, until nothing does. Gives up for `rounded` where there would be too many. */
+function searchWithBinaries(
+  session: LinearSession,
+  model: PlanModel,
+  bounds: Bounds,
+  relaxed: Optimum,
+  rounded: Found | undefined,
+): Found | NotFound {
   const bound = new Set<number>();
-  for (let solves = 1; ; solves += 1) {
-    const answer = session.solve();
-    if (answer.status === 'infeasible') return { status: 'infeasible' };
-    if (answer.status !== 'optimal') return { status: 'unsolved', reason: reasonOf(answer) };
+  const solvesBefore = rounded?.effort.solves ?? 1;
+  let answer = relaxed;
+  for (let round = 1; ; round += 1) {
     const netted = net(model, bounds, answer.x);
     // What a binary forbids already and is there all the same is the solver's rounding.
     const violated = netted.violated.filter(({ first }) => !bound.has(first));
+    const effort = { solves: solvesBefore + round - 1, binaries: bound.size };
     if (violated.length === 0) {
-      const effort = { solves, binaries: bound.size, gap: answer.gap };
-      return { status: 'optimal', x: answer.x, batteriesKW: netted.batteriesKW, effort };
+      // A search that was cut off may have missed what rounding found.
+      const isWorse = rounded !== undefined && rounded.objective < answer.objective;
+      return isWorse
+        ? found(rounded, rounded.batteriesKW, effort, answer.bound)
+        : found(answer, netted.batteriesKW, effort, answer.bound);
     }
-    const pairs = widen(model, violated, answer.reducedCost, solves).filter(({ first }) => !bound.has(first));
+    const pairs = widen(model, violated, answer.reducedCost, round).filter(({ first }) => !bound.has(first));
+    if (rounded !== undefined && bound.size + pairs.length > BINARIES_MAX) {
+      return found(rounded, rounded.batteriesKW, effort, answer.bound);
+    }
     for (const { first } of pairs) bound.add(first);
     session.addEitherOr(
       pairs.map(({ first, second }) => ({
@@ -92,6 +192,9 @@ export function solvePhysically(
         secondUpper: bounds.columnUpper[second] as number,
       })),
     );
+    const next = session.solve();
+    if (next.status !== 'optimal') return rounded ?? notFound(next);
+    answer = next;
   }
 }
 
