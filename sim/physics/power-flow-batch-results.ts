@@ -64,6 +64,8 @@ export type BatchWriter = (
 interface Ends {
   readonly from: Int32Array;
   readonly to: Int32Array;
+  readonly busFrom: Int32Array;
+  readonly busTo: Int32Array;
   readonly baseFromV: Float64Array;
   readonly baseToV: Float64Array;
   readonly ratedFromA: Float64Array;
@@ -82,6 +84,8 @@ export function createBatchWriter(grid: CompiledGrid, slotOfBus: Int32Array, unl
   const ends: Ends = {
     from: Int32Array.from(branches, (branch) => place(branch.from)),
     to: Int32Array.from(branches, (branch) => place(branch.to)),
+    busFrom: Int32Array.from(branches, (branch) => branch.from),
+    busTo: Int32Array.from(branches, (branch) => branch.to),
     baseFromV: Float64Array.from(branches, (branch) => baseVoltageV[branch.from]!),
     baseToV: Float64Array.from(branches, (branch) => baseVoltageV[branch.to]!),
     ratedFromA: Float64Array.from(branches, (branch) => branch.ratedCurrentFromA),
@@ -167,7 +171,9 @@ function writeBranches(
   to: Float64Array,
 ): void {
   const { activeFromW, reactiveFromVar, apparentFromVA, currentFromA, loading } = results;
-  const { activeToW, reactiveToVar, apparentToVA, currentToA } = results;
+  const { activeToW, reactiveToVar, apparentToVA, currentToA, voltagePu } = results;
+  // The magnitudes of this situation have been written: |s| = |v| |i| then costs no root.
+  const firstBus = (situation * voltagePu.length) / results.count;
   const count = ends.from.length;
   let entry = situation * count * phases;
   let at = 0;
@@ -176,6 +182,9 @@ function writeBranches(
     const t = ends.to[b]!;
     const perAmpereFrom = basePowerVA / ends.baseFromV[b]!;
     const perAmpereTo = basePowerVA / ends.baseToV[b]!;
+    const magnitudeFrom = firstBus + ends.busFrom[b]! * phases;
+    const magnitudeTo = firstBus + ends.busTo[b]! * phases;
+    let phase = 0;
     let largestFrom = 0;
     let largestTo = 0;
     for (let e = 0; e < 2 * phases; e += 2) {
@@ -183,28 +192,27 @@ function writeBranches(
       const ui = f < 0 ? 0 : voltage[f + e + 1]! || 0;
       let ir = from[at]!;
       let ii = from[at + 1]!;
-      let p = (ur * ir + ui * ii) * basePowerVA;
-      let q = (ui * ir - ur * ii) * basePowerVA;
-      let i = Math.sqrt(ir * ir + ii * ii) * perAmpereFrom;
-      activeFromW[entry] = p;
-      reactiveFromVar[entry] = q;
-      apparentFromVA[entry] = Math.sqrt(p * p + q * q);
+      let size = Math.sqrt(ir * ir + ii * ii);
+      let i = size * perAmpereFrom;
+      activeFromW[entry] = (ur * ir + ui * ii) * basePowerVA;
+      reactiveFromVar[entry] = (ui * ir - ur * ii) * basePowerVA;
+      apparentFromVA[entry] = (voltagePu[magnitudeFrom + phase]! || 0) * size * basePowerVA;
       currentFromA[entry] = i;
       if (!(i <= largestFrom)) largestFrom = i;
       const vr = t < 0 ? 0 : voltage[t + e]! || 0;
       const vi = t < 0 ? 0 : voltage[t + e + 1]! || 0;
       ir = to[at]!;
       ii = to[at + 1]!;
-      p = (vr * ir + vi * ii) * basePowerVA;
-      q = (vi * ir - vr * ii) * basePowerVA;
-      i = Math.sqrt(ir * ir + ii * ii) * perAmpereTo;
-      activeToW[entry] = p;
-      reactiveToVar[entry] = q;
-      apparentToVA[entry] = Math.sqrt(p * p + q * q);
+      size = Math.sqrt(ir * ir + ii * ii);
+      i = size * perAmpereTo;
+      activeToW[entry] = (vr * ir + vi * ii) * basePowerVA;
+      reactiveToVar[entry] = (vi * ir - vr * ii) * basePowerVA;
+      apparentToVA[entry] = (voltagePu[magnitudeTo + phase]! || 0) * size * basePowerVA;
       currentToA[entry] = i;
       if (!(i <= largestTo)) largestTo = i;
       at += 2;
       entry++;
+      phase++;
     }
     loading[situation * count + b] = Math.max(largestFrom / ends.ratedFromA[b]!, largestTo / ends.ratedToA[b]!);
   }

@@ -57,9 +57,8 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
   const branches = createSweepBranches(grid, structure);
   const unloaded = state.voltage.slice();
   const writer = createBatchWriter(grid, structure.slotOfBus, unloaded);
-  const powers = elements.documentPowers();
   const nominal = elements.documentPowers();
-  const busPower = new Float64Array(stride * grid.busCount);
+  const intakes = createIntakes(elements, structure.slotOfBus, stride);
   const from = new Float64Array(stride * grid.branches.length);
   const to = new Float64Array(stride * grid.branches.length);
   const criterion = {
@@ -67,22 +66,16 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
     tolerance: options.tolerancePu ?? DEFAULT_TOLERANCE_PU,
     maxIterations: options.maxIterations ?? DEFAULT_MAX_ITERATIONS,
   } as const;
-  const take = (): void => {
-    elements.sumConstantPower(powers, busPower);
-    consume(structure.busOfSlot, structure.held, stride, busPower, state.power);
-  };
-  take();
+  takeIn(intakes, { count: 1 }, 0, nominal, stride, state.power);
   const start = sweeper.iterate(criterion) > 0 ? state.voltage.slice() : unloaded;
   return {
     method: 'sweep',
     run: (batch, results) => {
-      checkLengths(batch, powers);
-      takeDocument(batch, nominal, powers);
+      checkLengths(batch, nominal);
       const diverged: number[] = [];
       let iterations = 0;
       for (let s = 0; s < batch.count; s++) {
-        takeSituation(batch, s, powers);
-        take();
+        takeIn(intakes, batch, s, nominal, stride, state.power);
         state.voltage.set(start);
         const count = sweeper.iterate(criterion);
         iterations += Math.abs(count);
@@ -159,17 +152,42 @@ function takeSituation(batch: BatchPowers, situation: number, powers: ElementPow
   }
 }
 
-/** Injected powers by bus to consumed ones by slot. */
-function consume(
-  busOfSlot: Int32Array,
-  held: number,
+/** Elements of one kind: where each begins in the powers of its kind and in the consumption by slot, and the factor. */
+interface Intake {
+  readonly kind: keyof ElementPowers;
+  readonly element: Int32Array;
+  readonly slotAt: Int32Array;
+  readonly factor: number;
+}
+
+function createIntakes({ constantPower }: ElementModel, slotOfBus: Int32Array, stride: number): readonly Intake[] {
+  return constantPower.map(({ kind, element, bus, factor }) => ({
+    kind,
+    element,
+    slotAt: bus.map((at) => stride * slotOfBus[at / stride]!),
+    factor: -factor,
+  }));
+}
+
+/** Sums a situation's powers into consumption by slot, straight from where they stand. */
+function takeIn(
+  intakes: readonly Intake[],
+  batch: BatchPowers,
+  situation: number,
+  nominal: ElementPowers,
   stride: number,
-  injected: Float64Array,
   consumed: Float64Array,
 ): void {
-  let at = stride * held;
-  for (let slot = held; slot < busOfSlot.length; slot++) {
-    let bus = stride * busOfSlot[slot]!;
-    for (const end = at + stride; at < end; at++, bus++) consumed[at] = -injected[bus]!;
+  consumed.fill(0);
+  for (let n = 0; n < intakes.length; n++) {
+    const { kind, element, slotAt, factor } = intakes[n]!;
+    const given = batch[kind];
+    const source = given ?? nominal[kind];
+    const first = given === undefined ? 0 : situation * nominal[kind].length;
+    for (let e = 0; e < element.length; e++) {
+      const at = first + element[e]!;
+      const to = slotAt[e]!;
+      for (let k = 0; k < stride; k++) consumed[to + k]! += factor * source[at + k]!;
+    }
   }
 }

@@ -42,11 +42,20 @@ export interface GeneralPart {
   readonly reactive: Shares;
 }
 
+interface ConstantPower {
+  readonly kind: keyof ElementPowers;
+  readonly element: Int32Array;
+  readonly bus: Int32Array;
+  readonly factor: number;
+}
+
 export interface ElementModel {
   readonly free: ElementGroup;
   readonly all: ElementGroup;
   /** Fresh arrays with the document's powers; elements out of service have none, batteries are idle. */
   documentPowers(): ElementPowers;
+  /** Constant-power wye elements: where each begins in the powers of its kind and in those of the buses, and the factor. */
+  readonly constantPower: readonly ConstantPower[];
   /** Sums constant-power wye elements into per-unit injections per bus and phase. */
   sumConstantPower(powers: ElementPowers, busPower: Float64Array): void;
   /** Sets `current` at the places of a group to what its elements inject at the given voltages, all per unit. */
@@ -102,6 +111,7 @@ export function createElementModel(grid: CompiledGrid, asAdmittances = false): E
       live.filter((element) => !held.has(element.bus)),
     ),
     all: groupOf(grid, live),
+    constantPower: summed,
     documentPowers: () => documentPowers(document, phases),
     sumConstantPower: (powers, busPower) => {
       busPower.fill(0);
