@@ -15,6 +15,7 @@ import { loadOptimiser, type Optimiser } from '../platform/balancer/optimisation
 import {
   islandCosts,
   openExchange,
+  type EnergyPackage,
   type PlanBattery,
   type PlanCosts,
   type PlanProblem,
@@ -38,7 +39,7 @@ function stream(seed: number): () => number {
  * `island`: each kWh across the connection costs 1, and the peaks 0.1 a kW; wear that keeps batteries from cycling for
  * their losses. `tariff`: prices by quarter of an hour from 0.20 to 0.42, feed-in at 0.08, peaks, wear, limits of the
  * exchange, and the community battery has to end where it began. `negative`: the tariff with four hours below zero.
- * `clash`: the island with 60 kWh asked of batteries whose surplus has nowhere to go.
+ * `clash`: the island with an export limit of 10 kW, and a package of exactly 60 kWh that leaves the sun no place to go.
  */
 type Kind = 'island' | 'tariff' | 'negative' | 'clash';
 
@@ -52,6 +53,16 @@ function siteProblem(kind: Kind, batteries: number, steps: number, round: number
   const sun = (k: number) => 210e3 * Math.max(0, Math.sin(((hour(k) - 6.5) / 13) * Math.PI)) * clouds(k);
   const isTrade = kind === 'tariff' || kind === 'negative';
   const limited = isTrade || kind === 'clash';
+  const bulk: EnergyPackage = {
+    id: 'bulk',
+    fromStep: 36,
+    untilStep: 61,
+    at: 'batteries',
+    direction: 'in',
+    minEnergyWh: 60e3,
+    maxEnergyWh: 60e3,
+    constantPower: false,
+  };
   return {
     startUs: 0,
     stepS: series(() => QUARTER_S),
@@ -62,9 +73,9 @@ function siteProblem(kind: Kind, batteries: number, steps: number, round: number
     chargeFrom: 'any',
     exchange: {
       ...openExchange(steps),
-      ...(limited && { minW: series(() => (kind === 'clash' ? -40e3 : -250e3)), maxW: series(() => 250e3) }),
+      ...(limited && { minW: series(() => (kind === 'clash' ? -10e3 : -250e3)), maxW: series(() => 250e3) }),
     },
-    packages: [],
+    packages: kind === 'clash' ? [bulk] : [],
     costs: isTrade
       ? tradeCosts(kind, steps, random)
       : { ...islandCosts(steps), importPeakPerKW: 0.1, exportPeakPerKW: 0.1 },
@@ -87,7 +98,8 @@ function siteBattery(n: number, steps: number, kind: Kind, random: () => number)
     initialSoc: 0.3,
     mayDischarge: n % 2 === 0,
     socTargets: n === 0 && kind !== 'clash' ? [ends] : [],
-    wearPerKWh: kind === 'island' ? 0.6 * (1 - eta * eta) + 0.01 * random() : 0.02 + 0.01 * random(),
+    wearPerKWh:
+      kind === 'island' || kind === 'clash' ? 0.6 * (1 - eta * eta) + 0.01 * random() : 0.02 + 0.01 * random(),
   };
 }
 

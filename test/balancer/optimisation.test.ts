@@ -365,6 +365,20 @@ describe('where binaries are needed', () => {
     });
   });
 
+  test('too many of them: a plan all the same, and how much better another one could be', () => {
+    const steps = 40;
+    const batteries = Array.from({ length: 5 }, (_, n) =>
+      plainBattery({ id: `lossy-${n}`, initialSoc: 0.9, chargeEfficiency: 0.9, dischargeEfficiency: 0.9 - 0.01 * n }),
+    );
+    const generationW = Array.from({ length: steps }, (_, k) => 5e3 + 100 * k);
+    const plan = planOf(plainProblem(steps, { generationW, batteries }));
+    expect(plan.effort.binaries).toBe(0);
+    expect(plan.effort.gap).toBeGreaterThan(0);
+    expect(plan.effort.gap).toBeLessThanOrEqual(1);
+    const idle = generationW.reduce((sum, power) => sum + power / 1000, 0);
+    expect(plan.objective.total).toBeLessThan(idle - 4);
+  });
+
   test('a linear program alone is enough where nothing pays for loops', () => {
     const plan = planOf(
       plainProblem(3, { generationW: [9e3, 9e3, 0], loadW: [0, 0, 4e3], batteries: [plainBattery()] }),
