@@ -3,7 +3,7 @@
  * need the covariance of their branch's two ends, which the factor's pattern holds; an injection that is measured has
  * h Sigma h' = R - R Z_mumu R, any other one a quadratic form of its own.
  */
-import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../grids/model.ts';
+import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { ROW } from './equations/row-kinds.ts';
 import type { EstimationProblem, FlowSigmas } from './estimator.ts';
 import type { WlsSolver } from './wls-solver.ts';
@@ -31,16 +31,18 @@ function branchSigmas(solver: WlsSolver, grid: CompiledGrid, branch: CompiledBra
   const { phases } = grid;
   const states = [...statesAt(stateOf, branch.from, phases), ...statesAt(stateOf, branch.to, phases)];
   if (states.length === 0) return;
+  const first = solver.equations.seriesState.get(branch.index);
+  if (first !== undefined) {
+    const carried = solver.equations.shortBranches.find((short) => short.branch === branch.index)!.phases.length;
+    for (let i = 0; i < carried; i += 1) states.push(first + i);
+  }
   const unknowns = [...new Set(states)].flatMap((state) => [2 * state, 2 * state + 1]);
   const covariance = covarianceOf(solver, unknowns);
   (['from', 'to'] as const).forEach((end, side) => {
-    const [own, transfer] = end === 'from' ? [branch.yff, branch.yft] : [branch.ytf, branch.ytt];
     for (let phase = 0; phase < phases; phase += 1) {
       const at = stateOf[branch[end] * phases + phase]!;
       if (at < 0) continue;
-      const current = new Map<number, [number, number]>();
-      addRow(current, stateOf, phases, branch.from, own, phase);
-      addRow(current, stateOf, phases, branch.to, transfer, phase);
+      const current = solver.equations.currents.branchCoefficients({ at: end, branch: branch.index }, phase);
       const base = PER_BRANCH_PHASE * (branch.index * phases + phase);
       const sigma = (gradient: Gradient) => Math.sqrt(Math.max(0, form(gradient, unknowns, covariance)));
       const { p, q, i, across } = gradients(solver.x, current, at);
@@ -54,23 +56,6 @@ function branchSigmas(solver: WlsSolver, grid: CompiledGrid, branch: CompiledBra
 
 function statesAt(stateOf: Int32Array, bus: number, phases: number): number[] {
   return Array.from(stateOf.subarray(bus * phases, (bus + 1) * phases)).filter((state) => state >= 0);
-}
-
-function addRow(
-  current: Map<number, [number, number]>,
-  stateOf: Int32Array,
-  phases: number,
-  bus: number,
-  y: ComplexBlock,
-  row: number,
-): void {
-  for (let column = 0; column < phases; column += 1) {
-    const state = stateOf[bus * phases + column]!;
-    const k = 2 * (row * phases + column);
-    if (state < 0 || (y[k] === 0 && y[k + 1] === 0)) continue;
-    const known = current.get(state) ?? [0, 0];
-    current.set(state, [known[0] + y[k]!, known[1] + y[k + 1]!]);
-  }
 }
 
 /** Gradients of P, Q and |i| with i = sum a_k v_k at the bus-phase `at`; `across` only while no current flows. */
@@ -137,20 +122,13 @@ function injectionSigmas(solver: WlsSolver, problem: EstimationProblem): Float64
   const { stateOf } = solver.equations;
   const sigmas = measuredInjectionSigmas(solver, grid.busCount * phases);
   const exact = new Set(problem.zeroInjections);
-  const rows: { bus: number; y: ComplexBlock }[][] = Array.from({ length: grid.busCount }, () => []);
-  for (const branch of grid.branches) {
-    rows[branch.from]!.push({ bus: branch.from, y: branch.yff }, { bus: branch.to, y: branch.yft });
-    rows[branch.to]!.push({ bus: branch.from, y: branch.ytf }, { bus: branch.to, y: branch.ytt });
-  }
-  for (const shunt of grid.shunts) rows[shunt.bus]!.push(shunt);
   for (let k = 0; k < stateOf.length; k += 1) {
     const state = stateOf[k]!;
     if (state < 0) continue;
     const bus = Math.floor(k / phases);
     if (exact.has(bus)) sigmas.fill(0, 2 * k, 2 * k + 2);
     if (!Number.isNaN(sigmas[2 * k]! + sigmas[2 * k + 1]!)) continue;
-    const current = new Map<number, [number, number]>();
-    for (const { bus: other, y } of rows[bus]!) addRow(current, stateOf, phases, other, y, k % phases);
+    const current = solver.equations.currents.injectionCoefficients(bus, k % phases);
     const { p, q } = gradients(solver.x, current, state);
     [p, q].forEach(({ unknowns, values }, part) => {
       sigmas[2 * k + part] = Math.sqrt(Math.max(0, -solver.ldl.quadraticForm(unknowns, values)));

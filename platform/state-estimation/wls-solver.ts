@@ -19,8 +19,10 @@ import { evaluate } from './equations/evaluate.ts';
 import { layOutEquations, type Equations } from './equations/layout.ts';
 import { loadMeasurements, type Loaded } from './equations/load.ts';
 
-/** Entries of the scaled matrix below this are zero: the numeric rank, hence observability, is decided by it. */
+/** Pivots of the unweighted matrix below this are zero: the numeric rank, hence observability, is decided by it. */
 const RANK_TOLERANCE = 1e-10;
+/** The same of the weighted matrix, whose pivots may be as small as the weights are far apart: rounding only. */
+const PIVOT_TOLERANCE = 1e-13;
 /** Variances count up to so many times that of the most precise row, both against the row's largest derivative. */
 const VARIANCE_RATIO_MAX = 1e16;
 /** A step is cut to this many per unit, so that a poor start does not throw the iteration off. */
@@ -254,7 +256,7 @@ export class WlsSolver {
       scale[unknowns + row] = h > 0 ? a / h : 1 / Math.sqrt(variance[row]! || 1);
     }
     scale.fill(1 / a, 0, unknowns);
-    this.ldl.factorise(matrix, scale, RANK_TOLERANCE);
+    this.ldl.factorise(matrix, scale, PIVOT_TOLERANCE);
     this.factorExists = true;
     this.factorCurrent = true;
   }

@@ -10,9 +10,10 @@ const TURN_MIN = 0.02;
  * reference at zero where there are none. A `warm` state that lies right already keeps its multipliers and its factor.
  */
 export function startSolver(solver: WlsSolver, voltage: Float64Array, loaded: Loaded, warm: boolean): void {
-  const { busPhaseOfState, states, referenceOfIsland, islandOfState, active, referenceRow } = solver.equations;
+  const { busPhaseOfState, voltages, states, referenceOfIsland, islandOfState, active, referenceRow } =
+    solver.equations;
   const start = new Float64Array(2 * states);
-  for (let state = 0; state < states; state += 1) {
+  for (let state = 0; state < voltages; state += 1) {
     start[2 * state] = voltage[2 * busPhaseOfState[state]!]!;
     start[2 * state + 1] = voltage[2 * busPhaseOfState[state]! + 1]!;
   }
@@ -31,7 +32,8 @@ export function startSolver(solver: WlsSolver, voltage: Float64Array, loaded: Lo
           if (!(Math.abs(nearest) < (fixed ? 1e-6 : TURN_MIN))) near = false;
           return nearest;
         });
-  if (warm && near && samePlace(solver.x, start)) return;
+  // The currents of short branches follow from the first step.
+  if (warm && near && samePlace(solver.x, start.subarray(0, 2 * voltages))) return;
   for (let state = 0; state < states; state += 1) turnPhasor(start, 2 * state, turns[islandOfState[state]!]!);
   solver.start(start);
 }

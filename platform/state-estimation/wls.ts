@@ -136,12 +136,12 @@ function objectiveOf(solver: WlsSolver): number {
 /** Turns all islands that share the measured time base so that the reference bus's first phase is real. */
 function turnToReference(voltage: Float64Array, solver: WlsSolver, referenceBus: number): void {
   const { equations } = solver;
-  const { stateOf, phases, islandOfState, referenceRow, active, busPhaseOfState, states } = equations;
+  const { stateOf, phases, islandOfState, referenceRow, active, busPhaseOfState, voltages } = equations;
   const k = referenceBus * phases;
   const reference = stateOf[k]!;
   if (reference < 0 || active[referenceRow[islandOfState[reference]!]!] === 1) return;
   const turn = -Math.atan2(voltage[2 * k + 1]!, voltage[2 * k]!);
-  for (let state = 0; state < states; state += 1) {
+  for (let state = 0; state < voltages; state += 1) {
     const synchronised = active[referenceRow[islandOfState[state]!]!] === 0;
     if (synchronised) turnPhasor(voltage, 2 * busPhaseOfState[state]!, turn);
   }

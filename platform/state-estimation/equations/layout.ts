@@ -17,12 +17,15 @@ import { layOutStates, type StateSpace } from './state-space.ts';
 /** Rows, their parts and their currents in typed arrays; the values of one problem and one state. */
 export interface Equations extends StateSpace {
   readonly phases: number;
+  /** Currents by what they are, for quantities that are not among the rows. */
+  readonly currents: LinearCurrents;
   /** Components of state s are unknowns 2 s and 2 s + 1, then comes one unknown for each shared cause. */
   readonly unknowns: number;
   /** Energised buses are blocks 0 ..; each shared cause is a block of its own behind them. */
   readonly blockOfUnknown: Int32Array;
   readonly blockCount: number;
-  /** Measured rows first (shared causes at their end), then two constraints per bus-phase without injection. */
+  /** Measured rows first (shared causes at their end), then two constraints per bus-phase without injection
+   * and per phase of a short branch. */
   readonly measuredRows: number;
   readonly rows: number;
   /** Row that fixes the angle of each electrical island, in use where no measurement does: the last rows of all. */
@@ -81,7 +84,7 @@ interface Draft {
 export function layOutEquations(problem: EstimationProblem): Equations {
   const { grid } = problem;
   const space = layOutStates(grid, problem.referenceBus);
-  const currents = new LinearCurrents(grid, space.stateOf);
+  const currents = new LinearCurrents(grid, space);
   const draft: Draft = { grid, space, currents, causes: new Map(), rows: [] };
   problem.measurements.forEach((measurement, index) => addMeasurement(draft, measurement, index));
   for (const cause of draft.causes.values()) {
@@ -95,6 +98,14 @@ export function layOutEquations(problem: EstimationProblem): Equations {
       addRow(draft, ROW.linearReal, -1, bus, [[current, -1]]);
       addRow(draft, ROW.linearImaginary, -1, bus, [[current, -1]]);
     }
+  }
+  for (const short of space.shortBranches) {
+    short.phases.forEach((_, position) => {
+      const drop = currents.shortDrop(short, position);
+      const { from } = grid.branches[short.branch]!;
+      addRow(draft, ROW.linearReal, -1, from, [[drop, -1]]);
+      addRow(draft, ROW.linearImaginary, -1, from, [[drop, -1]]);
+    });
   }
   const referenceRow = space.referenceOfIsland.map((state) => {
     const bus = Math.floor(space.busPhaseOfState[state]! / grid.phases);
@@ -198,12 +209,11 @@ function freeze(draft: Draft, measuredRows: number, referenceRow: Int32Array): E
   const coefficients = currents.flatMap((current) => [...current.entries()]);
   const jacobian = layOutJacobian(draft, 2 * space.states);
   const blockOfUnknown = new Int32Array(unknowns);
-  space.busPhaseOfState.forEach((k, state) => {
-    blockOfUnknown.fill(space.blockOfBus[Math.floor(k / phases)]!, 2 * state, 2 * state + 2);
-  });
+  space.blockOfState.forEach((block, state) => blockOfUnknown.fill(block, 2 * state, 2 * state + 2));
   for (let cause = 0; cause < causes.size; cause += 1) blockOfUnknown[2 * space.states + cause] = blocks + cause;
   return {
     ...space,
+    currents: draft.currents,
     phases,
     unknowns,
     blockOfUnknown,

@@ -2,38 +2,45 @@
  * Currents (and source voltages) as linear combinations i = sum a_k v_k of bus-phase voltages: what power and current
  * measurements see of the grid. Each combination is kept once, however many measurements share it.
  */
-import type { CompiledGrid, ComplexBlock } from '../../../grids/model.ts';
+import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../../grids/model.ts';
 import type { MeasuredPlace } from '../estimator.ts';
+import type { ShortBranch } from './short-branches.ts';
+import type { StateSpace } from './state-space.ts';
 
 /** Coefficients of one combination by state. */
-type Coefficients = Map<number, [re: number, im: number]>;
+export type Coefficients = Map<number, [re: number, im: number]>;
 
-/** The combinations of one layout by number; `stateOf` maps bus-phases to states, -1 where dead. */
+/** One summand of a bus's current: a block times a bus's voltages, or a short branch's own current with its sign. */
+type Summand =
+  | { readonly bus: number; readonly y: ComplexBlock }
+  | { readonly short: ShortBranch; readonly sign: 1 | -1 };
+
+/** The combinations of one layout by number. */
 export class LinearCurrents {
   readonly list: Coefficients[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly grid: CompiledGrid;
-  private readonly stateOf: Int32Array;
-  /** Block row of the admittance matrix at each bus, in parts. */
-  private readonly admittance: (readonly { readonly bus: number; readonly y: ComplexBlock }[])[];
+  private readonly space: StateSpace;
+  private readonly short: ReadonlyMap<number, ShortBranch>;
+  /** Current into the grid at each bus, in summands. */
+  private readonly summands: (readonly Summand[])[];
 
-  constructor(grid: CompiledGrid, stateOf: Int32Array) {
+  constructor(grid: CompiledGrid, space: StateSpace) {
     this.grid = grid;
-    this.stateOf = stateOf;
-    const rows: { bus: number; y: ComplexBlock }[][] = Array.from({ length: grid.busCount }, () => []);
+    this.space = space;
+    this.short = new Map(space.shortBranches.map((short) => [short.branch, short]));
+    const summands: Summand[][] = Array.from({ length: grid.busCount }, () => []);
     for (const branch of grid.branches) {
-      rows[branch.from]!.push({ bus: branch.from, y: branch.yff }, { bus: branch.to, y: branch.yft });
-      rows[branch.to]!.push({ bus: branch.from, y: branch.ytf }, { bus: branch.to, y: branch.ytt });
+      summands[branch.from]!.push(...this.endSummands(branch, 'from'));
+      summands[branch.to]!.push(...this.endSummands(branch, 'to'));
     }
-    for (const shunt of grid.shunts) rows[shunt.bus]!.push(shunt);
-    this.admittance = rows;
+    for (const shunt of grid.shunts) summands[shunt.bus]!.push(shunt);
+    this.summands = summands;
   }
 
   /** Current that flows into the grid at a bus-phase: a row of the admittance matrix, shunts included. */
   injection(bus: number, phase: number): number {
-    return this.numberOf(`bus:${bus}:${phase}`, (into) => {
-      for (const { bus: other, y } of this.admittance[bus]!) this.addBlockRow(into, other, y, phase, 1, 0);
-    });
+    return this.numberOf(`bus:${bus}:${phase}`, () => this.injectionCoefficients(bus, phase));
   }
 
   /** Number of an injection that somebody asked for before, else -1. */
@@ -41,14 +48,77 @@ export class LinearCurrents {
     return this.numbers.get(`bus:${bus}:${phase}`) ?? -1;
   }
 
+  injectionCoefficients(bus: number, phase: number): Coefficients {
+    return this.sum(this.summands[bus]!, phase);
+  }
+
   /** Current into a branch at one end. */
   branch(place: Exclude<MeasuredPlace, { at: 'bus' }>, phase: number): number {
-    return this.numberOf(`branch:${place.branch}:${place.at}:${phase}`, (into) => {
-      const branch = this.grid.branches[place.branch]!;
-      const [own, transfer] = place.at === 'from' ? [branch.yff, branch.yft] : [branch.ytf, branch.ytt];
-      this.addBlockRow(into, branch.from, own, phase, 1, 0);
-      this.addBlockRow(into, branch.to, transfer, phase, 1, 0);
+    const key = `branch:${place.branch}:${place.at}:${phase}`;
+    return this.numberOf(key, () => this.branchCoefficients(place, phase));
+  }
+
+  branchCoefficients(place: Exclude<MeasuredPlace, { at: 'bus' }>, phase: number): Coefficients {
+    return this.sum(this.endSummands(this.grid.branches[place.branch]!, place.at), phase);
+  }
+
+  /** z i - (v_from - v_to) of one phase of a short branch: zero. */
+  shortDrop(short: ShortBranch, position: number): number {
+    const { branch, phases, impedance } = short;
+    return this.numberOf(`drop:${branch}:${position}`, () => {
+      const into: Coefficients = new Map();
+      const first = this.space.seriesState.get(branch)!;
+      phases.forEach((_, column) => {
+        const k = 2 * (position * phases.length + column);
+        addCoefficient(into, first + column, impedance[k]!, impedance[k + 1]!);
+      });
+      const { from, to } = this.grid.branches[branch]!;
+      addCoefficient(into, this.voltageState(from, phases[position]!), -1, 0);
+      addCoefficient(into, this.voltageState(to, phases[position]!), 1, 0);
+      return into;
     });
+  }
+
+  private endSummands(branch: CompiledBranch, end: 'from' | 'to'): Summand[] {
+    const short = this.short.get(branch.index);
+    if (short !== undefined) {
+      return end === 'from'
+        ? [
+            { bus: branch.from, y: short.shuntFrom },
+            { short, sign: 1 },
+          ]
+        : [
+            { bus: branch.to, y: short.shuntTo },
+            { short, sign: -1 },
+          ];
+    }
+    const [own, transfer] = end === 'from' ? [branch.yff, branch.yft] : [branch.ytf, branch.ytt];
+    return [
+      { bus: branch.from, y: own },
+      { bus: branch.to, y: transfer },
+    ];
+  }
+
+  private sum(summands: readonly Summand[], phase: number): Coefficients {
+    const into: Coefficients = new Map();
+    for (const summand of summands) this.add(into, summand, phase, 1, 0);
+    return into;
+  }
+
+  /** Adds row `phase` of a summand times a factor. */
+  private add(into: Coefficients, summand: Summand, phase: number, fr: number, fi: number): void {
+    if ('y' in summand) {
+      this.addBlockRow(into, summand.bus, summand.y, phase, fr, fi);
+      return;
+    }
+    const position = summand.short.phases.indexOf(phase);
+    if (position < 0) return;
+    const state = this.space.seriesState.get(summand.short.branch)! + position;
+    addCoefficient(into, state, summand.sign * fr, summand.sign * fi);
+  }
+
+  private voltageState(bus: number, phase: number): number {
+    return this.space.stateOf[bus * this.grid.phases + phase]!;
   }
 
   /**
@@ -58,12 +128,13 @@ export class LinearCurrents {
   source(number: number, sequence: 'zero' | 'negative'): number {
     const { phases, sources } = this.grid;
     const source = sources[number]!;
-    return this.numberOf(`source:${number}:${sequence}`, (into) => {
+    return this.numberOf(`source:${number}:${sequence}`, () => {
+      const into: Coefficients = new Map();
       for (let phase = 0; phase < phases; phase += 1) {
         const turn = sequence === 'zero' ? 0 : ((phase * 4 * Math.PI) / 3) % (2 * Math.PI);
         const wr = Math.cos(turn) / 3;
         const wi = Math.sin(turn) / 3;
-        addCoefficient(into, this.stateOf[source.bus * phases + phase]!, wr, wi);
+        addCoefficient(into, this.voltageState(source.bus, phase), wr, wi);
         if (source.y === undefined) continue;
         // w Z Y v with w the Fortescue row: Z's row times the bus's admittance rows.
         const z = invertCirculant(source.y, phases);
@@ -71,18 +142,17 @@ export class LinearCurrents {
           const k = 2 * (phase * phases + inner);
           const fr = wr * z[k]! - wi * z[k + 1]!;
           const fi = wr * z[k + 1]! + wi * z[k]!;
-          for (const { bus, y } of this.admittance[source.bus]!) this.addBlockRow(into, bus, y, inner, fr, fi);
+          for (const summand of this.summands[source.bus]!) this.add(into, summand, inner, fr, fi);
         }
       }
+      return into;
     });
   }
 
-  private numberOf(key: string, fill: (into: Coefficients) => void): number {
+  private numberOf(key: string, make: () => Coefficients): number {
     const known = this.numbers.get(key);
     if (known !== undefined) return known;
-    const into: Coefficients = new Map();
-    fill(into);
-    this.list.push(into);
+    this.list.push(make());
     this.numbers.set(key, this.list.length - 1);
     return this.list.length - 1;
   }
@@ -94,7 +164,7 @@ export class LinearCurrents {
       const re = y[k]!;
       const im = y[k + 1]!;
       if (re === 0 && im === 0) continue;
-      addCoefficient(into, this.stateOf[bus * phases + column]!, fr * re - fi * im, fr * im + fi * re);
+      addCoefficient(into, this.voltageState(bus, column), fr * re - fi * im, fr * im + fi * re);
     }
   }
 }

@@ -1,14 +1,21 @@
-/** Which bus-phases have a voltage to estimate, in which blocks and electrical islands they stand. */
+/** What is to be estimated: the voltage of each live bus-phase and the currents of short branches; blocks and islands. */
 import { joins } from '../../../grids/compile.ts';
 import type { CompiledGrid } from '../../../grids/model.ts';
 import { findIslands } from '../../../grids/topology.ts';
+import { findShortBranches, type ShortBranch } from './short-branches.ts';
 
 export interface StateSpace {
   /** State number of each bus-phase, -1 where dead or absent. */
   readonly stateOf: Int32Array;
+  readonly voltages: number;
+  /** Voltages, then the currents of short branches, phase by phase. */
   readonly states: number;
-  /** Bus-phase of each state. */
+  /** Bus-phase of each voltage, by state. */
   readonly busPhaseOfState: Int32Array;
+  readonly shortBranches: readonly ShortBranch[];
+  /** First current state of each short branch. */
+  readonly seriesState: ReadonlyMap<number, number>;
+  readonly blockOfState: Int32Array;
   /** One block per energised bus: -1 at dead ones. */
   readonly blockOfBus: Int32Array;
   readonly busOfBlock: Int32Array;
@@ -34,13 +41,25 @@ export function layOutStates(grid: CompiledGrid, referenceBus: number): StateSpa
       busPhaseOfState.push(k);
     }
   }
+  const shortBranches = findShortBranches(grid);
+  const seriesState = new Map<number, number>();
+  // A current stands where its branch begins: in the block and the island of that bus.
+  const busOfState = busPhaseOfState.map((k) => Math.floor(k / phases));
+  for (const { branch, phases: carried } of shortBranches) {
+    seriesState.set(branch, busOfState.length);
+    for (let i = 0; i < carried.length; i += 1) busOfState.push(grid.branches[branch]!.from);
+  }
   return {
     stateOf,
-    states: busPhaseOfState.length,
+    voltages: busPhaseOfState.length,
+    states: busOfState.length,
     busPhaseOfState: Int32Array.from(busPhaseOfState),
+    shortBranches,
+    seriesState,
+    blockOfState: Int32Array.from(busOfState, (bus) => blockOfBus[bus]!),
     blockOfBus,
     busOfBlock: Int32Array.from(busOfBlock),
-    ...layOutIslands(grid, referenceBus, stateOf, busPhaseOfState),
+    ...layOutIslands(grid, referenceBus, stateOf, busOfState),
   };
 }
 
@@ -48,13 +67,13 @@ function layOutIslands(
   grid: CompiledGrid,
   referenceBus: number,
   stateOf: Int32Array,
-  busPhaseOfState: readonly number[],
+  busOfState: readonly number[],
 ): Pick<StateSpace, 'islandOfState' | 'referenceOfIsland'> {
   const { phases, busCount } = grid;
   const { island } = findIslands(busCount, grid.branches.filter(joins));
   const numbers = new Map<number, number>();
-  const islandOfState = Int32Array.from(busPhaseOfState, (k) => {
-    const name = island[Math.floor(k / phases)]!;
+  const islandOfState = Int32Array.from(busOfState, (bus) => {
+    const name = island[bus]!;
     const number = numbers.get(name) ?? numbers.size;
     numbers.set(name, number);
     return number;
@@ -70,6 +89,6 @@ function layOutIslands(
   };
   propose(referenceBus);
   for (const source of grid.sources) propose(source.bus);
-  for (const k of busPhaseOfState) propose(Math.floor(k / phases));
+  for (const bus of busOfState) propose(bus);
   return { islandOfState, referenceOfIsland };
 }
