@@ -167,7 +167,9 @@ function chooseReferences(context: Context, all: readonly Source[]): ReadonlySet
     const end = topology.ends(source.equipment)[0];
     if (end?.connected !== true || !inServiceOf(context, source.equipment)) continue;
     const island = islands.rootOf(end.bus);
-    byIsland.set(island, [...(byIsland.get(island) ?? []), source]);
+    const those = byIsland.get(island) ?? [];
+    byIsland.set(island, those);
+    those.push(source);
   }
   const angleNodes = model
     .of('TopologicalIsland')

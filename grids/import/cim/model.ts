@@ -54,7 +54,9 @@ export function createModel(rdf: ReadonlyMap<string, RdfObject>, draft: GridDraf
         if (!isReference) continue;
         const of = referrers.get(name) ?? new Map<string, CimObject[]>();
         referrers.set(name, of);
-        of.set(text, [...(of.get(text) ?? []), object]);
+        const those = of.get(text) ?? [];
+        of.set(text, those);
+        those.push(object);
       }
     }
   }

@@ -23,7 +23,7 @@ export interface RdfObject {
   readonly className: string;
   readonly place: RdfPlace;
   /** By name without prefix, for example `ACLineSegment.r`. */
-  readonly properties: Map<string, readonly RdfProperty[]>;
+  readonly properties: Map<string, RdfProperty[]>;
 }
 
 /** RDF of CIM has three levels: the document, objects, properties. */
@@ -81,7 +81,9 @@ function readFile(file: SourceFile, objects: Map<string, RdfObject>, draft: Grid
         isReference: reference !== undefined,
         place,
       };
-      object.properties.set(name, [...(object.properties.get(name) ?? []), value]);
+      const values = object.properties.get(name) ?? [];
+      object.properties.set(name, values);
+      values.push(value);
     }
     if (depth === 3) property = undefined;
     if (depth === 2) object = undefined;

@@ -6,7 +6,7 @@
 import type { Origin } from '../draft.ts';
 import type { Fields } from '../fields.ts';
 import type { ImportedMeasurement } from '../imported-grid.ts';
-import type { Component, Components } from './components.ts';
+import type { Component } from './components.ts';
 import type { Context } from './branches.ts';
 
 type Phase = 'A' | 'B' | 'C';
@@ -23,15 +23,16 @@ export function addSensors(context: Context): void {
   for (const kind of ['sym_voltage_sensor', 'asym_voltage_sensor'] as const) {
     for (const sensor of context.components.of(kind)) addVoltage(context, sensor);
   }
+  const present = appliancesByNode(context);
   const appliances: AppliancePower[] = [];
   for (const kind of ['sym_power_sensor', 'asym_power_sensor'] as const) {
     for (const sensor of context.components.of(kind)) {
       const power = readPower(context, sensor);
-      if (power !== undefined && place(context, sensor, power, appliances))
+      if (power !== undefined && place(context, sensor, power, { aside: appliances, present }))
         addPower(context, sensor.id, power, sensor.fields.origin);
     }
   }
-  addInjections(context, appliances);
+  addInjections(context, appliances, present);
   for (const kind of ['sym_current_sensor', 'asym_current_sensor'] as const) {
     for (const sensor of context.components.of(kind)) addCurrent(context, sensor);
   }
@@ -182,7 +183,12 @@ const NODE = 9;
 const SHUNT = 3;
 
 /** Gives the measurement its place; false where it is put aside with the appliances of a node, or left out. */
-function place({ components, draft }: Context, sensor: Component, power: Power, aside: AppliancePower[]): boolean {
+function place(
+  { components, draft }: Context,
+  sensor: Component,
+  power: Power,
+  { aside, present }: { aside: AppliancePower[]; readonly present: ReadonlyMap<string, ReadonlySet<string>> },
+): boolean {
   const { fields, id } = sensor;
   const object = fields.reference('measured_object');
   const measured = components.byId(object);
@@ -211,7 +217,7 @@ function place({ components, draft }: Context, sensor: Component, power: Power, 
   }
   if (type === NODE) {
     if (measured.kind !== 'node') return wrong();
-    if (!feeds(components, object)) {
+    if (!present.has(object)) {
       draft.note('injections of nodes without appliances left out: they are zero', fields.origin);
       return false;
     }
@@ -231,11 +237,18 @@ function place({ components, draft }: Context, sensor: Component, power: Power, 
 
 const applianceKinds = ['source', 'sym_load', 'asym_load', 'sym_gen', 'asym_gen'] as const;
 
-/** Whether an appliance in service stands at a node. */
-function feeds(components: Components, node: string): boolean {
-  return applianceKinds.some((kind) =>
-    components.of(kind).some(({ fields }) => fields.flag('status', true) && fields.reference('node') === node),
-  );
+/** Ids of the appliances in service, by node. */
+function appliancesByNode({ components }: Context): ReadonlyMap<string, ReadonlySet<string>> {
+  const present = new Map<string, Set<string>>();
+  for (const kind of applianceKinds) {
+    for (const { id, fields } of components.of(kind)) {
+      if (!fields.flag('status', true)) continue;
+      const node = fields.reference('node');
+      const at = present.get(node) ?? new Set<string>();
+      present.set(node, at.add(id));
+    }
+  }
+  return present;
 }
 
 function addPower(context: Context, id: string, { at, p, q, pSigma, qSigma }: Power, origin: Origin): void {
@@ -247,17 +260,17 @@ function addPower(context: Context, id: string, { at, p, q, pSigma, qSigma }: Po
  * The native form knows the injection of a bus: the powers of its appliances together. It is known where each appliance
  * in service is measured; redundant sensors of one appliance are averaged by their weights.
  */
-function addInjections(context: Context, all: readonly AppliancePower[]): void {
-  const { components, draft } = context;
+function addInjections(
+  context: Context,
+  all: readonly AppliancePower[],
+  present: ReadonlyMap<string, ReadonlySet<string>>,
+): void {
+  const { draft } = context;
   const byNode = new Map<string, AppliancePower[]>();
-  for (const one of all) byNode.set(one.node, [...(byNode.get(one.node) ?? []), one]);
-  const present = new Map<string, Set<string>>();
-  for (const kind of applianceKinds) {
-    for (const { id, fields } of components.of(kind)) {
-      if (!fields.flag('status', true)) continue;
-      const node = fields.reference('node');
-      present.set(node, (present.get(node) ?? new Set()).add(id));
-    }
+  for (const one of all) {
+    const at = byNode.get(one.node);
+    if (at === undefined) byNode.set(one.node, [one]);
+    else at.push(one);
   }
   for (const [node, measured] of byNode) {
     // What is out of service injects nothing, whatever a sensor says.
