@@ -69,9 +69,13 @@ export interface InvariantChecker {
 interface Battery {
   readonly plate: BatteryPlate;
   readonly slopeWPerUs: number;
-  last: (BatteryObservation & { readonly timeUs: number; readonly stepUs: number }) | undefined;
+  readonly toleranceWh: number;
+  last: BatteryObservation | undefined;
+  /** Of `last`, us; and the step that ended then. */
+  lastUs: number;
+  stepUs: number;
   /** Newest setpoint from somebody who may send one. */
-  setpoint: { readonly timeUs: number; readonly taggedUs: number; readonly powerW: number } | undefined;
+  setpoint: { readonly taggedUs: number; readonly powerW: number } | undefined;
   /** Until then a setpoint may be in force, us. */
   commandedUntilUs: number;
   /** `timestamp sequence` of setpoints from those who may send them. */
@@ -98,20 +102,26 @@ export function createInvariantChecker(options: {
       {
         plate,
         slopeWPerUs: plate.rampTimeUs === 0 ? Number.POSITIVE_INFINITY : plate.ratedPowerW / plate.rampTimeUs,
+        toleranceWh: ENERGY_TOLERANCE_WH + RELATIVE_TOLERANCE * plate.capacityWh,
         last: undefined,
+        lastUs: Number.NaN,
+        stepUs: 0,
         setpoint: undefined,
         commandedUntilUs: Number.NEGATIVE_INFINITY,
         lawful: new Set(),
       },
     ]),
   );
-  const newest = new Map<string, number>();
+  /** With the tag of the newest usable message, us. */
+  const needs = (freshness?.needs ?? []).map((need) => ({ ...need, newestUs: Number.NEGATIVE_INFINITY }));
   const plans: Plan[] = [];
-  const counts = new Map<InvariantName, { checked: number; violations: number; first?: string }>();
+  const counts = Object.fromEntries(
+    invariantCatalogue.map(({ name }) => [name, { checked: 0, violations: 0, first: undefined as string | undefined }]),
+  ) as Record<InvariantName, { checked: number; violations: number; first: string | undefined }>;
 
+  /** The one place that counts. `what` is put into words for the first violation only. */
   function hold(name: InvariantName, holds: boolean, timeUs: number, what: () => string): void {
-    let count = counts.get(name);
-    if (count === undefined) counts.set(name, (count = { checked: 0, violations: 0 }));
+    const count = counts[name];
     count.checked += 1;
     if (holds) return;
     count.violations += 1;
@@ -119,12 +129,11 @@ export function createInvariantChecker(options: {
   }
 
   function checkStep(timeUs: number, battery: Battery, seen: BatteryObservation): void {
-    const { plate, last } = battery;
+    const { plate, last, toleranceWh: tolerance } = battery;
     const { device } = plate;
-    if (last === undefined || timeUs === last.timeUs) return;
-    const stepUs = timeUs - last.timeUs;
+    if (last === undefined || timeUs === battery.lastUs) return;
+    const stepUs = timeUs - battery.lastUs;
     const hours = stepUs / HOUR_US;
-    const tolerance = ENERGY_TOLERANCE_WH + RELATIVE_TOLERANCE * plate.capacityWh;
     const lossWh = seen.lossesWh - last.lossesWh;
     const residualWh = seen.energyStoredWh - last.energyStoredWh + seen.activePowerW * hours + lossWh;
     hold('energyBalance', Math.abs(residualWh) <= tolerance, timeUs, () => `${device} is out by ${residualWh} Wh`);
@@ -133,7 +142,7 @@ export function createInvariantChecker(options: {
       return `${device} lost ${lossWh} Wh where one direction loses ${oneWayWh} Wh`;
     });
     // The mean over a step differs from the one before by at most what the ramp covers between the middles of both.
-    const reachW = (battery.slopeWPerUs * (stepUs + last.stepUs)) / 2;
+    const reachW = (battery.slopeWPerUs * (stepUs + battery.stepUs)) / 2;
     const excused = seen.saturated || last.saturated;
     const jumpW = Math.abs(seen.activePowerW - last.activePowerW);
     hold('ramp', excused || jumpW <= reachW * (1 + RELATIVE_TOLERANCE) + 1e-6, timeUs, () => {
@@ -143,9 +152,10 @@ export function createInvariantChecker(options: {
 
   /** Without a setpoint in force for the whole step, and the time to ramp down, it has to be at its default of 0 W. */
   function checkSilence(timeUs: number, battery: Battery, seen: BatteryObservation): void {
-    const { plate, last, commandedUntilUs } = battery;
+    const { plate, lastUs, commandedUntilUs } = battery;
     const quietUs = Math.max(commandedUntilUs, startUs) + plate.rampTimeUs;
-    if (last === undefined || last.timeUs < quietUs) return;
+    // NaN before the first state: there is no step yet.
+    if (!(lastUs >= quietUs)) return;
     // An empty battery takes its standby losses from the grid.
     const allowedW = plate.standbyLossW / plate.chargeEfficiency + 1e-6;
     hold('silence', Math.abs(seen.activePowerW) <= allowedW, timeUs, () => {
@@ -153,9 +163,8 @@ export function createInvariantChecker(options: {
     });
   }
 
-  function checkSetpoint(timeUs: number, battery: Battery, setpoint: Setpoint): void {
+  function checkSetpoint(timeUs: number, battery: Battery, setpoint: Setpoint, taggedUs: number): void {
     const { plate, setpoint: before } = battery;
-    const taggedUs = parseInstant(setpoint.timestamp);
     const sinceUs = taggedUs - (before?.taggedUs ?? Number.NaN);
     // After a gap the battery may have gone to its default in between.
     if (before !== undefined && sinceUs > 0 && sinceUs <= setpoint.validForUs) {
@@ -178,17 +187,15 @@ export function createInvariantChecker(options: {
   }
 
   function checkFreshness(timeUs: number, taggedUs: number, powerW: number, beforeW: number): void {
-    const stale = (freshness?.needs ?? []).filter(
-      ({ kind, device }) =>
-        taggedUs - (newest.get(`${kind}/${device}`) ?? Number.NEGATIVE_INFINITY) > (freshness?.staleAfterUs ?? 0),
-    );
+    const staleAfterUs = freshness?.staleAfterUs ?? 0;
+    const isStale = needs.some(({ newestUs }) => taggedUs - newestUs > staleAfterUs);
     // Towards zero is where the default is.
     const isRetreat =
       powerW === 0 || (Math.sign(powerW) === Math.sign(beforeW) && Math.abs(powerW) < Math.abs(beforeW));
-    const holds =
-      stale.length === 0 || (freshness?.planAllowed === true ? isPlanned(taggedUs, powerW, beforeW) : isRetreat);
+    const holds = !isStale || (freshness?.planAllowed === true ? isPlanned(taggedUs, powerW, beforeW) : isRetreat);
     hold('staleness', holds, timeUs, () => {
-      return `a setpoint of ${powerW} W although ${stale.map(({ device }) => device).join(' and ')} has been silent for too long`;
+      const silent = needs.filter(({ newestUs }) => taggedUs - newestUs > staleAfterUs).map(({ device }) => device);
+      return `a setpoint of ${powerW} W although ${silent.join(' and ')} has been silent for too long`;
     });
   }
 
@@ -222,13 +229,15 @@ export function createInvariantChecker(options: {
       });
       checkStep(timeUs, battery, seen);
       checkSilence(timeUs, battery, seen);
-      const stepUs = battery.last === undefined ? 0 : timeUs - battery.last.timeUs;
-      battery.last = { ...seen, timeUs, stepUs };
+      battery.stepUs = battery.last === undefined ? 0 : timeUs - battery.lastUs;
+      battery.last = seen;
+      battery.lastUs = timeUs;
     },
     sent({ kind, device, faults = [], taggedUs }) {
-      if (faults.some((fault) => UNUSABLE.includes(fault))) return;
-      const key = `${kind}/${device}`;
-      if (taggedUs > (newest.get(key) ?? Number.NEGATIVE_INFINITY)) newest.set(key, taggedUs);
+      for (const need of needs) {
+        if (need.device !== device || need.kind !== kind || taggedUs <= need.newestUs) continue;
+        if (!faults.some((fault) => UNUSABLE.includes(fault))) need.newestUs = taggedUs;
+      }
     },
     acknowledged(timeUs, device, { timestamp, sequence }) {
       const battery = batteries.get(device);
@@ -245,20 +254,30 @@ export function createInvariantChecker(options: {
     delivered(timeUs, setpoint) {
       const battery = batteries.get(setpoint.device);
       if (battery === undefined || !battery.plate.commandedBy.includes(setpoint.issuer)) return;
-      checkSetpoint(timeUs, battery, setpoint);
+      const taggedUs = parseInstant(setpoint.timestamp);
+      checkSetpoint(timeUs, battery, setpoint, taggedUs);
       const untilUs = timeUs + battery.plate.responseUsMax + setpoint.validForUs;
       battery.commandedUntilUs = Math.max(battery.commandedUntilUs, untilUs);
-      battery.setpoint = { timeUs, taggedUs: parseInstant(setpoint.timestamp), powerW: setpoint.activePowerW };
+      battery.setpoint = { taggedUs, powerW: setpoint.activePowerW };
       battery.lawful.add(`${setpoint.timestamp} ${setpoint.sequence}`);
-      const [oldest] = battery.lawful;
-      if (battery.lawful.size > LAWFUL_MAX && oldest !== undefined) battery.lawful.delete(oldest);
+      if (battery.lawful.size > LAWFUL_MAX) forgetOldest(battery.lawful);
     },
     counts: () =>
       invariantCatalogue.flatMap(({ name }) => {
-        const count = counts.get(name);
-        return count === undefined ? [] : [{ name, ...count }];
+        const { checked, violations, first } = counts[name];
+        return checked === 0 ? [] : [{ name, checked, violations, ...(first !== undefined && { first }) }];
       }),
   };
+}
+
+/** Halves the set: what was added first goes. */
+function forgetOldest(names: Set<string>): void {
+  let left = names.size >> 1;
+  for (const name of names) {
+    if (left === 0) return;
+    names.delete(name);
+    left -= 1;
+  }
 }
 
 /** Lost in conversion at a power, W: 1/eta - 1 of what is given, 1 - eta of what is taken. */
