@@ -52,6 +52,8 @@ export function createUseCases(config: NearRealTimeConfig, planner: Planner | un
   let planned: { readonly task: PlanTask; readonly plan: SitePlan } | undefined;
   let planSlot = Number.NaN;
   let householdSlot = Number.NaN;
+  /** Households that have a setpoint of theirs in force. */
+  let commanded: readonly string[] = [];
   let before: InForce | undefined;
   /** Newest setpoint, which is in force until it runs out. */
   let last: { readonly powerW: number; readonly untilUs: number } | undefined;
@@ -161,21 +163,29 @@ export function createUseCases(config: NearRealTimeConfig, planner: Planner | un
     return Math.min(fromW + reachW, Math.max(fromW - reachW, wantedW));
   }
 
-  /** In use case 0 households are left to their default as well. */
+  /** In use case 0 households are brought to zero at once, and left to their default from then on. */
   function householdCommands({ timeUs, inForce }: Situation): Command[] {
+    const validForUs = config.validForPeriods * config.householdEveryUs;
+    if (inForce.useCase === 0) {
+      const resting = commanded.map((device) => ({ device, powerW: 0, validForUs }));
+      commanded = [];
+      // Whoever starts again does not wait for the next quarter of an hour.
+      householdSlot = Number.NaN;
+      return resting;
+    }
     const slot = Math.floor(timeUs / config.householdEveryUs);
     if (households.length === 0 || planned === undefined || slot === householdSlot) return [];
     householdSlot = slot;
-    if (inForce.useCase === 0) return [];
     const { task, plan } = planned;
     const k = stepAt(task.horizon, timeUs);
-    const validForUs = config.validForPeriods * config.householdEveryUs;
-    return households.flatMap((household) => {
+    const commands = households.flatMap((household) => {
       const { device } = household;
       const n = task.batteries.findIndex((battery) => battery.device === device);
       const powerW = plan.batteries[n]?.powerW[k];
       return powerW === undefined || household.task(timeUs) === undefined ? [] : [{ device, powerW, validForUs }];
     });
+    commanded = commands.map(({ device }) => device);
+    return commands;
   }
 
   /** What has to be said now: to those who asked, and to everybody when a hold or package begins or ends. */
