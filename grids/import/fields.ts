@@ -35,83 +35,132 @@ export interface Fields {
   note(key: string, message: string): void;
 }
 
-/** `owner` names the element in sentences, for example `line 3`; `read` gathers the keys that somebody asked for,
-`placeOf` knows where a single field stands. */
+/**
+ * `owner` names the element in sentences, for example `line 3`; `read` gathers the keys that somebody asked for,
+ * `placeOf` knows where a single field stands.
+ */
 export function createFields(
   values: Readonly<Record<string, unknown>>,
   owner: string,
   origin: Origin,
   draft: GridDraft,
   read?: Set<string>,
-  placeOf?: (key: string) => Partial<Origin> | undefined,
+  placeOf?: PlaceOf,
 ): Fields {
-  const at = (key: string): Origin => ({ ...origin, path: `${origin.path}.${key}`, ...placeOf?.(key) });
-  const fault = (key: string, message: string, hint?: string) => draft.fault(message, at(key), hint);
-  const valueOf = (key: string): unknown => {
-    read?.add(key);
-    return Object.hasOwn(values, key) ? values[key] : undefined;
-  };
-  const has = (key: string): boolean => {
-    const value = valueOf(key);
+  return new ElementFields(values, owner, origin, draft, read, placeOf);
+}
+
+type PlaceOf = (key: string) => Partial<Origin> | undefined;
+
+/** A class, because a large file has hundreds of thousands of elements, and closures of each would fill the memory. */
+class ElementFields implements Fields {
+  readonly origin: Origin;
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #owner: string;
+  readonly #draft: GridDraft;
+  readonly #read: Set<string> | undefined;
+  readonly #placeOf: PlaceOf | undefined;
+
+  constructor(
+    values: Readonly<Record<string, unknown>>,
+    owner: string,
+    origin: Origin,
+    draft: GridDraft,
+    read: Set<string> | undefined,
+    placeOf: PlaceOf | undefined,
+  ) {
+    this.origin = origin;
+    this.#values = values;
+    this.#owner = owner;
+    this.#draft = draft;
+    this.#read = read;
+    this.#placeOf = placeOf;
+  }
+
+  #at(key: string): Origin {
+    return { ...this.origin, path: `${this.origin.path}.${key}`, ...this.#placeOf?.(key) };
+  }
+
+  fault(key: string, message: string, hint?: string): void {
+    this.#draft.fault(message, this.#at(key), hint);
+  }
+
+  note(key: string, message: string): void {
+    this.#draft.note(message, this.#at(key));
+  }
+
+  raw(key: string): unknown {
+    this.#read?.add(key);
+    return Object.hasOwn(this.#values, key) ? this.#values[key] : undefined;
+  }
+
+  knows(key: string): boolean {
+    return Object.hasOwn(this.#values, key);
+  }
+
+  has(key: string): boolean {
+    const value = this.raw(key);
     return value !== undefined && value !== null && !(typeof value === 'number' && Number.isNaN(value));
-  };
-  const number = (key: string, range: Range = {}): number => {
-    const value = valueOf(key);
-    if (!has(key)) {
-      fault(key, `${key} of ${owner} is missing`);
+  }
+
+  number(key: string, range: Range = {}): number {
+    const value = this.raw(key);
+    if (!this.has(key)) {
+      this.fault(key, `${key} of ${this.#owner} is missing`);
       return Number.NaN;
     }
     if (typeof value !== 'number' || !Number.isFinite(value)) {
-      fault(key, `${key} of ${owner} is no finite number, found ${show(value)}`);
+      this.fault(key, `${key} of ${this.#owner} is no finite number, found ${show(value)}`);
       return Number.NaN;
     }
     const wish = outside(value, range);
-    if (wish !== undefined) fault(key, `${key} of ${owner} must be ${wish}, found ${value}`, range.hint);
+    if (wish !== undefined) this.fault(key, `${key} of ${this.#owner} must be ${wish}, found ${value}`, range.hint);
     return value;
-  };
-  const optional = (key: string, range?: Range) => (has(key) ? number(key, range) : undefined);
-  return {
-    origin,
-    has,
-    raw: valueOf,
-    knows: (key) => Object.hasOwn(values, key),
-    number,
-    optional,
-    numberOr: (key, fallback, range) => optional(key, range) ?? fallback,
-    limit: (key) => (Math.abs(Number(valueOf(key))) === Infinity ? undefined : optional(key)),
-    triple: (key) => {
-      const value = valueOf(key);
-      const [a, b, c, ...rest]: readonly unknown[] = Array.isArray(value) ? value : [];
-      const finite = (one: unknown): one is number => typeof one === 'number' && Number.isFinite(one);
-      if (finite(a) && finite(b) && finite(c) && rest.length === 0) return [a, b, c];
-      fault(key, `${key} of ${owner} must be a list of three numbers, found ${show(value)}`);
-      return [Number.NaN, Number.NaN, Number.NaN];
-    },
-    flag: (key, fallback) => {
-      const value = valueOf(key);
-      if (!has(key)) return fallback;
-      if (typeof value === 'boolean') return value;
-      if (value === 0 || value === 1) return value === 1;
-      fault(key, `${key} of ${owner} is neither true nor false, found ${show(value)}`);
-      return fallback;
-    },
-    reference: (key) => {
-      const value = valueOf(key);
-      if (typeof value === 'string' && value !== '') return value;
-      if (typeof value === 'number' && Number.isInteger(value)) return String(value);
-      fault(
-        key,
-        has(key) ? `${key} of ${owner} names no element, found ${show(value)}` : `${key} of ${owner} is missing`,
-      );
-      return '';
-    },
-    text: (key) => {
-      const value = valueOf(key);
-      return typeof value === 'string' && value !== '' ? value : undefined;
-    },
-    fault,
-    note: (key, message) => draft.note(message, at(key)),
-  };
+  }
+
+  optional(key: string, range?: Range): number | undefined {
+    return this.has(key) ? this.number(key, range) : undefined;
+  }
+
+  numberOr(key: string, fallback: number, range?: Range): number {
+    return this.optional(key, range) ?? fallback;
+  }
+
+  limit(key: string): number | undefined {
+    return Math.abs(Number(this.raw(key))) === Infinity ? undefined : this.optional(key);
+  }
+
+  triple(key: string): readonly [number, number, number] {
+    const value = this.raw(key);
+    const [a, b, c, ...rest]: readonly unknown[] = Array.isArray(value) ? value : [];
+    const finite = (one: unknown): one is number => typeof one === 'number' && Number.isFinite(one);
+    if (finite(a) && finite(b) && finite(c) && rest.length === 0) return [a, b, c];
+    this.fault(key, `${key} of ${this.#owner} must be a list of three numbers, found ${show(value)}`);
+    return [Number.NaN, Number.NaN, Number.NaN];
+  }
+
+  flag(key: string, fallback: boolean): boolean {
+    const value = this.raw(key);
+    if (!this.has(key)) return fallback;
+    if (typeof value === 'boolean') return value;
+    if (value === 0 || value === 1) return value === 1;
+    this.fault(key, `${key} of ${this.#owner} is neither true nor false, found ${show(value)}`);
+    return fallback;
+  }
+
+  reference(key: string): string {
+    const value = this.raw(key);
+    if (typeof value === 'string' && value !== '') return value;
+    if (typeof value === 'number' && Number.isInteger(value)) return String(value);
+    const wrong = this.has(key) ? `names no element, found ${show(value)}` : 'is missing';
+    this.fault(key, `${key} of ${this.#owner} ${wrong}`);
+    return '';
+  }
+
+  text(key: string): string | undefined {
+    const value = this.raw(key);
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  }
 }
 
 function outside(value: number, { above, atLeast, atMost }: Range): string | undefined {
