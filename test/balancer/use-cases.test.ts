@@ -274,14 +274,14 @@ describe('household batteries', () => {
   test('use case 0 brings them to zero at once, and starting again commands them at once', () => {
     const site = createSite({ planning: 'rule', households });
     site.play(0, -60e3, [forecast(at(0), 0, 60e3), ...telemetry(0)]);
-    const stopped = site.play(5, -50e3, [trigger(4, 'stop', { useCase: 0 })]).setpoints;
+    const stopped = site.play(1, -50e3, [trigger(0, 'stop', { useCase: 0 })]).setpoints;
     expect(stopped.map(({ device, activePowerW }) => [device, activePowerW])).toEqual([
       ['cbes', 0],
       ['hbes-1', 0],
       ['hbes-2', 0],
     ]);
-    expect(site.play(6, -50e3).setpoints).toEqual([]);
-    const again = site.play(7, -50e3, [trigger(6, 'go', { useCase: 1 })]).setpoints;
+    expect(site.play(2, -50e3).setpoints).toEqual([]);
+    const again = site.play(3, -50e3, [trigger(2, 'go', { useCase: 1 })]).setpoints;
     expect(again.map(({ device }) => device)).toEqual(['cbes', 'hbes-1', 'hbes-2']);
   });
 
