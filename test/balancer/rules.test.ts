@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { balance } from '../../cli/commands/balance.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
+import { problemOfPymfm } from '../../platform/balancer/pymfm-optimisation.ts';
 import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { balanceStep, scheduleByRule, stateOfChargeAfter, type BatteryModel } from '../../platform/balancer/rules.ts';
@@ -317,6 +318,144 @@ describe('requests', () => {
     const found = faults({ ...scheduleRequest, ...change });
     expect(found.join('\n')).toContain(fault);
     expect(found.length).toBeLessThanOrEqual(2);
+  });
+
+  const optimised = {
+    ...scheduleRequest,
+    control_logic: 'optimization_based',
+    battery_specs: [
+      { ...nearRequest.battery_specs, id: 'cbes', final_SoC: 20 },
+      { ...nearRequest.battery_specs, id: 'house', bat_type: 'hbes', initial_SoC: 87.5 },
+    ],
+    day_end: '2021-04-01T00:30:00Z',
+  };
+
+  test('twin balance optimises: response shape, limits that are absent as null, state of charge at the start', async () => {
+    const file = join(folder, 'optimised.json');
+    const limits = [{ timestamp: '2021-04-01T00:15:00Z', upper_bound: 50 }];
+    writeFileSync(file, JSON.stringify({ ...optimised, P_net_after_kW_limitation: limits }));
+    const { text, met } = await balance(file);
+    const { results, ...head } = JSON.parse(text) as { results: Json[] };
+    expect(met).toBe(true);
+    expect(head).toEqual({
+      id: 'case',
+      application: 'pymfm',
+      control_logic: 'optimization_based',
+      operation_mode: 'scheduling',
+      uc_start: '2021-04-01T00:00:00.000000Z',
+      uc_end: '2021-04-01T00:30:00.000000Z',
+    });
+    expect(results).toHaveLength(3);
+    expect(results[1]).toEqual({
+      P_net_before_kW: 20,
+      P_net_before_controlled_PV_kW: 20,
+      P_PV_forecast_kW: 10,
+      P_PV_controlled_kW: 10,
+      P_net_after_kW: expect.closeTo(20, 6) as number,
+      upperb: 50,
+      lowerb: null,
+      P_cbes_kW: expect.closeTo(0, 6) as number,
+      'SoC_cbes_%': expect.closeTo(20, 6) as number,
+      P_house_kW: 0,
+      'SoC_house_%': expect.closeTo(87.5, 6) as number,
+      P_bat_total_kW: expect.closeTo(0, 6) as number,
+      timestamp: '2021-04-01T00:15:00.000000Z',
+    });
+    // Until the start of the last step the community battery has to be at 20 % again; in it, it may cover the load.
+    expect(results[2]).toMatchObject({ P_cbes_kW: expect.closeTo(-20, 6) as number, upperb: null });
+  });
+
+  test('twin balance says which demands clash, in the same shape', async () => {
+    const file = join(folder, 'clash.json');
+    const limits = optimised.generation_and_load.values.map(({ timestamp }) => ({ timestamp, upper_bound: 5 }));
+    writeFileSync(file, JSON.stringify({ ...optimised, P_net_after_kW_limitation: limits }));
+    const { text, met } = await balance(file);
+    expect(met).toBe(false);
+    expect(JSON.parse(text)).toMatchObject({
+      id: 'case',
+      control_logic: 'optimization_based',
+      status: 'infeasible',
+      explanation: expect.stringMatching(/^cannot be met together: import at most 5 kW from .*; .*; /) as string,
+      clash: [
+        'import at most 5 kW from 2021-04-01T00:00:00Z to 2021-04-01T00:30:00Z',
+        'battery "cbes": state of charge 20 % at 2021-04-01T00:30:00Z',
+        'battery "house": state of charge 87.5 % at 2021-04-01T00:30:00Z',
+      ],
+      results: [],
+    });
+  });
+
+  test('the end of the day is the sunset in Berlin where the request has none', () => {
+    const quarters = Array.from({ length: 96 }, (_, k) => {
+      const [hour, minute] = [Math.floor(k / 4), 15 * (k % 4)].map((part) => String(part).padStart(2, '0'));
+      return { timestamp: `2021-04-01T${hour}:${minute}:00Z`, P_gen_kW: 90, P_load_kW: 30 };
+    });
+    const request = {
+      ...optimised,
+      uc_end: '2021-04-01T23:45:00Z',
+      day_end: null,
+      generation_and_load: { values: quarters },
+    };
+    const [, household] = problemOfPymfm(parsePymfmRequest(request)).batteries;
+    // The sun set at 17:41 UTC.
+    expect(household?.socTargets).toEqual([{ boundary: 71, minSoc: 0.875, maxSoc: 0.875 }]);
+    expect(faults({ ...optimised, day_end: undefined })).toEqual([
+      'day_end: the sunset in Berlin, which stands in for it, is not between uc_start and uc_end, where household batteries have to be full',
+    ]);
+  });
+
+  test.each([
+    [
+      'two batteries of one id',
+      { battery_specs: [optimised.battery_specs[0], optimised.battery_specs[0]] },
+      'battery_specs[1].id: "cbes" is the id of another battery, too',
+    ],
+    [
+      'a limit between samples',
+      { P_net_after_kW_limitation: [{ timestamp: '2021-04-01T00:20:00Z' }] },
+      'P_net_after_kW_limitation[0].timestamp: 2021-04-01T00:20:00Z is the time of no sample',
+    ],
+    [
+      'two limits at once',
+      { P_net_after_kW_limitation: [{ timestamp: sample(15).timestamp }, { timestamp: sample(15).timestamp }] },
+      'P_net_after_kW_limitation[1].timestamp: 2021-04-01T00:15:00Z has a limit already',
+    ],
+    [
+      'limits upside down',
+      { P_net_after_kW_limitation: [{ timestamp: sample(15).timestamp, lower_bound: 5, upper_bound: 4 }] },
+      'P_net_after_kW_limitation[0].lower_bound: 5 kW is above upper_bound, 4 kW',
+    ],
+    [
+      'a bulk that ends before it begins',
+      { bulk: { bulk_start: sample(15).timestamp, bulk_end: sample(0).timestamp, bulk_energy_kWh: 1 } },
+      'bulk.bulk_end: 2021-04-01T00:00:00Z is before bulk_start',
+    ],
+    [
+      'a bulk beyond the window',
+      { bulk: { bulk_start: sample(15).timestamp, bulk_end: '2021-04-01T02:00:00Z', bulk_energy_kWh: 1 } },
+      'bulk.bulk_end: 2021-04-01T02:00:00Z is after uc_end',
+    ],
+    [
+      'a bulk without a sample',
+      { bulk: { bulk_start: sample(16).timestamp, bulk_end: sample(17).timestamp, bulk_energy_kWh: 1 } },
+      'bulk.bulk_start: no sample lies between bulk_start and bulk_end',
+    ],
+    [
+      'an end of the day between samples',
+      { day_end: '2021-04-01T00:20:00Z' },
+      'day_end: 2021-04-01T00:20:00Z is the time of no sample',
+    ],
+    ['an end of the day that is no time', { day_end: 'dusk' }, 'day_end: "dusk" is no instant'],
+    [
+      'no sample in the window',
+      { uc_start: '2021-04-01T00:05:00Z', uc_end: '2021-04-01T00:10:00Z' },
+      'uc_start: no sample lies between uc_start and uc_end',
+    ],
+    ['no series', { generation_and_load: null }, 'generation_and_load: is missing'],
+  ])('optimisation with %s', (_, change, fault) => {
+    const found = faults({ ...optimised, ...change });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(fault);
   });
 
   test('a file that is missing, no JSON, or holds NaN is bad input with its name', async () => {
