@@ -1,6 +1,8 @@
 /** `twin validate FILE...`: every fault of scenarios, grid documents and CSV profiles, and nothing is written. */
 import { extname } from 'node:path';
-import { loadGrid } from '../../grids/load.ts';
+import { formatNames } from '../../grids/import/imported-grid.ts';
+import { readGridFiles } from '../../grids/import/read-grid-files.ts';
+import { recognise } from '../../grids/import/recognise.ts';
 import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { readCsvSeries } from '../../sim/profiles/csv.ts';
 import { prepareRun } from '../../sim/run/prepare.ts';
@@ -22,7 +24,11 @@ interface Values {
 
 export const command = defineCommand<Values>({
   positionals: {
-    file: { type: 'string', array: true, describe: 'Scenarios (YAML), grid documents (JSON), profiles (CSV)' },
+    file: {
+      type: 'string',
+      array: true,
+      describe: 'Scenarios (YAML), grids (JSON, or a file of another tool), profiles (CSV)',
+    },
   },
   options: {
     set: { type: 'string', array: true, nargs: 1, describe: 'Override path=value of the scenarios; repeatable' },
@@ -63,10 +69,10 @@ async function validateFile(file: string, values: Values): Promise<string | read
   }
 }
 
-/** Told by its content: a grid document has buses. */
+/** Told by its content: a grid document has buses, a file of another tool the marks of its format. */
 function isGridDocument(file: string): boolean {
   const text = readText(file);
-  if (extname(file).toLowerCase() === '.json') return true;
+  if (extname(file).toLowerCase() === '.json' || 'format' in recognise(text)) return true;
   const { root } = readLocated(file, text);
   return root !== undefined && nodeAt(root, ['buses']) !== undefined;
 }
@@ -80,8 +86,10 @@ async function describeScenario(file: string, set: readonly string[] = []): Prom
 }
 
 function describeGrid(file: string): string {
-  const { name, buses, lines, transformers } = loadGrid(file);
-  return `valid grid "${name}": ${buses.length} buses, ${lines.length} lines, ${transformers.length} transformers`;
+  const { format, grid } = readGridFiles(file);
+  const { name, buses, lines, transformers } = grid;
+  const kind = format === 'native' ? 'grid' : formatNames[format];
+  return `valid ${kind} "${name}": ${buses.length} buses, ${lines.length} lines, ${transformers.length} transformers`;
 }
 
 function describeCsv(file: string, { time, load, pv, unit, zone }: Values): string {

@@ -73,6 +73,15 @@ test('several CIM files are one grid', async () => {
   expect((JSON.parse(estimate.out) as { observable: boolean }).observable).toBe(false);
 });
 
+test('validate knows the files of other tools', async () => {
+  const { code, out } = await twin(['validate', samplePath('hamlet.m'), samplePath('hamlet.pandapower-3.json')]);
+  expect(code).toBe(0);
+  expect(out).toMatch(/hamlet\.m: valid MATPOWER case "hamlet": 5 buses, 4 lines, 0 transformers/);
+  expect(out).toMatch(/valid pandapower JSON "hamlet": 11 buses/);
+  writeFileSync(path('faulty.m'), sampleText('hamlet.m').replace('1500/2', 'NaN'));
+  expect((await twin(['validate', path('faulty.m')])).code).toBe(10);
+});
+
 describe('what goes wrong', () => {
   test('a bad file ends with 10, says where, and leaves nothing behind', async () => {
     writeFileSync(path('bad.m'), sampleText('hamlet.m').replace('1500/2', 'NaN'));

@@ -135,6 +135,15 @@ mpc.branch(1, BR_R) = 0.4;`,
     expect(grid.lines[0]!.r1OhmPerKm).toBeCloseTo(0.4 * 100, 9);
   });
 
+  test('elements that it does not know are told to change the results', () => {
+    const { notes } = read(`${two('1 0')}\nmpc.dcline = [1 2 1 10 9 0 0 1 1 1 10 -1 1 -1 1 0 0];\nmpc.if.map = [1 2];`);
+    expect(notes.map((note) => describeNote(note))).toEqual([
+      'elements not carried over: results differ (dcline)',
+      'field "if.map" not carried over (if.map)',
+      'no lengths given: lines are written with 1 km (branch(1))',
+    ]);
+  });
+
   test('without a base voltage 1 kV stands in, and the note says so', () => {
     const { grid, notes } = read(two('1 0').replaceAll('0 10 1 1 1', '0 0 1 1 1'));
     expect(grid.buses[0]!.nominalVoltageV).toBe(1000);

@@ -13,6 +13,9 @@ const busColumns = ['bus_i', 'type', 'Pd', 'Qd', 'Gs', 'Bs', 'area', 'Vm', 'Va',
 const generatorColumns = ['bus', 'Pg', 'Qg', 'Qmax', 'Qmin', 'Vg', 'mBase', 'status'];
 const branchColumns = ['fbus', 'tbus', 'r', 'x', 'b', 'rateA', 'rateB', 'rateC', 'ratio', 'angle', 'status'];
 
+/** Tables of elements that take part in the power flow and that the reader does not know. */
+const electrical = new Set(['dcline', 'bus3p', 'line3p', 'xfmr3p', 'shunt3p', 'load3p', 'gen3p', 'buslink']);
+
 const limits = new Set(['Qmax', 'Qmin', 'rateA', 'rateB', 'rateC']);
 
 /** Tables that a power flow does not need, and what they hold. */
@@ -44,6 +47,10 @@ export function readMatpower(text: string, file: string): ImportedGrid {
     if (['bus', 'gen', 'branch', 'baseMVA', 'version', 'bus_name'].includes(field)) continue;
     // Empty tables, and numbers that only a conversion needed.
     if (value.kind === 'table' && value.matrix.data.length <= 1) continue;
+    if (electrical.has(field)) {
+      draft.note('elements not carried over: results differ', { file, path: field });
+      continue;
+    }
     draft.note(`${leftOut.get(field) ?? `field "${field}"`} not carried over`, { file, path: field });
   }
   const buses = addBuses(tables.buses, namesOf(source), draft);
