@@ -93,7 +93,12 @@ function checkTransformer(unit: GridTransformer, three: boolean, path: string, r
   }
   const ownPositions = unit.tap?.phasePositions;
   for (const [phase, position] of Object.entries(ownPositions ?? {})) {
-    if (position !== undefined) checkTap(unit.tap!, position, unit.id, `${path}.tap.phasePositions.${phase}`, report);
+    if (position === undefined) continue;
+    const place = `${path}.tap.phasePositions.${phase}`;
+    checkTap(unit.tap!, position, unit.id, place, report);
+    if (unit.phases !== undefined && !unit.phases.some((own) => own === phase)) {
+      report(place, `transformer "${unit.id}" has a tap position on phase ${phase}, but not the phase`);
+    }
   }
   if (unit.phases !== undefined || ownPositions !== undefined) {
     const what = unit.phases === undefined ? 'tap positions of its own per phase' : 'phases of its own';

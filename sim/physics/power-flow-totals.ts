@@ -19,7 +19,7 @@ export interface HeldBus {
 export function createTotals(
   grid: CompiledGrid,
 ): (voltage: Float64Array, injection: Float64Array, buses: Int32Array) => PowerFlowTotals {
-  const held = heldBuses(grid);
+  const held = new Map([...heldBuses(grid), ...nearlyHeldBuses(grid)]);
   const partlyDead = grid.energisedPhases.some(
     (flag, k) => flag === 0 && grid.energised[Math.floor(k / grid.phases)] === 1,
   );
@@ -30,13 +30,27 @@ export function createTotals(
 }
 
 export function heldBuses(grid: CompiledGrid): ReadonlyMap<number, HeldBus> {
-  const held = new Map<number, HeldBus>();
-  for (const { bus, voltage, y } of grid.sources) {
-    if (y !== undefined) continue;
-    const branches = grid.branches.filter((branch) => branch.from === bus || branch.to === bus);
-    held.set(bus, { voltage, branches });
+  return sourceBuses(grid, ({ y }) => y === undefined);
+}
+
+/** Source admittance, per unit, from which on y (e - v) has lost the digits of a watt. */
+const NEARLY_STIFF = 1e8;
+
+/** Sources all but stiff: what they deliver follows from Kirchhoff's law at their bus, as for stiff ones. */
+function nearlyHeldBuses(grid: CompiledGrid): ReadonlyMap<number, HeldBus> {
+  return sourceBuses(grid, ({ y }) => y?.some((value) => Math.abs(value) > NEARLY_STIFF) === true);
+}
+
+function sourceBuses(
+  grid: CompiledGrid,
+  wanted: (source: CompiledGrid['sources'][number]) => boolean,
+): ReadonlyMap<number, HeldBus> {
+  const buses = new Map<number, HeldBus>();
+  for (const source of grid.sources.filter(wanted)) {
+    const branches = grid.branches.filter(({ from, to }) => from === source.bus || to === source.bus);
+    buses.set(source.bus, { voltage: source.voltage, branches });
   }
-  return held;
+  return buses;
 }
 
 /** y[at..] += factor * block * x[from..]. */

@@ -261,6 +261,17 @@ describe('a document', () => {
       /is outside any..2/,
     ],
     [
+      'a tap position on a phase that the bank lacks',
+      (g) =>
+        Object.assign(unit(g), {
+          vectorGroup: 'YNyn0',
+          phases: ['A'],
+          tap: { position: 0, stepPercent: 1, phasePositions: { B: 1 } },
+        }),
+      'transformers[0].tap.phasePositions.B',
+      /but not the phase/,
+    ],
+    [
       'a matrix of the wrong size',
       (g) => (g.matrixLines = [matrixLine({ rOhmPerKm: [[1]] })]),
       'matrixLines[0].rOhmPerKm',

@@ -456,6 +456,7 @@ describe('external grids', () => {
           { id: 'two', ...pair(1) },
         ],
       });
+      expect(flow.totals().exchangeW).toBeCloseTo(3000, 2);
       for (const { activePowerW } of sourcePowers(flow)) {
         activePowerW.forEach((power) => expect(power).toBeCloseTo(500, 3));
       }
