@@ -23,6 +23,8 @@ export interface TreeState {
   readonly flowKind: Uint8Array;
   /** A pair (a, b, R, W, y) under way, laid out as in `bus`. */
   readonly pair: Float64Array;
+  /** A measured flow as a row. */
+  readonly linear: Float64Array;
 }
 
 const BUS = 14;
@@ -46,6 +48,7 @@ export function createTreeState({ count, variance, flows }: TreeStructure): Tree
     flowQuantity: Int32Array.from(flows, (row) => row.quantity),
     flowKind: Uint8Array.from(flows, (row) => (row.reactive ? 1 : 0) + (row.far ? 2 : 0)),
     pair: new Float64Array(BUS),
+    linear: new Float64Array(6),
   };
 }
 
@@ -134,11 +137,11 @@ export function carry(structure: TreeStructure, state: TreeState): void {
     let row = flowStart[slot]!;
     const end = flowStart[slot + 1]!;
     if (row === end) {
-      carryImpedance(bus, at, pair, z[2 * slot]!, z[2 * slot + 1]!);
+      carryImpedance(bus, at, z, 2 * slot, pair);
     } else {
       for (let e = 0; e < BUS; e++) pair[e] = bus[at + e]!;
       for (; row < end && flowKind[row]! >= 2; row++) conditionOnFlow(structure, state, slot, row);
-      carryImpedance(pair, 0, pair, z[2 * slot]!, z[2 * slot + 1]!);
+      carryImpedance(pair, 0, z, 2 * slot, pair);
       for (; row < end; row++) conditionOnFlow(structure, state, slot, row);
     }
     // Written out: loops of so few steps cost more than what they do.
@@ -176,7 +179,10 @@ export function carry(structure: TreeStructure, state: TreeState): void {
  * E = (I + a Z)^-1; then q = v at n = 0, that is F vp - f with F = I - Z E a, f = Z E b, has the cost q' W q - 2 y' q
  * with v = q - Z n, and the best n = R' Z' (W q - y), R' = (I + R Z' W Z)^-1 R, is put in.
  */
-function carryImpedance(from: Float64Array, at: number, pair: Float64Array, zr: number, zi: number): void {
+function carryImpedance(from: Float64Array, at: number, z: Float64Array, k: number, pair: Float64Array): void {
+  // Numbers are read here and not handed over: a call that is not inlined would box them.
+  const zr = z[k]!;
+  const zi = z[k + 1]!;
   const a11 = from[at]!;
   const a12 = from[at + 1]!;
   const a21 = from[at + 2]!;
@@ -294,7 +300,7 @@ function carryImpedance(from: Float64Array, at: number, pair: Float64Array, zr: 
  * S = g' R g + var, K = R g / S, and what is left over says something of v: (r - g' b - (a' g + h)' v)^2 / S.
  */
 function conditionOnFlow(structure: TreeStructure, state: TreeState, slot: number, row: number): void {
-  const { pair, v, j, quantity, flowQuantity, flowKind } = state;
+  const { pair, linear, v, j, quantity, flowQuantity, flowKind } = state;
   const kind = flowKind[row]!;
   const isFar = kind >= 2;
   const k = 2 * slot;
@@ -314,26 +320,23 @@ function conditionOnFlow(structure: TreeStructure, state: TreeState, slot: numbe
   const h1 = (reactive ? -ii : ir) + gr * sr + gi * si;
   const h2 = (reactive ? ir : ii) + gi * sr - gr * si;
   const value = reactive ? vi * ir - vr * ii : vr * ir + vi * ii;
-  condition(
-    pair,
-    sign * gr,
-    sign * gi,
-    h1,
-    h2,
-    quantity[flowQuantity[row]!]! - value,
-    structure.variance[flowQuantity[row]!]!,
-  );
+  linear[0] = sign * gr;
+  linear[1] = sign * gi;
+  linear[2] = h1;
+  linear[3] = h2;
+  linear[4] = quantity[flowQuantity[row]!]! - value;
+  linear[5] = structure.variance[flowQuantity[row]!]!;
+  condition(pair, linear);
 }
 
-function condition(
-  pair: Float64Array,
-  g1: number,
-  g2: number,
-  h1: number,
-  h2: number,
-  r: number,
-  variance: number,
-): void {
+/** `linear`: g (2), h (2), r and the variance. */
+function condition(pair: Float64Array, linear: Float64Array): void {
+  const g1 = linear[0]!;
+  const g2 = linear[1]!;
+  const h1 = linear[2]!;
+  const h2 = linear[3]!;
+  const r = linear[4]!;
+  const variance = linear[5]!;
   const c1 = pair[R]! * g1 + pair[R + 1]! * g2;
   const c2 = pair[R + 1]! * g1 + pair[R + 2]! * g2;
   const s = 1 / (g1 * c1 + g2 * c2 + variance);

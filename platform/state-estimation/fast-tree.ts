@@ -139,10 +139,12 @@ function objectiveOf(structure: TreeStructure, state: TreeState, values: Float64
   // The values have been taken over: their places serve for what is estimated.
   for (let slot = 0; slot < count; slot++) {
     const k = 2 * slot;
-    const [p, q, m] = [activeOf[slot]!, reactiveOf[slot]!, magnitudeOf[slot]!];
+    const p = activeOf[slot]!;
+    const q = reactiveOf[slot]!;
+    const m = magnitudeOf[slot]!;
     if (p >= 0) quantity[p] = -(v[k]! * d[k]! + v[k + 1]! * d[k + 1]!);
     if (q >= 0) quantity[q] = -(v[k + 1]! * d[k]! - v[k]! * d[k + 1]!);
-    if (m >= 0) quantity[m] = Math.hypot(v[k]!, v[k + 1]!) * Math.hypot(turn[k]!, turn[k + 1]!);
+    if (m >= 0) quantity[m] = Math.sqrt((v[k]! ** 2 + v[k + 1]! ** 2) * (turn[k]! ** 2 + turn[k + 1]! ** 2));
     for (let row = structure.flowStart[slot]!; row < structure.flowStart[slot + 1]!; row++) {
       const isFar = state.flowKind[row]! >= 2;
       const at = isFar ? k : 2 * parent[slot]!;
