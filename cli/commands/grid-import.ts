@@ -21,7 +21,11 @@ export const command = defineCommand<Values>({
     },
   },
   options: {
-    out: { type: 'string', requiresArg: true, describe: 'Folder to write (default: the name of the first file)' },
+    out: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Folder to write (default: the name of the first file; of a folder, with -native)',
+    },
   },
   examples: [
     { line: 'twin grid import case33bw.m --out grids/case33bw', does: 'Write grid.json and import-notes.md' },
@@ -29,13 +33,19 @@ export const command = defineCommand<Values>({
   ],
   async run({ file, out }, { terminal }) {
     const imported = readGridFiles(file);
-    const folder = out ?? basename(resolve(file[0]!), extname(file[0]!));
+    const folder = out ?? defaultFolder(file[0]!);
     const written = writeImport(imported, file, folder);
     terminal.print(`${formatNames[imported.format]}: ${describe(imported)}`);
     for (const name of written) terminal.print(`  ${join(folder, name)}`);
     return exitCodes.pass.code;
   },
 });
+
+/** Named after the first file, in the current folder; never the folder that the files stand in. */
+function defaultFolder(file: string): string {
+  const name = basename(resolve(file), extname(file));
+  return resolve(name) === resolve(file) ? `${name}-native` : name;
+}
 
 const NOTES = 'import-notes.md';
 

@@ -84,7 +84,16 @@ function readSource(name: string): SourceFile {
     const message = `is larger than any grid: ${Math.round(size / 1e6)} MB, at most ${Math.round(MAX_BYTES / 1e6)} MB are read`;
     throw new InvalidInputError([{ file: name, path: '', message }]);
   }
-  return { name, text: decode(readFileSync(name)) };
+  return { name, text: decode(readBytes(name)) };
+}
+
+function readBytes(name: string): Buffer {
+  try {
+    return readFileSync(name);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidInputError([{ file: name, path: '', message: `cannot be read: ${reason}` }]);
+  }
 }
 
 /** UTF-8 unless a byte order mark or an XML declaration says otherwise. */

@@ -15,7 +15,9 @@ export function recognise(text: string): Recognised {
   if (head.includes('\0')) return { reason: 'is no text file' };
   if (start.startsWith('<')) return recogniseXml(start);
   if (start.startsWith('{') || start.startsWith('[')) return recogniseJson(head, text);
-  if (/^[ \t]*(?:function\b|mpc\.\w+\s*=|(?:\w+\.)?(?:baseMVA|bus)\s*=)/m.test(head)) return { format: 'matpower' };
+  // Comments of any length may stand before the first statement.
+  if (/^[ \t]*(?:function\b|mpc\.\w+[ \t]*=|(?:\w+\.)?(?:baseMVA|bus)[ \t]*=)/m.test(text))
+    return { format: 'matpower' };
   return { reason: 'is no grid that is known: neither JSON, nor CIM/CGMES XML, nor a MATPOWER case' };
 }
 

@@ -1,5 +1,5 @@
 /** `twin grid import`, and GRID as a file of another tool: the native form gives the same answers as the file. */
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -80,6 +80,20 @@ test('validate knows the files of other tools', async () => {
   expect(out).toMatch(/valid pandapower JSON "hamlet": 11 buses/);
   writeFileSync(path('faulty.m'), sampleText('hamlet.m').replace('1500/2', 'NaN'));
   expect((await twin(['validate', path('faulty.m')])).code).toBe(10);
+});
+
+test('without --out, a folder beside the files and never among them', async () => {
+  const before = process.cwd();
+  cpSync(samplePath('hamlet.cim'), path('cgmes'), { recursive: true });
+  process.chdir(folder);
+  try {
+    const { code, out } = await twin(['grid', 'import', 'cgmes']);
+    expect(code).toBe(0);
+    expect(out).toContain(join('cgmes-native', 'grid.json'));
+    expect(readdirSync(path('cgmes')).every((name) => name.endsWith('.xml'))).toBe(true);
+  } finally {
+    process.chdir(before);
+  }
 });
 
 describe('what goes wrong', () => {
