@@ -61,6 +61,7 @@ describe('the hamlet', () => {
   test('says what it leaves out and what it assumes', () => {
     expect(notes.map((note) => describeNote(note))).toEqual([
       'generator costs not carried over (gencost)',
+      'columns not carried over (bus.area, bus.Vm, bus.Va and 10 more)',
       'no lengths given: lines are written with 1 km (branch(2), branch(3), branch(4) and 1 more)',
       'no frequency given: line charging is written as capacitance at 50 Hz (branch(2))',
     ]);
@@ -140,6 +141,7 @@ mpc.branch(1, BR_R) = 0.4;`,
     expect(notes.map((note) => describeNote(note))).toEqual([
       'elements not carried over: results differ (dcline)',
       'field "if.map" not carried over (if.map)',
+      'columns not carried over (bus.area, bus.Vm, bus.Va and 10 more)',
       'no lengths given: lines are written with 1 km (branch(1))',
     ]);
   });

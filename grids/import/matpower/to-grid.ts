@@ -13,6 +13,13 @@ const busColumns = ['bus_i', 'type', 'Pd', 'Qd', 'Gs', 'Bs', 'area', 'Vm', 'Va',
 const generatorColumns = ['bus', 'Pg', 'Qg', 'Qmax', 'Qmin', 'Vg', 'mBase', 'status'];
 const branchColumns = ['fbus', 'tbus', 'r', 'x', 'b', 'rateA', 'rateB', 'rateC', 'ratio', 'angle', 'status'];
 
+/** Columns that the native form has no place for; Vm and Va of buses without a generator are starting values. */
+const columnsLeftOut = [
+  ...['area', 'Vm', 'Va', 'zone', 'Vmax', 'Vmin'].map((column) => `bus.${column}`),
+  ...['mBase', 'Pmax', 'Pmin'].map((column) => `gen.${column}`),
+  ...['rateB', 'rateC', 'angmin', 'angmax'].map((column) => `branch.${column}`),
+];
+
 /** Tables of elements that take part in the power flow and that the reader does not know. */
 const electrical = new Set(['dcline', 'bus3p', 'line3p', 'xfmr3p', 'shunt3p', 'load3p', 'gen3p', 'buslink']);
 
@@ -53,6 +60,7 @@ export function readMatpower(text: string, file: string): ImportedGrid {
     }
     draft.note(`${leftOut.get(field) ?? `field "${field}"`} not carried over`, { file, path: field });
   }
+  for (const column of columnsLeftOut) draft.note('columns not carried over', { file, path: column });
   const buses = addBuses(tables.buses, namesOf(source), draft);
   addGenerators(tables.generators, buses, draft, origin);
   tables.branches.forEach((fields, i) => addBranch(fields, String(i + 1), buses, base, draft));
