@@ -46,6 +46,7 @@ export interface EstimateAnswer extends GridAnswer {
   /** Only where taps were to be found. */
   readonly taps?: readonly TapEstimate[];
   /** Only where buses are unobserved: buses whose flows among each other are known, and what to measure besides. */
+  readonly missingValues?: number;
   readonly observableIslands?: readonly (readonly string[])[];
   readonly proposedMeasurements?: readonly { readonly kind: string; readonly at: string; readonly phase?: string }[];
 }
@@ -141,9 +142,10 @@ export function describeEstimate(
 
 function describeMissing(
   grid: CompiledGrid,
-  { islands, proposals }: Observability,
-): Pick<EstimateAnswer, 'observableIslands' | 'proposedMeasurements'> {
+  { islands, proposals, missing }: Observability,
+): Pick<EstimateAnswer, 'missingValues' | 'observableIslands' | 'proposedMeasurements'> {
   return {
+    missingValues: missing,
     observableIslands: islands.map((buses) => buses.flatMap((bus) => grid.busIds[bus]!)),
     proposedMeasurements: proposals.map(({ kind, bus, phase }) => ({
       kind,
@@ -205,7 +207,7 @@ function sayTest({ degreesOfFreedom, chiSquareLimit }: EstimateAnswer, objective
   return `Objective ${objective.toFixed(3)} against ${chiSquareLimit.toFixed(3)} (chi-square, 95 %, ${degreesOfFreedom} degrees of freedom): ${verdict}.`;
 }
 
-function sayMissing({ unobservedBuses, proposedMeasurements = [] }: EstimateAnswer): string[] {
+function sayMissing({ unobservedBuses, missingValues = 0, proposedMeasurements = [] }: EstimateAnswer): string[] {
   if (unobservedBuses.length === 0) return [];
   const meters = new Map<string, string[]>();
   for (const { kind, at, phase = '' } of proposedMeasurements) {
@@ -215,6 +217,9 @@ function sayMissing({ unobservedBuses, proposedMeasurements = [] }: EstimateAnsw
     `Unobserved buses: ${unobservedBuses.join(', ')}.`,
     ...(meters.size > 0 ? ['To observe all of them, measure besides:'] : []),
     ...[...meters].map(([at, kinds]) => `  ${at}: ${kinds.join(', ')}`),
+    ...(missingValues > proposedMeasurements.length
+      ? [`  and then ${missingValues - proposedMeasurements.length} further values: ask again with these.`]
+      : []),
   ];
 }
 

@@ -307,26 +307,47 @@ export class SparseLdl {
     return sum;
   }
 
-  /** Basis of the null space: one vector per null pivot, unscaled, largest entry 1. */
-  nullVectors(): Float64Array[] {
-    const vectors: Float64Array[] = [];
+  /** Variables whose pivots were null, in order of elimination: one for each dimension of the null space. */
+  nullVariables(): Int32Array {
+    const variables: number[] = [];
     for (let f = 0; f < this.structure.frontCount; f += 1) {
       const at = this.indexOffset[f]!;
       for (let c = 0; c < this.pivots[f]!; c += 1) {
-        if (this.kinds[at + c] !== PIVOT_NULL) continue;
-        // K = L D L' with D_k = 0: every x with L' x = e_k is in the null space.
-        const x = new Float64Array(this.structure.size);
-        x[this.index[at + c]!] = 1;
-        this.backward(x);
-        let largest = 0;
-        for (let i = 0; i < x.length; i += 1) {
-          x[i]! *= this.scale[i]!;
-          largest = Math.max(largest, Math.abs(x[i]!));
-        }
-        vectors.push(x.map((value) => value / largest));
+        if (this.kinds[at + c] === PIVOT_NULL) variables.push(this.index[at + c]!);
       }
     }
-    return vectors;
+    return Int32Array.from(variables);
+  }
+
+  /** A basis of the null space, at most `most` vectors of it: one per null pivot, unscaled, largest entry 1. */
+  nullVectors(most: number = Infinity): Float64Array[] {
+    const variables = this.nullVariables();
+    return Array.from(variables.subarray(0, Math.min(most, variables.length)), (variable) =>
+      this.nullVector((x) => (x[variable] = 1)),
+    );
+  }
+
+  /**
+   * One vector of the null space that has, but for chance, an entry wherever any of its vectors has: a combination with
+   * irregular, always the same factors. `turn` tells several of them apart.
+   */
+  genericNullVector(turn: number = 0): Float64Array {
+    return this.nullVector((x) => {
+      this.nullVariables().forEach((variable, i) => (x[variable] = 1 + 0.5 * Math.sin(12.9898 * (i + 1) + turn)));
+    });
+  }
+
+  /** K = L D L' with D_k = 0 for some k: every x with L' x in their span is in the null space. */
+  private nullVector(choose: (x: Float64Array) => void): Float64Array {
+    const x = new Float64Array(this.structure.size);
+    choose(x);
+    this.backward(x);
+    let largest = 0;
+    for (let i = 0; i < x.length; i += 1) {
+      x[i]! *= this.scale[i]!;
+      largest = Math.max(largest, Math.abs(x[i]!));
+    }
+    return x.map((value) => value / largest);
   }
 
   /**

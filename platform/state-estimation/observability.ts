@@ -11,17 +11,20 @@ import { loadMeasurements } from './equations/load.ts';
 import { ROW } from './equations/row-kinds.ts';
 import type { EstimationProblem, ScalarKind, ScalarMeasurement } from './estimator.ts';
 import { flatStart } from './flat-start.ts';
-import { NULL_SHARE, withdrawUnobserved } from './unobserved.ts';
+import { NULL_SHARE, unobserved, withdrawUnobserved } from './unobserved.ts';
 import { WlsSolver } from './wls-solver.ts';
 import { startSolver } from './wls-start.ts';
 
 /** Flow along a null vector, over the branch's admittance, below which the flow is known. */
 const FLOW_SHARE = 1e-7;
-/** What a proposed measurement sees of an open direction, over its largest derivative, at the least. */
-const CLEAR = 1e-6;
-/** Null vectors that proposals are looked for at a time, and how often. */
-const VECTORS_MAX = 150;
-const ROUNDS_MAX = 20;
+/**
+ * What a proposed measurement sees of an open direction, over its largest derivative: what is seen clearly comes first,
+ * the rest only where nothing else is left.
+ */
+const CLEAR = [1e-4, 1e-7] as const;
+/** Null vectors that proposals are looked for at a time, and how often: a plan of more meters is beyond this. */
+const VECTORS_MAX = 120;
+const ROUNDS_MAX = 4;
 
 /** A quantity worth measuring: at a bus, in the words of a measurement file. */
 export interface Proposal {
@@ -40,26 +43,31 @@ export interface Observability {
   readonly islands: readonly (readonly number[])[];
   /**
    * One measurement for each missing value, as many as possible at one bus: with fewer the grid cannot become
-   * observable. A few more where very short and very long lines make it hard to tell what is missing.
+   * observable. A few more where very short and very long lines make it hard to tell what is missing. Where hundreds
+   * of values are missing only the first of them: ask again when they are there.
    */
   readonly proposals: readonly Proposal[];
 }
 
 /** Looks at structure only: neither values nor finite weights matter. */
 export function analyseObservability(problem: EstimationProblem): Observability {
-  const { solver, vectors, active } = openDirections(problem);
-  const islands = observableIslands(solver, problem.grid, vectors);
-  const proposals: Proposal[] = propose(solver, problem, vectors);
+  const open = openDirections(problem);
+  const islands = observableIslands(open.solver, problem.grid, open.generic);
+  const proposals: Proposal[] = propose(open, problem);
   for (let round = 1; round < ROUNDS_MAX && proposals.length > 0; round += 1) {
     const next = { ...problem, measurements: [...problem.measurements, ...proposals.map(measurementOf)] };
-    const left = openDirections(next);
-    const more = propose(left.solver, next, left.vectors);
+    const more = propose(openDirections(next), next);
     if (more.length === 0) break;
     proposals.push(...more);
   }
-  const { open } = withdrawUnobserved(solver, active);
-  const { buses: unobservedBuses } = open;
-  return { observable: vectors.length === 0, missing: vectors.length, unobservedBuses, islands, proposals };
+  const { open: left } = withdrawUnobserved(open.solver, open.active);
+  return {
+    observable: open.missing === 0,
+    missing: open.missing,
+    unobservedBuses: left.buses,
+    islands,
+    proposals,
+  };
 }
 
 function measurementOf({ kind, bus, phase }: Proposal): ScalarMeasurement {
@@ -70,7 +78,11 @@ interface OpenDirections {
   readonly solver: WlsSolver;
   /** Rows of measurements in use. */
   readonly active: number;
+  /** Dimension of the null space as far as it moves voltages. */
+  readonly missing: number;
+  /** Vectors of it, at most `VECTORS_MAX`, and two that have entries wherever any has; largest voltage 1. */
   readonly vectors: readonly Float64Array[];
+  readonly generic: readonly Float64Array[];
 }
 
 /** The null space at no load. */
@@ -79,17 +91,21 @@ function openDirections(problem: EstimationProblem): OpenDirections {
   const loaded = solver.load(problem);
   startSolver(solver, flatStart(problem.grid), loaded, false);
   solver.factoriseUnweighted();
-  return { solver, active: loaded.active, vectors: openVectors(solver) };
-}
-
-/** Null vectors that move voltages, each scaled to a largest voltage entry of 1. */
-function openVectors(solver: WlsSolver): Float64Array[] {
-  if (solver.ldl.nullity === 0) return [];
-  return solver.ldl.nullVectors().flatMap((vector) => {
-    const voltages = vector.slice(0, 2 * solver.equations.states);
-    const largest = voltages.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    return largest < NULL_SHARE ? [] : [voltages.map((value) => value / largest)];
-  });
+  const { ldl, equations } = solver;
+  const moving = (found: readonly Float64Array[]): Float64Array[] =>
+    found.flatMap((vector) => {
+      const voltages = vector.slice(0, 2 * equations.states);
+      const largest = voltages.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      return largest < NULL_SHARE ? [] : [voltages.map((value) => value / largest)];
+    });
+  const none = ldl.nullity === 0;
+  return {
+    solver,
+    active: loaded.active,
+    missing: unobserved(solver).states,
+    vectors: none ? [] : moving(ldl.nullVectors(VECTORS_MAX)),
+    generic: none ? [] : moving([ldl.genericNullVector(0), ldl.genericNullVector(1)]),
+  };
 }
 
 function busOfUnknown(solver: WlsSolver, unknown: number): number {
@@ -162,15 +178,15 @@ function derivativesAlong(
 }
 
 /** Meters at buses, each with the values that it could add; the one that adds most first, until nothing is open. */
-function propose(solver: WlsSolver, problem: EstimationProblem, vectors: readonly Float64Array[]): Proposal[] {
+function propose({ solver, vectors, generic }: OpenDirections, problem: EstimationProblem): Proposal[] {
   const { grid } = problem;
   const touched = new Set<number>();
-  for (const vector of vectors) {
+  for (const vector of vectors.length < VECTORS_MAX ? vectors : generic) {
     vector.forEach((value, i) => {
       if (Math.abs(value) > NULL_SHARE) touched.add(busOfUnknown(solver, i));
     });
   }
-  const open = orthonormal(vectors.slice(0, VECTORS_MAX));
+  const open = orthonormal(vectors);
   const exact = new Set(problem.zeroInjections);
   const meters = [...touched]
     .sort((a, b) => a - b)
@@ -186,9 +202,12 @@ function propose(solver: WlsSolver, problem: EstimationProblem, vectors: readonl
   });
   while (space.open > 0) {
     let best: { bus: number; rows: number[] } = { bus: -1, rows: [] };
-    for (const { bus, from, to } of ranges) {
-      const rows = space.independent(from, to);
-      if (rows.length > best.rows.length) best = { bus, rows };
+    for (const clear of CLEAR) {
+      if (best.rows.length > 0) break;
+      for (const { bus, from, to } of ranges) {
+        const rows = space.independent(from, to, clear);
+        if (rows.length > best.rows.length) best = { bus, rows };
+      }
     }
     if (best.rows.length === 0) break;
     for (const row of best.rows) {
@@ -248,12 +267,12 @@ class OpenSpace {
   }
 
   /** Rows of a range that are independent of one another in what is still open, the clearest first. */
-  independent(from: number, to: number): number[] {
+  independent(from: number, to: number, clear: number): number[] {
     const found: number[] = [];
     const left = Array.from({ length: to - from }, (_, i) => ({ r: from + i, row: this.rows[from + i]!.slice() }));
     for (;;) {
       let best = -1;
-      let clearest = CLEAR;
+      let clearest = clear;
       left.forEach(({ r, row }, i) => {
         const share = Math.max(...row.map(Math.abs)) / this.sizes[r]!;
         if (!(share > clearest)) return;

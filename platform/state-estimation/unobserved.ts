@@ -12,26 +12,34 @@ export interface Open {
   readonly idleConstraints: number;
 }
 
+/** Null vectors that are looked at one by one; of more than these, one that has entries wherever any has. */
+const VECTORS_MAX = 200;
+
 export const NOTHING_OPEN: Open = { buses: [], states: 0, idleConstraints: 0 };
 
 /** Null vectors that move voltages name the unobserved buses, the others idle constraints. */
 export function unobserved(solver: WlsSolver): Open {
   if (solver.ldl.nullity === 0) return NOTHING_OPEN;
-  const { equations } = solver;
+  const { equations, ldl } = solver;
   const buses = new Set<number>();
-  let states = 0;
-  let idleConstraints = 0;
-  for (const vector of solver.ldl.nullVectors()) {
-    let moves = false;
+  /** Whether a null vector moves voltages; the buses that it moves join the list. */
+  const moves = (vector: Float64Array): boolean => {
+    let any = false;
     for (let i = 0; i < 2 * equations.states; i += 1) {
       if (Math.abs(vector[i]!) < NULL_SHARE) continue;
-      moves = true;
+      any = true;
       buses.add(equations.busOfBlock[equations.blockOfUnknown[i]!]!);
     }
-    if (moves) states += 1;
-    else idleConstraints += 1;
+    return any;
+  };
+  let states = 0;
+  if (ldl.nullity <= VECTORS_MAX) for (const vector of ldl.nullVectors()) states += moves(vector) ? 1 : 0;
+  else {
+    moves(ldl.genericNullVector());
+    // A direction counts as one of the state when elimination ended in a component of it.
+    for (const variable of ldl.nullVariables()) states += variable < equations.unknowns ? 1 : 0;
   }
-  return { buses: [...buses].sort((a, b) => a - b), states, idleConstraints };
+  return { buses: [...buses].sort((a, b) => a - b), states, idleConstraints: ldl.nullity - states };
 }
 
 /**
