@@ -74,7 +74,10 @@ export interface EstimationProblem {
   readonly measurements: readonly EstimatorMeasurement[];
   /** Computational buses where nothing is connected but branches and shunts: Kirchhoff's law holds there exactly. */
   readonly zeroInjections: readonly number[];
-  /** Phase 0 of this bus has angle zero in the answer, and in the problem when no measurement carries an angle. */
+  /**
+   * Phase 0 of this bus has angle zero in the answer, and in the problem when no measurement carries an angle. In a grid
+   * of several electrical islands each one without measured angles has the first phase of its first source at zero.
+   */
   readonly referenceBus: number;
   /**
    * Standard deviations of voltages and normalised residuals: always; `full` with those of flows and injections too;
