@@ -91,6 +91,18 @@ test('an open line end is loose for the estimator of pandapower 2 only', () => {
   expect(three.grid.lines[1]).toMatchObject({ to: '5', toClosed: false });
 });
 
+test('a negative short-circuit voltage makes a general branch of a negative reactance', () => {
+  const { grid } = read(withValue('trafo', 0, 'vk_percent', -11.2));
+  expect(grid.transformers.map(({ id }) => id)).toEqual(['trafo-1', 'trafo-2']);
+  const [branch] = grid.generalBranches.filter(({ id }) => id === 'trafo-0');
+  // 11.2 % and 0.4 % of (20.5 kV)^2 / 25 MVA; two steps down of 1.5 % on the high side.
+  const base = 20_500 ** 2 / 25e6;
+  expect(branch!.r1Ohm).toBeCloseTo(0.004 * base, 9);
+  expect(branch!.x1Ohm).toBeCloseTo(-Math.sqrt(0.112 ** 2 - 0.004 ** 2) * base, 9);
+  expect(branch).toMatchObject({ shiftDeg: 150, ratedVoltageFromV: 112_000, ratedVoltageToV: 20_500 });
+  expect(branch!.ratio).toBeCloseTo(0.97, 12);
+});
+
 test('every table and column that is left out is named', () => {
   const text = changed('line', (frame) => {
     frame.columns.push('colour');

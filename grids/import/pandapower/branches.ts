@@ -2,7 +2,7 @@
 import type { GridDraft } from '../draft.ts';
 import type { Fields } from '../fields.ts';
 import type { PandapowerFile, Row } from './frames.ts';
-import { transformerFields, type TapTable } from './transformer.ts';
+import { equivalentFields, transformerFields, type TapTable } from './transformer.ts';
 
 /** What the mapping of every table needs. */
 export interface Context {
@@ -171,20 +171,21 @@ export function addTransformers(context: Context, open: OpenEnds): void {
     const [from, to] = [fields.reference('hv_bus'), fields.reference('lv_bus')];
     const parallel = fields.numberOr('parallel', 1, { atLeast: 1 });
     if (fields.numberOr('df', 1) !== 1) fields.note('df', 'derating of transformers not carried over');
-    context.draft.add(
-      'transformers',
-      {
-        id: `trafo-${index}`,
-        from,
-        to,
-        ...transformerFields(fields, context.three, tapTable),
-        ...(parallel !== 1 && { parallel }),
-        ...(open.has(`t:${index}:${from}`) && { fromClosed: false }),
-        ...(open.has(`t:${index}:${to}`) && { toClosed: false }),
-        ...(!fields.flag('in_service', true) && { inService: false }),
-      },
-      fields.origin,
-    );
+    const common = {
+      id: `trafo-${index}`,
+      from,
+      to,
+      ...(open.has(`t:${index}:${from}`) && { fromClosed: false }),
+      ...(open.has(`t:${index}:${to}`) && { toClosed: false }),
+      ...(!fields.flag('in_service', true) && { inService: false }),
+    };
+    if (fields.numberOr('vk_percent', 0) < 0) {
+      fields.note('vk_percent', 'transformers of negative short-circuit voltage are written as general branches');
+      context.draft.add('generalBranches', { ...common, ...equivalentFields(fields, parallel) }, fields.origin);
+      continue;
+    }
+    const unit = transformerFields(fields, context.three, tapTable);
+    context.draft.add('transformers', { ...common, ...unit, ...(parallel !== 1 && { parallel }) }, fields.origin);
   }
 }
 

@@ -44,6 +44,50 @@ export function transformerFields(
   };
 }
 
+type GeneralBranch = NonNullable<GridDocumentInput['generalBranches']>[number];
+
+/**
+ * A transformer whose short-circuit voltage is negative comes from a network reduction: its reactance has the sign of
+ * that voltage. It is written as a pi circuit on the tapped low-voltage rating behind the ratio and shift of its taps.
+ */
+export function equivalentFields(fields: Fields, parallel: number): Omit<GeneralBranch, 'id' | 'from' | 'to'> {
+  const [vk, vkr] = [fields.number('vk_percent') / 100, fields.number('vkr_percent') / 100];
+  const ratedPowerVA = fields.number('sn_mva', { above: 0 }) * 1e6;
+  const [high, low] = [fields.number('vn_hv_kv', { above: 0 }) * 1000, fields.number('vn_lv_kv', { above: 0 }) * 1000];
+  let [ratio, shiftDeg, lowFactor] = [1, fields.numberOr('shift_degree', 0), 1];
+  for (const tap of [tapOf(fields, ''), tapOf(fields, '2')]) {
+    if (tap === undefined) continue;
+    const { factor, angleDeg } = tapEffect(tap);
+    ratio *= tap.side === 'from' ? factor : 1 / factor;
+    shiftDeg += tap.side === 'from' ? angleDeg : -angleDeg;
+    if (tap.side === 'to') lowFactor *= factor;
+  }
+  const base = (low * lowFactor) ** 2 / ratedPowerVA / parallel;
+  const [noLoad, iron] = [fields.numberOr('i0_percent', 0) / 100, (fields.numberOr('pfe_kw', 0) * 1000) / ratedPowerVA];
+  const magnetising = Math.sign(noLoad) * Math.sqrt(Math.max(0, noLoad ** 2 - iron ** 2));
+  return {
+    r1Ohm: vkr * base,
+    x1Ohm: Math.sign(vk) * Math.sqrt(Math.max(0, vk ** 2 - vkr ** 2)) * base,
+    ...(iron !== 0 && { g1S: iron / base }),
+    ...(magnetising !== 0 && { b1S: -magnetising / base }),
+    ...(ratio !== 1 && { ratio }),
+    ...(shiftDeg !== 0 && { shiftDeg }),
+    ratedVoltageFromV: high,
+    ratedVoltageToV: low,
+  };
+}
+
+/** What a tap changer makes of the voltage of its side: a factor and an angle, positive = the far side lags. */
+function tapEffect(tap: Tap): { factor: number; angleDeg: number } {
+  const steps = tap.position - (tap.neutral ?? 0);
+  const percent = (steps * (tap.stepPercent ?? 0)) / 100;
+  if (tap.kind === 'ideal') return { factor: 1, angleDeg: steps * (tap.stepDeg ?? 0) };
+  if (tap.kind === 'symmetrical') return { factor: 1, angleDeg: (2 * Math.asin(percent / 2) * 180) / Math.PI };
+  const angle = ((tap.angleDeg ?? 0) * Math.PI) / 180;
+  const [re, im] = [1 + percent * Math.cos(angle), percent * Math.sin(angle)];
+  return { factor: Math.hypot(re, im), angleDeg: (Math.atan2(im, re) * 180) / Math.PI };
+}
+
 interface Group {
   readonly vectorGroup: string;
   readonly extraShiftDeg?: number;
