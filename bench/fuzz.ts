@@ -52,7 +52,7 @@ function runStretch(format: FuzzFormat, from: number, to: number, tally: Tally):
     // What the thread had done before is done again, without the file that ended it.
     const leaveBehind = async (index: number, next: number): Promise<void> => {
       await worker.terminate();
-      if (index > from) await runStretch(format, from, index, tally);
+      for (let at = from; at < index;) at = await runStretch(format, at, index, tally);
       resolve(next);
     };
     const giveUp = (reason: string, tries: number): void => {
