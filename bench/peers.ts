@@ -64,9 +64,6 @@ async function compete(title: string, create: () => Omit<Contest, 'title'>): Pro
   ).length;
 }
 
-/** The general estimator prepares a structure of 10,000 buses for minutes: not in a benchmark that people run. */
-const GENERAL_BUSES_MAX = 1000;
-
 const withPandapower = !values['without-pandapower'];
 for (const [work, create] of [
   ['power flow', powerFlowContest],
@@ -75,7 +72,6 @@ for (const [work, create] of [
   for (const phases of [1, 3] as const) {
     for (const meshed of [false, true]) {
       for (const buses of values.buses.split(',').map(Number)) {
-        if (work === 'estimation' && (meshed || phases === 3) && buses > GENERAL_BUSES_MAX) continue;
         const shape = `${phases === 3 ? 'three-phase' : 'balanced'} ${meshed ? 'meshed' : 'radial'}, ${buses} buses`;
         await compete(`${work}, ${shape}`, () => create({ buses, phases, meshed }, workers, withPandapower));
       }
