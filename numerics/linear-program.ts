@@ -246,7 +246,7 @@ function createSession(highs: Highs, model: Model, program: LinearProgram, start
     solve() {
       if (crossed) return { status: 'infeasible' };
       const answer = run();
-      if (answer.status !== 'unsolved') return answer;
+      if (answer.status !== 'unsolved' || answer.code === state.solutionLimit) return answer;
       // "Unbounded or infeasible" is all that presolve can tell, and a lost basis heals from a cold start.
       model.clearSolver();
       model.options.set({ presolve: 'off' });

@@ -44,7 +44,8 @@ function clashingGroups(model: PlanModel, probe: Probe): number[] {
   return smallestClash(
     groups.length,
     (chosen) => {
-      const point = probe.meet(({ group }) => chosen.has(group));
+      // All of them clash: that is why this is asked.
+      const point = chosen.size === groups.length ? undefined : probe.meet(({ group }) => chosen.has(group));
       if (point === undefined) return undefined;
       const met = members.flatMap((each, group) => (each.every((demand) => point.isMet(demand)) ? [group] : []));
       return new Set(met);
@@ -54,7 +55,7 @@ function clashingGroups(model: PlanModel, probe: Probe): number[] {
 }
 
 /**
- * The steps of each group that the clash needs: first the shortest span from the front and from the back, by bisection,
+ * The steps of each group that the clash needs, where the linear program shows it (all of them where only binaries do): first the shortest span from the front and from the back, by bisection,
  * then one step after the other. Where the questions run out, steps may be left in that are not needed.
  */
 function decisiveSteps(model: PlanModel, probe: Probe, groups: readonly number[]): Map<number, readonly number[]> {
@@ -63,10 +64,11 @@ function decisiveSteps(model: PlanModel, probe: Probe, groups: readonly number[]
   ];
   const kept = new Map(groups.map((group) => [group, stepsOf(group).sort((a, b) => a - b)]));
   let questions = 0;
+  if (!probe.clashesLinearly(({ group }) => kept.has(group))) return kept;
   const clashesWith = (group: number, steps: readonly number[]) => {
     questions += 1;
     const chosen = new Map([...kept].map(([each, its]) => [each, new Set(each === group ? steps : its)]));
-    return probe.meet((demand) => chosen.get(demand.group)?.has(demand.step) === true) === undefined;
+    return probe.clashesLinearly((demand) => chosen.get(demand.group)?.has(demand.step) === true);
   };
   for (const group of groups) {
     const steps = kept.get(group) ?? [];

@@ -67,7 +67,7 @@ export interface Clash {
   readonly demand: DemandKind;
   /** Id of the battery or package that it belongs to; absent for the exchange, the forecast and the charging source. */
   readonly of?: string;
-  /** The steps (for a state of charge: the boundaries) that matter, ascending; each of them is needed for the clash. */
+  /** The steps (for a state of charge: the boundaries) that matter, ascending; all of the demand's where that is unknown. */
   readonly steps: readonly number[];
   /** What was demanded, in the words and units that people use, for example `grid exchange at most 0 kW from ... to ...`. */
   readonly text: string;
@@ -87,7 +87,7 @@ export type DemandKind =
   | 'surplus-only'
   | 'no-curtailment';
 
-/** The solver gave up for numerical reasons; `reason` is its own word for it. */
+/** The solver gave up, for numerical reasons or because the search was cut off before it found anything. */
 export interface UnsolvedPlan {
   readonly status: 'unsolved';
   readonly reason: string;

@@ -6,14 +6,16 @@ import { flowsBothWays, solvePhysically } from './solve.ts';
 export interface Probe {
   /** The demands that are met by a point which meets the chosen ones; undefined when no point does. */
   meet(isChosen: (demand: Demand, index: number) => boolean): { isMet(demand: Demand): boolean } | undefined;
+  /** Whether the linear program alone proves that the chosen demands clash: quick, and never true without reason. */
+  clashesLinearly(isChosen: (demand: Demand, index: number) => boolean): boolean;
   dispose(): void;
 }
 
 /** kW and kWh by which a demand may be missed and still count as met. */
 const TOLERANCE = 1e-6;
 
-/** Any answer is good enough: the question is whether there is one. */
-const ANY: SearchEffort = { nodesMax: 2 ** 31 - 1, gap: 1e9 };
+/** Any answer is good enough. What a few nodes do not decide counts as possible: no clash is told that was not proven. */
+const ANY: SearchEffort = { nodesMax: 50, gap: 1e9 };
 
 export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
   const linear = solver.open(model.program, ANY);
@@ -31,10 +33,14 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
       try {
         const found = solvePhysically(session, model, bounds, true);
         // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
-        return found.status === 'optimal' ? { isMet: () => false } : undefined;
+        return found.status === 'infeasible' ? undefined : { isMet: () => false };
       } finally {
         session.dispose();
       }
+    },
+    clashesLinearly(isChosen) {
+      linear.setBounds(boundsWith(model, isChosen));
+      return linear.solve().status === 'infeasible';
     },
     dispose: () => linear.dispose(),
   };

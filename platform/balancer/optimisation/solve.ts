@@ -30,8 +30,12 @@ function searchEffort({ columns }: LinearProgram): SearchEffort {
   return { nodesMax: Math.round(Math.max(20, Math.min(2000, 1e6 / columns))), gap: GAP };
 }
 
-/** With more binaries than this, and a rounded plan at hand, there is no search. */
+/** With more binaries than this there is no search: the rounded plan has to do. */
 const BINARIES_MAX = 150;
+
+const TOO_MANY =
+  'the demands could be met only by burning energy in the batteries; whether charging and discharging in turn can do it, ' +
+  'there are too many steps and batteries to decide';
 
 /** Rounds of rounding before it is given up. */
 const ROUNDINGS_MAX = 20;
@@ -156,7 +160,7 @@ function withSiblings(model: PlanModel, violated: readonly Pair[], x: Float64Arr
   return [...violated, ...siblings.filter(flows)];
 }
 
-/** Binaries for what flows both ways, until nothing does. Gives up for `rounded` where there would be too many. */
+/** Binaries for what flows both ways, until nothing does; too many of them are not worth the search. */
 function searchWithBinaries(
   session: LinearSession,
   model: PlanModel,
@@ -180,8 +184,9 @@ function searchWithBinaries(
         : found(answer, netted.batteriesKW, effort, answer.bound);
     }
     const pairs = widen(model, violated, answer.reducedCost, round).filter(({ first }) => !bound.has(first));
-    if (rounded !== undefined && bound.size + pairs.length > BINARIES_MAX) {
-      return found(rounded, rounded.batteriesKW, effort, answer.bound);
+    if (bound.size + pairs.length > BINARIES_MAX) {
+      if (rounded !== undefined) return found(rounded, rounded.batteriesKW, effort, answer.bound);
+      return { status: 'unsolved', reason: TOO_MANY };
     }
     for (const { first } of pairs) bound.add(first);
     session.addEitherOr(
