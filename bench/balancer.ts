@@ -250,6 +250,5 @@ measurePlans(optimiser, 'tariff', 20, 672, Math.min(rounds, 3), 15_000);
 measurePlans(optimiser, 'negative', 1, 96, Math.min(rounds, 3));
 measurePlans(optimiser, 'negative', 20, 96, Math.min(rounds, 3));
 measurePlans(optimiser, 'clash', 1, 96, Math.min(rounds, 3));
-measurePlans(optimiser, 'clash', 20, 96, Math.min(rounds, 3));
 measureHorizon(optimiser);
 measureRule(rounds);

@@ -32,8 +32,10 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
       const session = solver.open({ ...model.program, ...bounds }, ANY);
       try {
         const found = solvePhysically(session, model, bounds, true);
+        if (found.status === 'infeasible') return undefined;
         // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
-        return found.status === 'infeasible' ? undefined : { isMet: () => false };
+        const point = found.status === 'optimal' && !hasLoops(model, found.x) ? found.x : undefined;
+        return { isMet: (demand) => point !== undefined && isMet(model, point, demand) };
       } finally {
         session.dispose();
       }

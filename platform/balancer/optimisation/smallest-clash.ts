@@ -11,7 +11,7 @@
 export type Holds = (chosen: ReadonlySet<number>) => ReadonlySet<number> | undefined;
 
 /** Guesses before it settles for a clash that is irreducible but perhaps not the smallest. */
-const GUESSES_MAX = 200;
+const GUESSES_MAX = 50;
 
 /**
  * Of constraints 0 ... `count` - 1, which clash together: a smallest clash, of all such one with the least `weight`
