@@ -160,6 +160,11 @@ describe('faults', () => {
       /"Q" is no connection of a winding that is known/,
     ],
     [
+      'a clock that is no number',
+      { EQ: texts.EQ.replace('phaseAngleClock>5<', 'phaseAngleClock>NaN<') },
+      /phaseAngleClock of PowerTransformerEnd "_end2" is no finite number, found "NaN"/,
+    ],
+    [
       'W for MW',
       { SSH: texts.SSH.replace('EnergyConsumer.p>2.4<', 'EnergyConsumer.p>2400000<') },
       /^SSH\.xml:\d+:\d+: _houses\.EnergyConsumer\.p: .*\(MW and Mvar: is it W or kW\?\)/,

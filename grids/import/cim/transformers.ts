@@ -81,7 +81,8 @@ function readWinding(model: CimModel, object: CimObject, end: End): Winding {
     g: fields.numberOr(key('g'), 0) * tableFactor(model, object, 'g'),
     b: fields.numberOr(key('b'), 0) * tableFactor(model, object, 'b'),
     connection: !isKnown || kind === undefined || /^[AI]$/.test(kind) ? undefined : `${kind}${neutral}`,
-    clock: fields.numberOr(key('phaseAngleClock'), 0, { atLeast: 0, atMost: 12 }) % 12,
+    // After a fault was told any number serves.
+    clock: (fields.numberOr(key('phaseAngleClock'), 0, { atLeast: 0, atMost: 12 }) || 0) % 12,
     taps: tapChangers.flatMap((kind) =>
       model.referring(object, `${kind}.TransformerEnd`).flatMap((changer) => readTap(model, changer) ?? []),
     ),
