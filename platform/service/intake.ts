@@ -5,6 +5,7 @@ import type { IntakeVerifier } from '../contract/intake-verifier.ts';
 import type { Measurement } from '../contract/measurement.ts';
 import { schemaOfKind } from '../contract/messages.ts';
 import { askOnce } from '../contract/payload-memo.ts';
+import { isInOrder } from '../contract/quick-check.ts';
 import { parseInstant } from '../contract/time.ts';
 import { bridgedPrefix } from '../contract/topics.ts';
 
@@ -46,14 +47,22 @@ function parse(kind: string, payload: Uint8Array): Intake {
   const written = askOnce(payload, '#written', () => undefined) as object | undefined;
   const decoded = written !== undefined && survivesJson(written) ? written : decodeJson(payload);
   if (decoded === undefined) return refused('not-json');
-  const parsed = schemaOfKind(kind).safeParse(decoded);
-  if (!parsed.success) {
-    const inNumber = parsed.error.issues.every(({ path }) => path.at(-1) === 'data');
-    return refused(inNumber ? 'not-a-number' : 'wrong-schema');
-  }
-  const taggedUs = parseInstant(parsed.data.timestamp);
-  if (!Number.isFinite(taggedUs)) return refused('wrong-schema');
-  return { accepted: true, message: parsed.data, taggedUs };
+  const schema = schemaOfKind(kind);
+  if (!isInOrder(schema, decoded)) return judge(schema, decoded);
+  return accepted(decoded);
+}
+
+/** Why a message is not in order, by the schema itself. */
+function judge(schema: ReturnType<typeof schemaOfKind>, decoded: unknown): Intake {
+  const parsed = schema.safeParse(decoded);
+  if (parsed.success) return accepted(parsed.data);
+  const inNumber = parsed.error.issues.every(({ path }) => path.at(-1) === 'data');
+  return refused(inNumber ? 'not-a-number' : 'wrong-schema');
+}
+
+function accepted(message: { readonly timestamp: string }): Intake {
+  const taggedUs = parseInstant(message.timestamp);
+  return Number.isFinite(taggedUs) ? { accepted: true, message, taggedUs } : refused('wrong-schema');
 }
 
 function refused(reason: string): Intake {

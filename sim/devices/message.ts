@@ -57,8 +57,10 @@ export function reading(
   sigma = 0,
   obis?: string,
 ): Reading {
-  const place =
-    obis === undefined ? { component, data, measurand, phase } : { component, data, measurand, obis, phase };
+  if (obis === undefined) {
+    return sigma > 0 ? { component, data, measurand, phase, sigma } : { component, data, measurand, phase };
+  }
+  const place = { component, data, measurand, obis, phase };
   return sigma > 0 ? { ...place, sigma } : place;
 }
 

@@ -104,7 +104,8 @@ export function createElementModel(grid: CompiledGrid, asAdmittances = false): E
       factor: (kind === 'load' ? -1 : 1) / basePowerVA,
     };
   });
-  const parts = live.flatMap((element) => element.parts);
+  const voltageDependent = live.filter((element) => !element.constantPower).flatMap((element) => element.parts);
+  const unchanged = (['load', 'generator', 'battery'] as const).map((kind) => unchangedParts(kind, constant));
   return {
     free: groupOf(
       grid,
@@ -129,15 +130,32 @@ export function createElementModel(grid: CompiledGrid, asAdmittances = false): E
       for (const part of group.general) injectPart(part, basePowerVA, powers[part.kind], voltage, current);
     },
     actualPowers: (powers, voltage, actual) => {
-      actual.load.fill(0);
-      actual.generator.fill(0);
-      actual.battery.fill(0);
-      for (const part of parts) {
+      for (const { kind, own, near } of unchanged) {
+        const [from, to] = [powers[kind], actual[kind].fill(0)];
+        for (let k = 0; k < own.length; k++) {
+          const at = own[k]!;
+          // Without a solution there are no voltages, and nobody knows the powers.
+          const known = !Number.isNaN(voltage[near[k]!]!);
+          to[at] = known ? from[at]! : Number.NaN;
+          to[at + 1] = known ? from[at + 1]! : Number.NaN;
+        }
+      }
+      for (const part of voltageDependent) {
         const u = voltageOver(part, voltage);
         actual[part.kind][part.own] = powers[part.kind][part.own]! * shareAt(part.active, u);
         actual[part.kind][part.own + 1] = powers[part.kind][part.own + 1]! * shareAt(part.reactive, u);
       }
     },
+  };
+}
+
+/** Where constant powers and the voltages that they stand at are; their nominal powers are what they draw. */
+function unchangedParts(kind: keyof ElementPowers, elements: readonly Placed[]) {
+  const parts = elements.filter((element) => element.kind === kind).flatMap((element) => element.parts);
+  return {
+    kind,
+    own: Int32Array.from(parts, ({ own }) => own),
+    near: Int32Array.from(parts, ({ near }) => near),
   };
 }
 
