@@ -1,5 +1,6 @@
 /** How every socket of a broker or client is set: no waiting for more, and one system call for what a turn has to say. */
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { after, afterThisTurn } from '../service/wall-clock.ts';
 
 /** What may be asked of a socket that has been set up. */
@@ -21,7 +22,7 @@ const WAITING_MAX = 8;
  * they are.
  */
 export function setUpSocket(
-  socket: Partial<Pick<Socket, 'setNoDelay' | 'cork' | 'uncork'>>,
+  socket: Partial<Pick<Socket, 'setNoDelay' | 'cork' | 'uncork'>> & Pick<Duplex, 'once'>,
   leaves: 'with-the-turn' | 'when-told',
 ): Outlet {
   socket.setNoDelay?.(true);
@@ -54,6 +55,12 @@ export function setUpSocket(
     // What was corked before this came into force is let go as it was meant to be.
     if (!held) uncork();
   };
+  // When the other side ends, the socket closes as soon as it has written what it holds: it must hold nothing back.
+  socket.once('end', () => {
+    socket.cork = cork;
+    socket.uncork = uncork;
+    leave();
+  });
   return {
     hurry,
     mayWait() {
