@@ -12,7 +12,7 @@ export interface Outlet {
 }
 
 /** So long, and so many at a time, acknowledgements wait for company: far below what a broker lets be on its way. */
-const WAIT_US = 5_000;
+const WAIT_US = 20_000;
 const WAITING_MAX = 8;
 
 /**
