@@ -5,6 +5,7 @@
  *   npm run seeds -- --scenario scenarios/germany/uc2-flexibility.yaml --seeds 5
  *   npm run seeds -- --verify                                           every run again, and once over MQTT: the same bytes?
  *   npm run seeds -- --verify --set clock.duration=30min                shorter
+ *   npm run seeds -- --first 11 --seeds 10                              seeds 11 to 20
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,7 @@ const { values } = parseArgs({
   options: {
     scenario: { type: 'string', default: 'scenarios/germany/uc1-virtual-islanding.yaml' },
     seeds: { type: 'string', default: '20' },
+    first: { type: 'string', default: '1' },
     set: { type: 'string', multiple: true, default: [] },
     verify: { type: 'boolean', default: false },
   },
@@ -59,7 +61,7 @@ const verdicts = new Map<string, number>();
 let different = 0;
 console.log(`${values.scenario}, ${values.seeds} seeds`);
 console.log(['seed'.padEnd(6), ...SHOWN.map((name) => name.padStart(36)), 'verdict'.padStart(9)].join(''));
-for (let number = 1; number <= Number(values.seeds); number += 1) {
+for (let number = Number(values.first); number < Number(values.first) + Number(values.seeds); number += 1) {
   const { report, same } = await play(`seed-${number}`);
   if (same === 'DIFFERENT') different += 1;
   verdicts.set(report.verdict, (verdicts.get(report.verdict) ?? 0) + 1);
