@@ -72,7 +72,7 @@ describe.each(documents)('%s', (document) => {
     for (const line of shellLines(text)) {
       const words = twinArguments(line);
       if (words !== undefined) await parseLine(words).catch((error: Error) => faults.push(`${line}: ${error.message}`));
-      const script = /^npm (?:run (?:--silent )?)?([\w:]+)/.exec(line)?.[1] ?? 'ci';
+      const script = /^npm (?:run (?:--silent )?)?([\w:-]+)/.exec(line)?.[1] ?? 'ci';
       if (script !== 'ci' && !Object.hasOwn(scripts, script)) faults.push(`${line}: package.json has no such script`);
     }
     expect(faults).toEqual([]);
