@@ -81,7 +81,8 @@ describe('a REST call in mid-run', () => {
   it('is what operators do where a run is not to be repeated byte for byte', async () => {
     const { run, orderedUs, recordedUs, answeredUs, stepUs } = await rehearseWithCall('quiet');
     expect(recordedUs).toEqual([orderedUs]);
-    expect(answeredUs).toBe(orderedUs + stepUs);
+    // Paced by silence, nobody waits for the call: it may arrive when the next instant has begun already.
+    expect([stepUs, 2 * stepUs]).toContain(answeredUs - orderedUs);
     expect(run.audit.violations).toEqual([]);
   });
 });
