@@ -6,13 +6,16 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { z } from 'zod';
 
+// One for all, without the check of schemas that zod has just made: that would take longer than to compile them.
+const ajv = new Ajv2020({ strict: false, strictNumbers: true, validateSchema: false, meta: false });
 const compiled = new Map<z.ZodType, ValidateFunction>();
 
 /** Whether `value` meets a schema without transforms; undefined members count as absent. */
 export function isInOrder<Schema extends z.ZodType>(schema: Schema, value: unknown): value is z.infer<Schema> {
   let validate = compiled.get(schema);
   if (validate === undefined) {
-    validate = new Ajv2020({ strict: false, strictNumbers: true }).compile(z.toJSONSchema(schema, { io: 'input' }));
+    const { $schema: _dialect, ...jsonSchema } = z.toJSONSchema(schema, { io: 'input' });
+    validate = ajv.compile(jsonSchema);
     compiled.set(schema, validate);
   }
   return validate(value);

@@ -10,7 +10,7 @@ import { type Progress, progressSchema, tickSchema } from '../contract/timing.ts
 import { messageKind, topics } from '../contract/topics.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
 import type { Input, ServiceCore, ServiceDefinition } from './definition.ts';
-import { noteWritten, readControl, readMessage } from './intake.ts';
+import { noteWritten, prepareToRead, readControl, readMessage } from './intake.ts';
 import { type Arrival, type Counts, countKinds, countTopics, type Gathered, Roads, streamOf } from './roads.ts';
 
 /** The part of a logger that services need; pino fits. */
@@ -95,6 +95,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
 
   async start(): Promise<void> {
     const { definition, config, databus, credentials } = this.#options;
+    prepareToRead(this.#filters);
     this.#connection = await databus.connect({
       clientId: `${this.name}-${this.#instance}`,
       ...credentials,

@@ -1,7 +1,8 @@
-/** A balancer of its own process in a run, called over HTTP in mid-run: the call is an input of the next instant. */
+/** A balancer of its own process in a run, called over HTTP in mid-run: the call is an input of the next instant that begins. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import { readRecord } from '../../reports/record-reader.ts';
 import { rehearse, temporaryFolder, village } from '../run/rehearsal.ts';
@@ -40,8 +41,11 @@ async function rehearseWithCall(pace: 'lockstep' | 'quiet') {
         timeout: 20_000,
       })
       .not.toBeNull();
-    const ordered = await call('/v1/setpoint', { targetW: -20e3, durationS: 120, request: 'by-hand' });
-    return (await ordered.json()) as { readonly issuedAt: string };
+    await call('/v1/setpoint', { targetW: -20e3, durationS: 120, request: 'by-hand' });
+    const order = async () =>
+      (await (await call('/v1/orders/by-hand')).json()) as { issuedAt: string; answeredAt: string };
+    await expect.poll(async () => (await order()).answeredAt, { interval: 1, timeout: 20_000 }).not.toBeNull();
+    return order();
   };
   const [run, order] = await Promise.all([
     rehearse({
@@ -59,19 +63,22 @@ async function rehearseWithCall(pace: 'lockstep' | 'quiet') {
   const answer = [...index].findIndex((each) => names[each] === 'by-hand');
   return {
     run,
-    orderedUs: Date.parse(order.issuedAt) * 1000,
+    orderedUs: parseInstant(order.issuedAt),
+    answeredUs: parseInstant(order.answeredAt),
     recordedUs: [...tables.triggers.number('timeUs')],
-    answeredUs: tables['use-cases'].number('timeUs')[answer],
-    targetW: tables['use-cases'].number('targetW')[answer],
-    stepUs: (tables['truth-site'].number('timeUs')[1] ?? 0) - (tables['truth-site'].number('timeUs')[0] ?? 0),
+    answer: {
+      timeUs: tables['use-cases'].number('timeUs')[answer],
+      targetW: tables['use-cases'].number('targetW')[answer],
+    },
   };
 }
 
 describe('a REST call in mid-run', () => {
-  it('is recorded with its instant and takes effect at the next one; nobody could repeat it, so an exact run is invalid', async () => {
-    const { run, orderedUs, recordedUs, answeredUs, targetW, stepUs } = await rehearseWithCall('lockstep');
+  it('is recorded with its instant and takes effect when it says; nobody could repeat it, so an exact run is invalid', async () => {
+    const { run, orderedUs, recordedUs, answeredUs, answer } = await rehearseWithCall('lockstep');
     expect(recordedUs).toEqual([orderedUs]);
-    expect([answeredUs, targetW]).toEqual([orderedUs + stepUs, -20e3]);
+    expect(answer).toEqual({ timeUs: answeredUs, targetW: -20e3 });
+    expect(answeredUs).toBeGreaterThan(orderedUs);
     expect(run.report.verdict).toBe('invalid');
     expect(run.audit.violations).toEqual([
       expect.stringContaining('operator>dsotp (trigger) came from nobody of this run'),
@@ -79,10 +86,10 @@ describe('a REST call in mid-run', () => {
   });
 
   it('is what operators do where a run is not to be repeated byte for byte', async () => {
-    const { run, orderedUs, recordedUs, answeredUs, stepUs } = await rehearseWithCall('quiet');
+    const { run, orderedUs, recordedUs, answeredUs, answer } = await rehearseWithCall('quiet');
     expect(recordedUs).toEqual([orderedUs]);
-    // Paced by silence, nobody waits for the call: it may arrive when the next instant has begun already.
-    expect([stepUs, 2 * stepUs]).toContain(answeredUs - orderedUs);
+    expect(answer).toEqual({ timeUs: answeredUs, targetW: -20e3 });
+    expect(answeredUs).toBeGreaterThan(orderedUs);
     expect(run.audit.violations).toEqual([]);
   });
 });

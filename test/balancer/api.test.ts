@@ -412,6 +412,15 @@ describe('orders', () => {
     expect((await bench.call('POST', '/v1/trigger', { useCase: 2, ...hold })).status).toBe(202);
   });
 
+  it('say at which instant they took effect', async () => {
+    const { json } = await bench.call('POST', '/v1/setpoint', { targetW: 5e3, durationS: 600, request: 'when' });
+    expect(json).toMatchObject({ state: 'pending', issuedAt: '2021-04-01T10:00:10Z', answeredAt: null });
+    await bench.tick();
+    const answer = await bench.call('GET', '/v1/orders/when');
+    expect(await faultsOf(operationAt('GET', '/v1/orders/{request}'), answer)).toBe('');
+    expect(answer.json).toMatchObject({ state: 'accepted', answeredAt: '2021-04-01T10:00:20Z' });
+  });
+
   it('have to wait until the databus has a time', async () => {
     const early = await openBench();
     const answer = await early.call('POST', '/v1/trigger', { useCase: 1 });

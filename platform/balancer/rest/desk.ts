@@ -1,6 +1,7 @@
 /**
  * The API's place at the databus: hands orders to the balancer as trigger messages, and remembers what it says. The
- * balancer itself never learns that HTTP exists: an order is an input of its next instant, like any other message.
+ * balancer itself never learns that HTTP exists: an order is an input of the instant that it arrives for, like any other
+ * message.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -19,8 +20,10 @@ import { HttpProblem } from './problem-details.ts';
 export interface Order {
   readonly request: string;
   readonly useCase: number;
-  /** In the time of the databus; it takes effect at the instant after. */
+  /** The newest instant that the balancer had finished when the order came in. */
   readonly issuedAt: string;
+  /** The instant at which it took effect or was refused: the next that began once it had come to the balancer. */
+  readonly answeredAt: string | null;
   readonly state: 'pending' | 'accepted' | 'refused';
   /** Why not, or what will not be possible all the same. */
   readonly reasons: readonly string[];
@@ -93,7 +96,8 @@ class Desk implements BalancerDesk {
       });
     }
     const issuedAt = formatInstant(watermarkUs);
-    const issued: Order = { request, useCase: order.useCase, issuedAt, state: 'pending', reasons: [] };
+    const { useCase } = order;
+    const issued: Order = { request, useCase, issuedAt, answeredAt: null, state: 'pending', reasons: [] };
     this.#orders.set(request, { ordered: order, order: issued });
     for (const oldest of this.#orders.keys()) {
       if (this.#orders.size <= KEPT_ORDERS) break;
@@ -175,11 +179,12 @@ class Desk implements BalancerDesk {
   #takeUseCase(message: UseCaseMessage | undefined): void {
     if (message === undefined) return;
     this.#useCase = message;
-    const { answer } = message;
+    const { answer, timestamp: answeredAt } = message;
     const known = answer === undefined ? undefined : this.#orders.get(answer.request);
     if (answer === undefined || known === undefined) return;
     const state = answer.accepted ? 'accepted' : 'refused';
-    this.#orders.set(answer.request, { ...known, order: { ...known.order, state, reasons: answer.reasons } });
+    const { reasons } = answer;
+    this.#orders.set(answer.request, { ...known, order: { ...known.order, answeredAt, state, reasons } });
   }
 }
 

@@ -156,11 +156,12 @@ const schemas: Json = {
     properties: {
       request: { type: 'string' },
       useCase: { enum: [0, 1, 2, 3, 4] },
-      issuedAt: { ...instantText, description: 'In the time of the databus; it takes effect at the instant after' },
+      issuedAt: { ...instantText, description: 'The newest instant that the balancer had finished when it came in' },
+      answeredAt: { ...nullable('string'), description: 'The instant at which it took effect or was refused' },
       state: { enum: ['pending', 'accepted', 'refused'] },
       reasons: { type: 'array', items: { type: 'string' } },
     },
-    required: ['request', 'useCase', 'issuedAt', 'state', 'reasons'],
+    required: ['request', 'useCase', 'issuedAt', 'answeredAt', 'state', 'reasons'],
     additionalProperties: false,
   },
   RunningPlan: jsonSchema(planSchema),
@@ -332,7 +333,7 @@ const paths: Json = {
       requestBody: body('TriggerOrder', ['stop', 'island', 'flexibility', 'import-packages', 'export-packages']),
       responses: {
         ...withBody,
-        202: answers('Handed on; it takes effect at the next instant', 'Order'),
+        202: answers('Handed on; it takes effect at the next instant that begins', 'Order'),
         409: refer('Conflict'),
         503: refer('Busy'),
       },
@@ -344,7 +345,7 @@ const paths: Json = {
       requestBody: body('SetpointOrder', ['setpoint']),
       responses: {
         ...withBody,
-        202: answers('Handed on; it takes effect at the next instant', 'Order'),
+        202: answers('Handed on; it takes effect at the next instant that begins', 'Order'),
         409: refer('Conflict'),
         503: refer('Busy'),
       },
