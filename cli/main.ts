@@ -52,6 +52,12 @@ async function dispatch(argv: readonly string[], outputs: Outputs, signal: Abort
   // Global options may stand before the command as well.
   const first = words.findIndex((word) => !word.startsWith('-'));
   if (first === -1) return answerWithoutCommand(words, outputs);
+  const group = groupOf(words[first]!);
+  // `twin grid --help`: no second word, but somebody asks for one.
+  if (group.length > 0 && words.every((word, i) => i === first || word.startsWith('-')) && asksForHelp(words)) {
+    createTerminal(outputs).print(groupOverview(words[first]!, group));
+    return exitCodes.pass.code;
+  }
   const entry = findCommand(words.slice(first));
   const rest = [...words.slice(0, first), ...words.slice(first + entry.name.split(' ').length)];
   try {
@@ -86,7 +92,7 @@ function answerWithoutCommand(words: readonly string[], outputs: Outputs): ExitC
   }
   const unknown = words.find((word) => !['--help', '-h', '--quiet', '--debug'].includes(word));
   if (unknown !== undefined) throw new UsageError(`unknown option "${unknown}"`);
-  const asked = words.includes('--help') || words.includes('-h');
+  const asked = asksForHelp(words);
   if (asked) terminal.print(overview());
   else terminal.say(overview());
   return asked ? exitCodes.pass.code : exitCodes.usage.code;
@@ -97,9 +103,20 @@ function findCommand(words: readonly string[]): CommandEntry {
   const [one = '', two = ''] = words;
   const found = commands.find(({ name }) => name === one || name === `${one} ${two}`);
   if (found !== undefined) return found;
-  const group = commands.filter(({ name }) => name.startsWith(`${one} `)).map(({ name }) => name);
-  if (group.length > 0) throw new UsageError(`"${one}" needs a second word: ${group.join(', ')}`);
+  const group = groupOf(one);
+  if (group.length > 0) {
+    throw new UsageError(`"${one}" needs a second word: ${group.map(({ name }) => name).join(', ')}`);
+  }
   throw unknownCommand(one);
+}
+
+/** The two-word commands that begin with this word. */
+function groupOf(word: string): readonly CommandEntry[] {
+  return commands.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  return words.includes('--help') || words.includes('-h');
 }
 
 function unknownCommand(word: string): UsageError {
@@ -110,15 +127,23 @@ function unknownCommand(word: string): UsageError {
   return new UsageError(`unknown command "${word}"${hint === undefined ? '' : `; ${hint}`}`);
 }
 
+function listed(entries: readonly CommandEntry[]): string[] {
+  const width = Math.max(...entries.map(({ usage }) => usage.length));
+  return entries.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`);
+}
+
+function groupOverview(word: string, group: readonly CommandEntry[]): string {
+  return [`Usage: twin ${word} COMMAND [options]`, '', ...listed(group), '', 'Every command: --help.'].join('\n');
+}
+
 /** What `twin --help` prints: from the table alone, so that it answers at once. */
 function overview(): string {
-  const width = Math.max(...commands.map(({ usage }) => usage.length));
   return [
     'twin: a digital twin and testbed for the Platone DSO Technical Platform',
     '',
     'Usage: twin COMMAND [options]',
     '',
-    ...commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),
+    ...listed(commands),
     '',
     'Every command: --help (with examples), --quiet, --debug. Also: twin --version.',
     '',

@@ -1,15 +1,17 @@
 /** `twin grid import FILE...`: the native form of a grid of another tool, its measurements, and what it leaves out. */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { formatGrid } from '../../grids/generate/format.ts';
 import { describeNote, formatNames, type ImportedGrid } from '../../grids/import/imported-grid.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
-import { UsageError, defineCommand } from '../command.ts';
+import { makeOutputFolder } from '../../grids/output-folder.ts';
+import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 
 interface Values {
   readonly file: readonly string[];
   readonly out?: string;
+  readonly overwrite?: boolean;
 }
 
 export const command = defineCommand<Values>({
@@ -24,16 +26,18 @@ export const command = defineCommand<Values>({
     out: {
       type: 'string',
       requiresArg: true,
-      describe: 'Folder to write (default: the name of the first file; of a folder, with -native)',
+      describe: 'Folder to write, new or empty (default: the name of the first file; of a folder, with -native)',
     },
+    overwrite: { type: 'boolean', describe: 'Take a folder that is not empty, and replace the grid in it' },
   },
   examples: [
     { line: 'twin grid import case33bw.m --out grids/case33bw', does: 'Write grid.json and import-notes.md' },
     { line: 'twin grid import cgmes/', does: 'Read all XML files of a folder as one grid' },
   ],
-  async run({ file, out }, { terminal }) {
+  async run({ file, out, overwrite }, { terminal }) {
     const imported = readGridFiles(file);
     const folder = out ?? defaultFolder(file[0]!);
+    makeOutputFolder(folder, overwrite === true ? 'any' : 'empty');
     const written = writeImport(imported, file, folder);
     terminal.print(`${formatNames[imported.format]}: ${describe(imported)}`);
     for (const name of written) terminal.print(`  ${join(folder, name)}`);
@@ -47,22 +51,13 @@ function defaultFolder(file: string): string {
   return resolve(name) === resolve(file) ? `${name}-native` : name;
 }
 
-const NOTES = 'import-notes.md';
-
 /** Writes the folder, the grid last, so that a folder with a grid in it is whole. Returns the names written. */
 function writeImport(imported: ImportedGrid, sources: readonly string[], folder: string): string[] {
-  if (existsSync(join(folder, 'grid.json')) && !existsSync(join(folder, NOTES))) {
-    throw new UsageError(
-      `${join(folder, 'grid.json')} exists and was not written by an import: name another --out`,
-      'grid import',
-    );
-  }
   const { grid, measurements } = imported;
-  mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'grid.json'), { force: true });
   rmSync(join(folder, 'measurements.json'), { force: true });
   const files = [
-    [NOTES, formatNotes(imported, sources)] as const,
+    ['import-notes.md', formatNotes(imported, sources)] as const,
     ...(measurements.length > 0 ? [['measurements.json', formatMeasurements(imported)] as const] : []),
     ['grid.json', formatGrid(grid)] as const,
   ];

@@ -108,17 +108,27 @@ describe('what goes wrong', () => {
     expect((await twin(['grid', 'show', path('bad.m')])).code).toBe(10);
   });
 
-  test('a grid that was not imported is not written over; an imported one is', async () => {
+  test('nothing is written over unless one says so', async () => {
     const own = path('own');
-    await twin(['grid', 'import', samplePath('hamlet.m'), '--out', own]);
+    const hamlet = ['grid', 'import', samplePath('hamlet.m'), '--out', own];
     expect((await twin(['grid', 'import', samplePath('hamlet.power-grid-model.json'), '--out', own])).code).toBe(0);
-    // Without measurements in the file, those of an earlier import go.
-    expect((await twin(['grid', 'import', samplePath('hamlet.m'), '--out', own])).code).toBe(0);
-    expect(readdirSync(own).toSorted()).toEqual(['grid.json', 'import-notes.md']);
-    rmSync(join(own, 'import-notes.md'));
-    const { code, err } = await twin(['grid', 'import', samplePath('hamlet.m'), '--out', own]);
-    expect(code).toBe(2);
-    expect(err).toContain('exists and was not written by an import');
+    const before = readFileSync(join(own, 'grid.json'), 'utf8');
+    const { code, err } = await twin(hamlet);
+    expect(code).toBe(10);
+    expect(err).toContain('own: the folder is not empty');
+    expect(readFileSync(join(own, 'grid.json'), 'utf8')).toBe(before);
+    expect(readdirSync(own)).toContain('measurements.json');
+    // Without measurements in the file, those of the earlier import go; the rest of the folder stays.
+    writeFileSync(join(own, 'mine.txt'), 'mine');
+    expect((await twin([...hamlet, '--overwrite'])).code).toBe(0);
+    expect(readdirSync(own).toSorted()).toEqual(['grid.json', 'import-notes.md', 'mine.txt']);
+    expect(readFileSync(join(own, 'grid.json'), 'utf8')).not.toBe(before);
+  });
+
+  test.runIf(existsSync('/proc/self'))('a folder that cannot be made is a fault, at once', async () => {
+    const { code, err } = await twin(['grid', 'import', samplePath('hamlet.m'), '--out', '/proc/x']);
+    expect(code).toBe(10);
+    expect(err).toContain('/proc/x: cannot be made');
   });
 
   test('files of two grids', async () => {

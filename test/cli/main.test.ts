@@ -35,6 +35,16 @@ describe('help', () => {
     expect((await twin(['run', 'a', 'b', '--sed', '-h'])).out).toBe(out);
   });
 
+  it.each([[['grid', '--help']], [['help', 'grid']], [['-h', 'grid']]])(
+    '%j lists the commands of a group',
+    async (args) => {
+      const { code, out, err } = await twin(args);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out).toMatch(/^Usage: twin grid COMMAND/);
+      expect(out.match(/^ {2}\S+ \S+/gm)).toEqual(['  grid import', '  grid show']);
+    },
+  );
+
   it('comes on standard error with exit code 2 when nothing was asked', async () => {
     const { code, out, err } = await twin([]);
     expect({ code, out }).toEqual({ code: 2, out: '' });
