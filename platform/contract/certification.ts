@@ -9,8 +9,9 @@
  */
 import { createPublicKey, hash, sign, verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { askOnce } from './payload-memo.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { instantSchema } from './instant-schema.ts';
+import { askOnce } from './payload-memo.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -31,7 +32,7 @@ export type Certification = z.infer<typeof certificationSchema>;
 export const repudiationSchema = z.object({
   schema: z.literal('platone.repudiation/1'),
   device: z.string().min(1),
-  timestamp: z.string(),
+  timestamp: instantSchema,
   /**
    * `signature-invalid`: the block's signature does not verify with the registered key; `signature-missing`: the
    * block's last message carries none, or several blocks on end lost theirs; `unknown-key`: no such key, or one that

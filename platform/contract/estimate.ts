@@ -1,5 +1,6 @@
 /** The state estimator's answer for one instant or interval. "Not observable" and "diverged" are answers too. */
 import { z } from 'zod';
+import { instantSchema } from './instant-schema.ts';
 
 /** One value per phase: three, or one in a positive-sequence grid; null where a phase is dead or unobserved. */
 const perPhase = z.array(z.number().nullable());
@@ -8,8 +9,8 @@ export const estimateSchema = z.object({
   schema: z.literal('platone.estimate/1'),
   estimator: z.string().min(1),
   /** Instant that the estimate describes (the end of `interval`). */
-  timestamp: z.string(),
-  interval: z.object({ start: z.string(), end: z.string() }).optional(),
+  timestamp: instantSchema,
+  interval: z.object({ start: instantSchema, end: instantSchema }).optional(),
   status: z.enum(['converged', 'not-observable', 'diverged', 'no-measurements']),
   iterations: z.int().nonnegative(),
   buses: z.array(

@@ -1,13 +1,14 @@
 /** A forecast: mean, standard deviation and, for the sums, quantiles of power per component and step. Consumption positive for loads, production positive for generators. */
 import { z } from 'zod';
+import { instantSchema } from './instant-schema.ts';
 
 export const forecastSchema = z.object({
   schema: z.literal('platone.forecast/1'),
   issuer: z.string().min(1),
   /** Instant of issue. */
-  timestamp: z.string(),
+  timestamp: instantSchema,
   /** Start of the first step. */
-  start: z.string(),
+  start: instantSchema,
   stepUs: z.int().positive(),
   series: z.array(
     z.object({

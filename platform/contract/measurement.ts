@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { certificationSchema } from './certification.ts';
+import { instantSchema } from './instant-schema.ts';
 
 /** SOGNO's measurands first, then our extensions. Unit of each: see `measurandUnits`. */
 export const measurandUnits = {
@@ -51,7 +52,7 @@ export type Reading = z.infer<typeof readingSchema>;
 /** What a controllable device's backend says of the setpoint that it took last: the acknowledgement, with its telemetry. */
 export const commandStateSchema = z.object({
   /** Of the newest setpoint that reached the backend: its instant and sequence. */
-  timestamp: z.string(),
+  timestamp: instantSchema,
   sequence: z.int().nonnegative(),
   /** What the device makes of it, W, discharging and injecting positive. */
   activePowerW: z.number(),
@@ -67,11 +68,11 @@ export const measurementSchema = z.object({
   schema: z.literal('platone.measurement/1'),
   device: z.string().min(1),
   /** Instant that the readings describe: ISO 8601 with zone; the end of `interval` where there is one. */
-  timestamp: z.string(),
+  timestamp: instantSchema,
   /** Counts up by one per device and message, from 0. */
   sequence: z.int().nonnegative(),
   /** Averages and energies stand for this interval; absent for instantaneous values. */
-  interval: z.object({ start: z.string(), end: z.string() }).optional(),
+  interval: z.object({ start: instantSchema, end: instantSchema }).optional(),
   /** +1: positive power flows from the named bus side into the branch or load; -1: the channel is wired the other way. */
   positiveDirection: z.union([z.literal(1), z.literal(-1)]).optional(),
   readings: z.array(readingSchema).min(1),

@@ -1,11 +1,12 @@
 /** The balancer's plan: what it means to exchange with the grid, and what each battery has to do for it, step by step. */
 import { z } from 'zod';
+import { instantSchema } from './instant-schema.ts';
 
 export const planSchema = z.object({
   schema: z.literal('platone.plan/1'),
   issuer: z.string().min(1),
   /** Instant of issue. */
-  timestamp: z.string(),
+  timestamp: instantSchema,
   sequence: z.int().nonnegative(),
   /** The use case that it serves. */
   useCase: z.int().min(0).max(4),
@@ -15,7 +16,7 @@ export const planSchema = z.object({
   status: z.enum(['feasible', 'infeasible']),
   clashes: z.array(z.string()),
   /** Start of the first step; all series have one value per step, its mean. */
-  start: z.string(),
+  start: instantSchema,
   stepUs: z.int().positive(),
   /** Forecast that it rests on, W: consumption positive, generation positive. */
   loadW: z.array(z.number()),
@@ -35,8 +36,8 @@ export const planSchema = z.object({
   windows: z.array(
     z.object({
       kind: z.enum(['hold', 'import-package', 'export-package']),
-      start: z.string(),
-      end: z.string(),
+      start: instantSchema,
+      end: instantSchema,
       exchangeW: z.number(),
     }),
   ),

@@ -5,12 +5,17 @@
  */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { z } from 'zod';
+import { isInstant } from './instant-schema.ts';
 
 // One for all, without the check of schemas that zod has just made: that would take longer than to compile them.
 const ajv = new Ajv2020({ strict: false, strictNumbers: true, validateSchema: false, meta: false });
+ajv.addFormat('date-time', isInstant);
 const compiled = new Map<z.ZodType, ValidateFunction>();
 
-/** Whether `value` meets a schema without transforms; undefined members count as absent. */
+/**
+ * Whether `value` meets a schema without transforms, and without refinements but for that of `instantSchema`: JSON Schema
+ * cannot say them. Undefined members count as absent.
+ */
 export function isInOrder<Schema extends z.ZodType>(schema: Schema, value: unknown): value is z.infer<Schema> {
   let validate = compiled.get(schema);
   if (validate === undefined) {

@@ -1,11 +1,12 @@
 /** A setpoint for a controllable device. Discharging and injecting positive. */
 import { z } from 'zod';
+import { instantSchema } from './instant-schema.ts';
 
 export const setpointSchema = z.object({
   schema: z.literal('platone.setpoint/1'),
   device: z.string().min(1),
   /** Instant whose measurements it answers. */
-  timestamp: z.string(),
+  timestamp: instantSchema,
   sequence: z.int().nonnegative(),
   activePowerW: z.number(),
   reactivePowerVar: z.number().optional(),

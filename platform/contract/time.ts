@@ -16,9 +16,15 @@ let lastUs = Number.NaN;
 function parse(text: string): number {
   const match = INSTANT.exec(text);
   if (match === null) return Number.NaN;
-  const [, seconds = '', fraction = '', zone = ''] = match;
+  const [, seconds = '', day = '', fraction = '', zone = ''] = match;
+  if (Number(day) > 28 && !isDay(seconds.slice(0, 10), Number(day))) return Number.NaN;
   const milliseconds = Date.parse(`${seconds}${zone}`);
   return milliseconds * 1000 + (fraction === '' ? 0 : Number(fraction.padEnd(6, '0')));
+}
+
+/** `Date` takes 30 February for 2 March. */
+function isDay(date: string, day: number): boolean {
+  return new Date(`${date}T00:00:00Z`).getUTCDate() === day;
 }
 
 /** `2021-04-01T10:00:00.250000Z`: UTC, the decimals left out where they are zero. */
@@ -28,4 +34,4 @@ export function formatInstant(timeUs: number): string {
   return microseconds === 0 ? `${text}Z` : `${text}.${String(microseconds).padStart(6, '0')}Z`;
 }
 
-const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(Z|[+-]\d{2}:\d{2})$/;
+const INSTANT = /^(\d{4}-\d{2}-(\d{2})T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(Z|[+-]\d{2}:\d{2})$/;

@@ -3,16 +3,12 @@
  * party's wish, which the balancer answers with a use-case message (`use-case.ts`).
  */
 import { z } from 'zod';
-import { parseInstant } from './time.ts';
-
-const instant = z.string().refine((text) => Number.isFinite(parseInstant(text)), {
-  error: 'is no instant: write ISO 8601 with a zone, for example 2021-04-01T12:00:00+02:00',
-});
+import { instantSchema } from './instant-schema.ts';
 
 /** A package of energy: bought in UC-DE-3, sold in UC-DE-4. */
 export const packageSlotSchema = z.strictObject({
   /** Earliest start. */
-  start: instant,
+  start: instantSchema,
   /** Longest duration. */
   durationUs: z.int().positive(),
   /** Power through the grid connection, positive in both use cases: imported in UC-DE-3, exported in UC-DE-4. */
@@ -32,7 +28,7 @@ const wishes = {
     targetW: z.number(),
     durationUs: z.int().positive(),
     /** At once when absent. */
-    start: instant.optional(),
+    start: instantSchema.optional(),
   },
   delivery: { useCase: z.literal(3), slots },
   export: { useCase: z.literal(4), slots },
@@ -54,7 +50,7 @@ const head = {
    * When it was issued, in the time of the databus (its newest tick or progress), which in a simulation is not that of
    * the wall clock. It takes effect at the next instant.
    */
-  timestamp: instant,
+  timestamp: instantSchema,
   /** Who wants it. */
   issuer: z.string().min(1),
   /** Name of the request, for the answer; a request that is repeated under its name changes nothing. */

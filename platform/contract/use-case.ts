@@ -3,11 +3,12 @@
  * package of energy begins or ends, and with every plan (`update`).
  */
 import { z } from 'zod';
+import { instantSchema } from './instant-schema.ts';
 
 export const useCaseSchema = z.object({
   schema: z.literal('platone.use-case/1'),
   issuer: z.string().min(1),
-  timestamp: z.string(),
+  timestamp: instantSchema,
   sequence: z.int().nonnegative(),
   /** In force from now on: 0 is none, 1 to 4 are UC-DE-1 to 4. */
   useCase: z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),

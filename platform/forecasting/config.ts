@@ -1,6 +1,6 @@
 /** Configuration of the forecasting service: the site's facts, or a series that somebody else has forecast. SI units. */
 import { z } from 'zod';
-import { parseInstant } from '../contract/time.ts';
+import { instantSchema } from '../contract/instant-schema.ts';
 import { createLocalTime } from './local-time.ts';
 
 const MINUTE_US = 60e6;
@@ -59,10 +59,6 @@ const common = {
 
 const zone = z.string().refine(isZone, { error: 'is no IANA time zone, for example Europe/Berlin' });
 
-const instant = z.string().refine((text) => Number.isFinite(parseInstant(text)), {
-  error: 'is no instant: write ISO 8601 with a zone, for example 2021-04-01T00:00:00+02:00',
-});
-
 const temperatures = z.array(z.number().min(-60).max(60));
 
 const temperatureSchema = z.strictObject({
@@ -70,7 +66,7 @@ const temperatureSchema = z.strictObject({
   monthlyMeanC: temperatures.length(12).optional(),
   /** What a weather service says: means of steps from `start` on, C. Outside it the climate. */
   forecast: z
-    .strictObject({ start: instant, stepUs: z.int().positive().default(3600e6), airC: temperatures.min(1) })
+    .strictObject({ start: instantSchema, stepUs: z.int().positive().default(3600e6), airC: temperatures.min(1) })
     .optional(),
   /** Relative change of the load per K below the heating limit, against the climate: storage heaters, heat pumps. */
   loadPerKelvin: z.number().min(0).max(0.2).default(0),
@@ -135,7 +131,7 @@ const seriesSchema = z
     source: z.literal('series'),
     ...common,
     /** Beginning of the first value: ISO 8601 with zone. */
-    start: instant,
+    start: instantSchema,
     /** Interval means of the site, W, one per `seriesStepUs`: consumption and production, both positive. */
     loadW: powers,
     generationW: powers,

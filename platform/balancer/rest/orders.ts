@@ -2,16 +2,9 @@
 import { z } from 'zod';
 import type { Problem } from '../../../grids/problem.ts';
 import { didYouMean } from '../../../numerics/edit-distance.ts';
-import { parseInstant } from '../../contract/time.ts';
+import { instantSchema } from '../../contract/instant-schema.ts';
 import type { Trigger } from '../../contract/trigger.ts';
 import { HttpProblem, unprocessable } from './problem-details.ts';
-
-const instant = z
-  .string()
-  .refine((text) => Number.isFinite(parseInstant(text)), {
-    error: 'is no instant: write ISO 8601 with a zone, for example 2021-04-01T12:00:00+02:00',
-  })
-  .meta({ format: 'date-time' });
 
 const WEEK_S = 7 * 86_400;
 /** More than any LV substation passes: a slip in the unit, not a wish. */
@@ -28,7 +21,7 @@ const request = z
 const slots = z
   .array(
     z.strictObject({
-      start: instant.meta({ description: 'Earliest start' }),
+      start: instantSchema.meta({ description: 'Earliest start' }),
       durationS: durationS.meta({ description: 'Longest duration, s' }),
       powerW: z
         .number()
@@ -47,7 +40,7 @@ const holdFields = {
     .max(LARGEST_W)
     .meta({ description: 'Exchange with the grid to hold, W, import positive' }),
   durationS,
-  start: instant.optional().meta({ description: 'At once when absent' }),
+  start: instantSchema.optional().meta({ description: 'At once when absent' }),
 };
 
 /** I-01 of the use cases: 0 stops, 1 to 4 apply UC-DE-1 to 4. */
