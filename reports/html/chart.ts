@@ -27,6 +27,8 @@ interface Band {
   readonly x: ArrayLike<number>;
   readonly low: ArrayLike<number>;
   readonly high: ArrayLike<number>;
+  /** Keeps each pair until the next one. */
+  readonly stepped?: boolean;
 }
 
 interface Mark {
@@ -245,13 +247,20 @@ function closedToZero(
   return `M${px(first[0])} ${py(0)}L${run.map(([a, b]) => `${px(a)} ${py(b)}`).join('L')}L${px(last[0])} ${py(0)}Z`;
 }
 
-function drawBand({ colour, x, low, high }: Band, { px, py }: Axes, buckets: number): string {
+function drawBand({ colour, x, low, high, stepped }: Band, { px, py }: Axes, buckets: number): string {
   const size = Math.max(1, Math.ceil(x.length / buckets));
   const upper: string[] = [];
   const lower: string[] = [];
-  for (let i = 0; i < x.length; i += size) {
+  for (let i = 0; i < x.length; i += 1) {
+    // Thinned to what the picture can show; the last one says how far it goes.
+    if (i % size !== 0 && i !== x.length - 1) continue;
     const [a, l, h] = [x[i] ?? Number.NaN, low[i] ?? Number.NaN, high[i] ?? Number.NaN];
     if (!Number.isFinite(l + h)) continue;
+    // A step ends where the next value begins: at the height of the one before.
+    if (stepped === true && upper.length > 0) {
+      upper.push(`${px(a)} ${upper.at(-1)?.split(' ')[1]}`);
+      lower.push(`${px(a)} ${lower.at(-1)?.split(' ')[1]}`);
+    }
     upper.push(`${px(a)} ${py(h)}`);
     lower.push(`${px(a)} ${py(l)}`);
   }

@@ -192,11 +192,13 @@ function renderExchange(record: RunRecord, score: Score, shades: readonly Shade[
 function targetLine({ tables }: RunRecord, timeUs: Float64Array): readonly Line[] {
   const messages = tables['use-cases'];
   if (messages.rows === 0) return [];
-  const [times, target] = [messages.number('timeUs'), messages.number('targetW')];
-  const last = target.at(-1) ?? Number.NaN;
-  const x = [...times, timeUs.at(-1) ?? Number.NaN];
-  const y = [...target, last].map((power) => power / 1000);
-  return [{ label: 'asked for', colour: '--high', x, y, stepped: true }];
+  const x = [...messages.number('timeUs'), timeUs.at(-1) ?? Number.NaN];
+  return [{ label: 'asked for', colour: '--high', x, y: kilo(held(messages.number('targetW'))), stepped: true }];
+}
+
+/** With the last value once more: what is announced stands until the end of the run. */
+function held(values: Float64Array): Float64Array {
+  return Float64Array.of(...values, values.at(-1) ?? Number.NaN);
 }
 
 /** Both exchanges sorted by size: the area between the curves is what the battery took off the grid. */
@@ -239,20 +241,23 @@ function renderBeforeAfter({ kpis }: Score): string {
 /** What the batteries could still have done: the reserve that a third party may ask for. */
 function renderReserve(record: RunRecord, { details }: Score, shades: readonly Shade[], offsetUs: number): string {
   const messages = record.tables['use-cases'];
-  const [low, high] = [messages.number('lowestW'), messages.number('highestW')];
-  if (!low.some(Number.isFinite)) return '';
-  const x = messages.number('timeUs');
   const { site } = details;
+  const [low, high] = [messages.number('lowestW'), messages.number('highestW')];
+  const accounts = low.filter(Number.isFinite).length;
+  if (accounts === 0) return '';
+  const x = [...messages.number('timeUs'), site.timeUs.at(-1) ?? Number.NaN];
+  const account =
+    accounts === 1
+      ? 'By the balancer’s only account of the run, from net power, state of charge and ratings at its beginning'
+      : `By the balancer’s own accounts, ${formatNumber(accounts)} in this run, from net power, state of charge and ratings; each is drawn until the next`;
   return renderChart({
     title: 'Exchange that the batteries could hold',
-    caption:
-      'By the balancer’s own account, from net power, state of charge and ratings at each of its announcements: inside the band a request can be met. The line is the exchange as it came.',
+    caption: `${account}: inside the band a request can be met. The line is the exchange as it came.`,
     x: { kind: 'clock', offsetUs },
-    includeX: Array.from(site.timeUs.slice(-1)),
     yLabel: 'kW',
     include: [0],
     half: true,
-    bands: [{ label: 'possible', colour: '--band', x, low: kilo(low), high: kilo(high) }],
+    bands: [{ label: 'possible', colour: '--band', x, low: kilo(held(low)), high: kilo(held(high)), stepped: true }],
     lines: [
       ...targetLine(record, site.timeUs),
       { label: 'as run', colour: '--after', x: midpoints(site.timeUs), y: kilo(site.exchangeW) },

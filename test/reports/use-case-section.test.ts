@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planAhead } from '../../reports/html/plan-lines.ts';
 import { renderBatteries, renderResponse } from '../../reports/html/battery-charts.ts';
 import { renderUseCase } from '../../reports/html/use-case-section.ts';
-import { readRecord, type RunRecord } from '../../reports/record-reader.ts';
+import { readRecord, type RunRecord, type Table } from '../../reports/record-reader.ts';
 import { score, type Score } from '../../reports/score.ts';
 import { fixtureStartUs, writeFixture } from './fixture.ts';
 import { addUseCase } from './use-case-fixture.ts';
@@ -147,6 +147,38 @@ describe('plans', () => {
     ]) {
       expect(figure(title)).toContain('planned</li>');
     }
+  });
+});
+
+describe('what the batteries could hold', () => {
+  const band = (text: string) => /class="band" style="[^"]*" d="M([^"]*)Z"/.exec(text)?.[1] ?? '';
+  const corners = (text: string) =>
+    band(text)
+      .split('L')
+      .map((corner) => corner.split(' ').map(Number));
+  const title = 'Exchange that the batteries could hold';
+
+  it('is drawn from each announcement to the next, the last one to the end', () => {
+    const points = corners(figure(title));
+    const xs = points.map(([x]) => x);
+    expect(Math.max(...xs.map(Number))).toBe(528);
+    // Every edge of a step is level or upright.
+    const slanted = points.filter(([x, y], i) => i > 0 && x !== points[i - 1]?.[0] && y !== points[i - 1]?.[1]);
+    expect(slanted).toEqual([]);
+  });
+
+  it('fills the whole run when it is announced once', () => {
+    const messages = record.tables['use-cases'];
+    const once: Table = {
+      rows: 1,
+      number: (name) => messages.number(name).slice(0, 1),
+      text: (name) => ({ ...messages.text(name), index: messages.text(name).index.slice(0, 1) }),
+    };
+    const alone = renderUseCase({ ...record, tables: { ...record.tables, 'use-cases': once } }, scored, OFFSET_US);
+    const chart = alone.split('<figure').find((each) => each.includes(`<h3>${title}</h3>`)) ?? '';
+    expect(new Set(corners(chart).map(([x]) => x))).toEqual(new Set([52, 528]));
+    expect(chart).toContain('only account of the run');
+    expect(figure(title)).toContain('31 in this run');
   });
 });
 
