@@ -101,7 +101,7 @@ function describeCsv(file: string, { time, load, pv, unit, zone }: Values): stri
   const counts = (['load', 'pv'] as const).flatMap((kind) => {
     if (csv[kind] === undefined) return [];
     try {
-      return [readCsvSeries({ csv, kind, directory: '.' }).valuesW.length];
+      return [readCsvSeries({ csv, kind, directory: '.' }).values.length];
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
       problems.push(...error.problems);

@@ -26,6 +26,8 @@ export const measurandUnits = {
   energyexport: 'Wh',
   stateofcharge: '1',
   energystored: 'Wh',
+  /** Of the air, 2 m above ground, with phase `total`. */
+  airtemperature: 'C',
 } as const;
 
 export const measurandSchema = z.enum(Object.keys(measurandUnits) as (keyof typeof measurandUnits)[]);
@@ -36,7 +38,7 @@ export const readingPhaseSchema = z.enum(['A', 'B', 'C', 'total', 'positive', 'n
 export type ReadingPhase = z.infer<typeof readingPhaseSchema>;
 
 export const readingSchema = z.object({
-  /** Address of the measured place: `bus:<id>`, `branch:<id>:from|to`, `battery:<id>`, `load:<id>`. */
+  /** Address of the measured place: `bus:<id>`, `branch:<id>:from|to`, `battery:<id>`, `load:<id>`, `site:air`. */
   component: z.string().min(1),
   measurand: measurandSchema,
   phase: readingPhaseSchema,
@@ -64,6 +66,14 @@ export const commandStateSchema = z.object({
 });
 export type CommandState = z.infer<typeof commandStateSchema>;
 
+/** What a weather service expects at the site: means of steps from `start` on. */
+export const weatherOutlookSchema = z.object({
+  start: z.string(),
+  stepUs: z.int().positive(),
+  airTemperatureC: z.array(z.number()).min(1),
+});
+export type WeatherOutlook = z.infer<typeof weatherOutlookSchema>;
+
 export const measurementSchema = z.object({
   schema: z.literal('platone.measurement/1'),
   device: z.string().min(1),
@@ -88,5 +98,7 @@ export const measurementSchema = z.object({
   certification: certificationSchema.optional(),
   /** Of controllable devices, once a setpoint has reached them. */
   command: commandStateSchema.optional(),
+  /** Of weather stations that pass on what a weather service expects. */
+  outlook: weatherOutlookSchema.optional(),
 });
 export type Measurement = z.infer<typeof measurementSchema>;

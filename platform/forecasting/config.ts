@@ -62,6 +62,8 @@ const zone = z.string().refine(isZone, { error: 'is no IANA time zone, for examp
 const temperatures = z.array(z.number().min(-60).max(60));
 
 const temperatureSchema = z.strictObject({
+  /** Weather station to listen to: what it measures and passes on goes before everything here. */
+  station: z.string().min(1).optional(),
   /** Mean of each month, C, January first; a smooth climatic mean for central Europe where absent. */
   monthlyMeanC: temperatures.length(12).optional(),
   /** What a weather service says: means of steps from `start` on, C. Outside it the climate. */

@@ -20,14 +20,29 @@ export interface SiteObservation {
   readonly connections: readonly MeteredPower[];
 }
 
+/** What a weather station says: the air at the site, C. */
+export interface WeatherReport {
+  /** Mean over (fromUs, toUs]. */
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly airC: number;
+  /** What a weather service expects: means of steps from `startUs` on. */
+  readonly expected?:
+    | { readonly startUs: number; readonly stepUs: number; readonly airC: readonly number[] }
+    | undefined;
+}
+
 export interface Forecaster {
   /** Kebab-case. */
   readonly name: string;
   /** Takes in an interval that has ended; called in order of time, each interval once, gaps allowed. */
   observe(observation: SiteObservation): void;
+  /** Takes in the weather of an interval that has ended, before what was measured at the site over it. */
+  weather(report: WeatherReport): void;
   /**
    * Mean powers over (fromUs, toUs] as far as is known from what was observed so far: of the past as of the future.
-   * Undefined where it knows nothing. Between two observations the same step has the same answer.
+   * Undefined where it knows nothing. Between two
+   * observations or reports the same step has the same answer.
    */
   outlook(fromUs: number, toUs: number): StepOutlook | undefined;
 }

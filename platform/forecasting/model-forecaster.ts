@@ -10,10 +10,10 @@
 import type { ModelConfig } from './config.ts';
 import { createDailyShape } from './daily-shape.ts';
 import { fitLogitNormal, lognormalQuantile } from './distribution.ts';
-import type { Forecaster, MeteredPower, SiteObservation } from './forecaster.ts';
+import type { Forecaster, MeteredPower, SiteObservation, WeatherReport } from './forecaster.ts';
 import { createLocalTime } from './local-time.ts';
 import type { SiteOutlook, StepOutlook } from './outlook.ts';
-import { createSiteModel, type SiteStep } from './site-model.ts';
+import { createSiteModel, type SiteModel, type SiteStep } from './site-model.ts';
 import { createSiteState, stateSize } from './site-state.ts';
 
 /** Clearness is not below: the thickest cloud lets that much through. And not above: bright edges, over 15 min. */
@@ -50,7 +50,7 @@ interface Part {
 class ModelForecaster implements Forecaster {
   readonly name = 'model';
   readonly #config: ModelConfig;
-  readonly #model: (fromUs: number, toUs: number) => SiteStep;
+  readonly #model: SiteModel;
   readonly #state;
   readonly #loadShape;
   readonly #pvShape;
@@ -81,13 +81,17 @@ class ModelForecaster implements Forecaster {
     this.#site = this.#part(this.#whole, undefined);
   }
 
+  weather(report: WeatherReport): void {
+    this.#model.report(report);
+  }
+
   observe({ fromUs, toUs, connections }: SiteObservation): void {
     const believed = connections.filter((connection) => this.#isPlausible(connection));
     if (believed.length === 0 || !(toUs > fromUs)) return;
     const middleUs = (fromUs + toUs) / 2;
     this.#state.advance(middleUs - this.#observedUs);
     this.#observedUs = middleUs;
-    const step = this.#model(fromUs, toUs);
+    const step = this.#model.step(fromUs, toUs);
     const shape = { load: this.#loadShape.factorAt(middleUs), pv: this.#pvShape.factorAt(middleUs) };
     const loads = believed.filter(({ systems }) => systems.length === 0);
     const brevity = Math.min(BREVITY_MAX, Math.max(0, QUARTER_US / (toUs - fromUs) - 1));
@@ -98,7 +102,7 @@ class ModelForecaster implements Forecaster {
   }
 
   outlook(fromUs: number, toUs: number): StepOutlook {
-    const step = this.#model(fromUs, toUs);
+    const step = this.#model.step(fromUs, toUs);
     const middleUs = (fromUs + toUs) / 2;
     const aheadUs = Math.max(0, middleUs - this.#observedUs);
     const usualW = this.#loadShape.factorAt(middleUs) * step.profileW * this.#site.annualMWh;

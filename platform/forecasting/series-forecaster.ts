@@ -24,6 +24,7 @@ export function createSeriesForecaster(config: SeriesConfig): Forecaster {
     name: 'series',
     // Whoever made the series has seen what there was to see.
     observe() {},
+    weather() {},
     outlook(fromUs, toUs) {
       const load = meanOver(config.loadW, startUs, config.seriesStepUs, fromUs, toUs);
       const generation = meanOver(config.generationW, startUs, config.seriesStepUs, fromUs, toUs);

@@ -7,13 +7,17 @@ import type { Forecaster } from './forecaster.ts';
 import { createMeteredSite } from './metered-site.ts';
 import { createModelForecaster } from './model-forecaster.ts';
 import { createSeriesForecaster } from './series-forecaster.ts';
+import { weatherReports } from './weather-reports.ts';
 import { wrongOnPurpose } from './wrong-on-purpose.ts';
 
 export const forecasting = defineService({
   name: 'forecasting',
   summary: 'load and PV of the next 24 h with quantiles, from H0, clear sky and meters, or from a given series',
   configSchema: forecastingConfigSchema,
-  inputs: ({ site, meters }) => (meters.length === 0 ? [] : [topics.bridgedMeasurement(site, 'smart-meter', '+')]),
+  inputs: (config) => [
+    ...(config.meters.length === 0 ? [] : [topics.bridgedMeasurement(config.site, 'smart-meter', '+')]),
+    ...stationOf(config).map((station) => topics.bridgedMeasurement(config.site, 'weather-station', station)),
+  ],
   streams: ({ streams }) => streams,
   upstreams: () => [],
   create(config) {
@@ -25,6 +29,7 @@ export const forecasting = defineService({
     let observations = 0;
     return {
       step({ timeUs, inputs }) {
+        for (const report of weatherReports(inputs)) forecaster.weather(report);
         const observation = inputs.length === 0 ? undefined : site.take(inputs);
         if (observation !== undefined) {
           forecaster.observe(observation);
@@ -45,6 +50,11 @@ export const forecasting = defineService({
     };
   },
 });
+
+function stationOf(config: ForecastingConfig): readonly string[] {
+  const station = config.source === 'model' ? config.temperature.station : undefined;
+  return station === undefined ? [] : [station];
+}
 
 function createForecaster(config: ForecastingConfig): Forecaster {
   return config.source === 'model' ? createModelForecaster(config) : createSeriesForecaster(config);

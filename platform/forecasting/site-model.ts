@@ -3,7 +3,7 @@ import { clearSky, plane, planeOfArray, pvPowerPerWp, sunAt } from './clear-sky.
 import type { ModelConfig } from './config.ts';
 import { createH0 } from './h0.ts';
 import { createLocalTime } from './local-time.ts';
-import { createTemperature } from './temperature.ts';
+import { createTemperature, type Temperature } from './temperature.ts';
 
 /** Instants per step at which the sun is looked at: power is no straight line at dawn and in the morning. */
 const SUN_SAMPLES = 3;
@@ -22,11 +22,17 @@ export interface SiteStep {
   readonly siteQuadratic: number;
 }
 
-/** The model of a step (fromUs, toUs]; the same step is computed once while it is wanted. */
-export function createSiteModel(config: ModelConfig): (fromUs: number, toUs: number) => SiteStep {
+export interface SiteModel {
+  /** Takes in the weather. */
+  readonly report: Temperature['report'];
+  /** The model of a step (fromUs, toUs]; the same step is computed once while it is wanted. */
+  step(fromUs: number, toUs: number): SiteStep;
+}
+
+export function createSiteModel(config: ModelConfig): SiteModel {
   const h0 = createH0(config.zone);
   const utc = createLocalTime('UTC');
-  const temperature = createTemperature(config.temperature, utc);
+  const temperature = createTemperature(config.temperature, utc, config.location.longitudeDeg);
   const { location, pvSystems } = config;
   const planes = pvSystems.map(({ tiltDeg, azimuthDeg }) => plane(tiltDeg, azimuthDeg));
 
@@ -57,7 +63,11 @@ export function createSiteModel(config: ModelConfig): (fromUs: number, toUs: num
     return { profileW, linear, quadratic, siteLinear: sum(linear), siteQuadratic: sum(quadratic) };
   }
 
-  return remembering(compute, config.pastSteps + Math.ceil(config.horizonUs / config.stepUs) + 2);
+  const capacity = config.pastSteps + Math.ceil(config.horizonUs / config.stepUs) + 2;
+  return {
+    report: (report) => temperature.report(report),
+    step: remembering(compute, () => temperature.version, capacity),
+  };
 }
 
 function sum(values: Float64Array): number {
@@ -66,13 +76,17 @@ function sum(values: Float64Array): number {
   return total;
 }
 
-/** Successive forecasts share all steps but one: keeps the last `capacity`, the oldest goes first. */
+/** Successive forecasts share all steps but one while nothing new is known: keeps the last `capacity`, the oldest goes first. */
 function remembering<Step>(
   compute: (fromUs: number, toUs: number) => Step,
+  version: () => number,
   capacity: number,
 ): (fromUs: number, toUs: number) => Step {
   const known = new Map<number, { readonly toUs: number; readonly step: Step }>();
+  let knownVersion = version();
   return (fromUs, toUs) => {
+    if (version() !== knownVersion) known.clear();
+    knownVersion = version();
     const found = known.get(fromUs);
     if (found?.toUs === toUs) return found.step;
     const step = compute(fromUs, toUs);

@@ -18,6 +18,7 @@ export function wrongOnPurpose(forecaster: Forecaster, error: StatedError): Fore
   return {
     name: forecaster.name,
     observe: (observation) => forecaster.observe(observation),
+    weather: (report) => forecaster.weather(report),
     outlook(fromUs, toUs) {
       const right = forecaster.outlook(fromUs - lateUs, toUs - lateUs);
       if (right === undefined) return undefined;

@@ -3,6 +3,7 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { ConditionOf } from '../faults/device-faults.ts';
+import type { AirTemperature } from '../profiles/air-temperature.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
 import { bessFaults, createBess, type BessDevice } from './bess.ts';
 import type { ControllableDevice, Device, MeteringDevice, PhasorDevice } from './device.ts';
@@ -10,6 +11,7 @@ import type { DeviceClock } from './message.ts';
 import { terminalAt } from './place.ts';
 import { createPmu } from './pmu.ts';
 import { createSmartMeter, meterPointAt } from './smart-meter.ts';
+import { createWeatherStation } from './weather-station.ts';
 
 export interface DevicePark {
   /** All of them in the order of the scenario. */
@@ -32,6 +34,8 @@ export function createDevices(options: {
   readonly clock: DeviceClock;
   /** What is wrong inside the devices and when; all are sound without it. */
   readonly conditions?: ConditionOf;
+  /** What weather stations measure; without it there may be none. */
+  readonly air?: Pick<AirTemperature, 'meanC'>;
 }): DevicePark {
   const { grid, seed, clock } = options;
   const problems: Problem[] = [];
@@ -56,6 +60,9 @@ export function createDevices(options: {
       const point = meterPointAt(grid, device.at);
       if (point === undefined) fault('at', `${device.at} is no place for a meter`, 'use bus:<id> or load:<id>');
       else meters.push(keep(devices, createSmartMeter({ device, grid, point, seed, clock })));
+    } else if (device.kind === 'weather-station') {
+      if (options.air === undefined) throw new Error('a weather station needs air');
+      keep(devices, createWeatherStation({ device, air: options.air, seed, clock }));
     } else {
       const battery = findBattery(device, grid.document, batteries, fault);
       for (const sentence of bessFaults(device)) fault('soc', sentence);

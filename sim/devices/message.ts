@@ -1,5 +1,5 @@
 /** What every device's messages have in common: when they are due, their numbering, their time stamps. */
-import type { CommandState, Measurement, Reading } from '../../platform/contract/measurement.ts';
+import type { CommandState, Measurement, Reading, WeatherOutlook } from '../../platform/contract/measurement.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { DeviceMessage } from './device.ts';
 
@@ -43,6 +43,7 @@ export interface Envelope {
   readonly positiveDirection?: 1 | -1;
   readonly quality: NonNullable<Measurement['quality']>;
   readonly command?: CommandState | undefined;
+  readonly outlook?: WeatherOutlook;
 }
 
 /**
@@ -70,7 +71,7 @@ export function reading(
  */
 export function createPostman(kind: string, device: string): (envelope: Envelope) => readonly DeviceMessage[] {
   let sequence = 0;
-  return ({ taggedUs, measuredUs, publishUs, readings, interval, positiveDirection, quality, command }) => {
+  return ({ taggedUs, measuredUs, publishUs, readings, interval, positiveDirection, quality, command, outlook }) => {
     const finite = readings.filter(({ data }) => Number.isFinite(data));
     if (finite.length === 0) return [];
     // In the order of canonical JSON, like the readings.
@@ -80,6 +81,7 @@ export function createPostman(kind: string, device: string): (envelope: Envelope
       ...(interval === undefined
         ? {}
         : { interval: { end: instantText(interval.endUs), start: formatInstant(interval.startUs) } }),
+      ...(outlook === undefined ? {} : { outlook }),
       ...(positiveDirection === undefined ? {} : { positiveDirection }),
       quality: finite.length === readings.length ? quality : { ...quality, valid: false },
       readings: finite,

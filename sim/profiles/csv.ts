@@ -5,9 +5,16 @@ import { parse } from 'csv-parse/sync';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import { createZoneOffset } from '../../platform/forecasting/local-time.ts';
-import type { ScenarioCsv } from '../scenario/schema.ts';
+import type { ScenarioCsv, TemperatureCsv } from '../scenario/schema.ts';
 
 const WATTS = { W: 1, kW: 1e3, MW: 1e6 } as const;
+
+/** To degrees Celsius. */
+const CELSIUS = {
+  C: (value: number) => value,
+  K: (value: number) => value - 273.15,
+  F: (value: number) => (value - 32) / 1.8,
+} as const;
 
 export interface Series {
   /** Absolute path of the file that it came from. */
@@ -16,8 +23,8 @@ export interface Series {
   readonly startUs: number;
   readonly endUs: number;
   readonly stepUs: number;
-  /** Interval means, W; entry i stands for (startUs + i stepUs, startUs + (i + 1) stepUs]. */
-  readonly valuesW: Float64Array;
+  /** Interval means, W or C; entry i stands for (startUs + i stepUs, startUs + (i + 1) stepUs]. */
+  readonly values: Float64Array;
   /** Intervals that were empty in the file and have been filled. */
   readonly filled: number;
 }
@@ -25,12 +32,12 @@ export interface Series {
 /** A row that could be read: when it stamps, its value (NaN = empty cell) and where it stands in the file. */
 interface Row {
   readonly timeUs: number;
-  readonly valueW: number;
+  readonly value: number;
   readonly line: number;
 }
 
 /**
- * Reads the column of `kind` named in the scenario. Relative file names are taken from `directory`. Decimal commas are
+ * Reads the column of `kind` named in the scenario, W. Relative file names are taken from `directory`. Decimal commas are
  * understood where the columns are separated by semicolons. Throws InvalidInputError with every fault of the file.
  */
 export function readCsvSeries(options: {
@@ -38,42 +45,53 @@ export function readCsvSeries(options: {
   readonly kind: 'load' | 'pv';
   readonly directory: string;
 }): Series {
-  const { csv, kind } = options;
-  const problems: Problem[] = [];
-  const fault = (problem: Omit<Problem, 'file'>) => problems.push({ file: csv.file, ...problem });
-  const file = resolve(options.directory, csv.file);
+  const { csv, kind, directory } = options;
   const column = csv[kind];
   if (column === undefined) {
-    fault({
-      path: '',
-      message: `the scenario names no column for ${kind}`,
-      hint: `add "${kind}: <column>" to its csv`,
-    });
-    throw new InvalidInputError(problems);
+    const message = `the scenario names no column for ${kind}`;
+    throw new InvalidInputError([{ file: csv.file, path: '', message, hint: `add "${kind}: <column>" to its csv` }]);
   }
+  const watts = WATTS[csv.unit];
+  return readColumn({ ...csv, column, toSi: (value) => value * watts }, directory);
+}
+
+/** The same for air temperatures, C. */
+export function readTemperatureSeries(csv: TemperatureCsv, directory: string): Series {
+  return readColumn({ ...csv, column: csv.temperature, toSi: CELSIUS[csv.unit] }, directory);
+}
+
+interface Wanted extends Pick<ScenarioCsv, 'file' | 'time' | 'zone' | 'stamp' | 'gaps'> {
+  readonly column: string;
+  readonly toSi: (value: number) => number;
+}
+
+function readColumn(wanted: Wanted, directory: string): Series {
+  const problems: Problem[] = [];
+  const fault = (problem: Omit<Problem, 'file'>) => problems.push({ file: wanted.file, ...problem });
+  const file = resolve(directory, wanted.file);
   if (!existsSync(file)) {
     fault({ path: '', message: 'there is no such file', hint: `looked for ${file}` });
     throw new InvalidInputError(problems);
   }
-  const rows = readRows(readFileSync(file, 'utf8'), csv, column, fault);
-  const series = problems.length === 0 ? layOut(rows, csv, column, file, fault) : undefined;
+  const rows = readRows(readFileSync(file, 'utf8'), wanted, fault);
+  const series = problems.length === 0 ? layOut(rows, wanted, file, fault) : undefined;
   if (series === undefined || problems.length > 0) throw new InvalidInputError(problems);
   return series;
 }
 
 type Fault = (problem: Omit<Problem, 'file'>) => void;
 
-function readRows(text: string, csv: ScenarioCsv, column: string, fault: Fault): Row[] {
+function readRows(text: string, { time, zone, column, toSi }: Wanted, fault: Fault): Row[] {
   const records = parseRecords(text, fault);
   const [header, ...body] = records;
   if (header === undefined) {
     fault({ path: '', line: 1, message: 'the file is empty' });
     return [];
   }
-  const timeIndex = header.cells.indexOf(csv.time);
+  const timeIndex = header.cells.indexOf(time);
   const valueIndex = header.cells.indexOf(column);
   for (const [name, index] of [
-    [csv.time, timeIndex],
+    [time, timeIndex],
     [column, valueIndex],
   ] as const) {
     if (index < 0) {
@@ -87,7 +105,7 @@ function readRows(text: string, csv: ScenarioCsv, column: string, fault: Fault):
   }
   if (timeIndex < 0 || valueIndex < 0) return [];
 
-  const readTime = createTimeReader(csv.zone, fault, csv.time, timeIndex + 1);
+  const readTime = createTimeReader(zone, fault, time, timeIndex + 1);
   const rows: Row[] = [];
   let previousUs = Number.NEGATIVE_INFINITY;
   for (const { cells, line } of body) {
@@ -95,8 +113,8 @@ function readRows(text: string, csv: ScenarioCsv, column: string, fault: Fault):
       fault({ path: '', line, message: `has ${cells.length} cells where the header has ${header.cells.length}` });
       continue;
     }
-    const valueW = readNumber(cells[valueIndex] ?? '', WATTS[csv.unit]);
-    if (valueW === undefined) {
+    const value = readNumber(cells[valueIndex] ?? '', toSi);
+    if (value === undefined) {
       const message = `"${cells[valueIndex]}" is no number`;
       fault({
         path: column,
@@ -110,11 +128,11 @@ function readRows(text: string, csv: ScenarioCsv, column: string, fault: Fault):
     if (timeUs === undefined) continue;
     if (timeUs <= previousUs) {
       const message = `${formatInstant(timeUs)} does not come after the row before it`;
-      fault({ path: csv.time, line, column: timeIndex + 1, message, hint: 'sort the rows and remove duplicates' });
+      fault({ path: time, line, column: timeIndex + 1, message, hint: 'sort the rows and remove duplicates' });
       continue;
     }
     previousUs = timeUs;
-    if (valueW !== undefined) rows.push({ timeUs, valueW, line });
+    if (value !== undefined) rows.push({ timeUs, value, line });
   }
   return rows;
 }
@@ -145,11 +163,11 @@ function parseRecords(text: string, fault: Fault): CsvRecord[] {
   }
 }
 
-/** Watts; NaN for an empty cell; undefined for what is no finite number. */
-function readNumber(cell: string, scale: number): number | undefined {
+/** In SI; NaN for an empty cell; undefined for what is no finite number. */
+function readNumber(cell: string, toSi: Wanted['toSi']): number | undefined {
   if (cell === '') return Number.NaN;
   const value = Number(cell);
-  return Number.isFinite(value) ? value * scale : undefined;
+  return Number.isFinite(value) ? toSi(value) : undefined;
 }
 
 const LOCAL = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(\.\d{1,6})?$/;
@@ -203,13 +221,8 @@ function localInstants(wallUs: number, offsetUs: (timeUs: number) => number): nu
 }
 
 /** Rows on a regular grid with the step that most rows keep; gaps treated as the scenario says. */
-function layOut(
-  rows: readonly Row[],
-  csv: ScenarioCsv,
-  column: string,
-  file: string,
-  fault: Fault,
-): Series | undefined {
+function layOut(rows: readonly Row[], wanted: Wanted, file: string, fault: Fault): Series | undefined {
+  const { time, column, gaps, stamp } = wanted;
   const [first] = rows;
   const last = rows.at(-1);
   if (first === undefined || last === undefined || rows.length < 2) {
@@ -217,35 +230,35 @@ function layOut(
     return undefined;
   }
   const stepUs = commonStep(rows);
-  const valuesW = new Float64Array(Math.floor((last.timeUs - first.timeUs) / stepUs) + 1).fill(Number.NaN);
+  const values = new Float64Array(Math.floor((last.timeUs - first.timeUs) / stepUs) + 1).fill(Number.NaN);
   let next = 0;
-  for (const { timeUs, valueW, line } of rows) {
+  for (const { timeUs, value, line } of rows) {
     const index = (timeUs - first.timeUs) / stepUs;
     if (!Number.isInteger(index)) {
       const message = `${formatInstant(timeUs)} is off the grid of ${stepUs / 1e6} s that the other rows keep`;
-      fault({ path: csv.time, line, message });
+      fault({ path: time, line, message });
       continue;
     }
-    if (csv.gaps === 'error' && index > next) {
+    if (gaps === 'error' && index > next) {
       const missing = formatInstant(first.timeUs + next * stepUs);
       const hint = 'fill the file, or say gaps: hold or gaps: interpolate';
       fault({
-        path: csv.time,
+        path: time,
         line,
         message: `${index - next} rows are missing before this one, from ${missing} on`,
         hint,
       });
     }
-    if (Number.isNaN(valueW) && csv.gaps === 'error') {
+    if (Number.isNaN(value) && gaps === 'error') {
       fault({ path: column, line, message: 'is empty', hint: 'fill it, or say gaps: hold or gaps: interpolate' });
     }
-    valuesW[index] = valueW;
+    values[index] = value;
     next = index + 1;
   }
-  const filled = csv.gaps === 'error' ? 0 : fillGaps(valuesW, csv.gaps);
+  const filled = gaps === 'error' ? 0 : fillGaps(values, gaps);
   if (filled === undefined) fault({ path: column, message: 'has no value at all' });
-  const startUs = csv.stamp === 'interval-start' ? first.timeUs : first.timeUs - stepUs;
-  return { file, startUs, endUs: startUs + valuesW.length * stepUs, stepUs, valuesW, filled: filled ?? 0 };
+  const startUs = stamp === 'interval-start' ? first.timeUs : first.timeUs - stepUs;
+  return { file, startUs, endUs: startUs + values.length * stepUs, stepUs, values, filled: filled ?? 0 };
 }
 
 /** The distance that occurs most often between neighbouring rows, the shorter one where two are equally common. */
@@ -281,15 +294,15 @@ function fillGaps(values: Float64Array, how: 'hold' | 'interpolate'): number | u
 }
 
 /**
- * Mean power over (fromUs, toUs], W, with the series constant within its intervals; with `fromUs === toUs` the value of
+ * Mean over (fromUs, toUs] with the series constant within its intervals; with `fromUs === toUs` the value of
  * the interval that begins there. Throws RangeError outside the covered time.
  */
 export function meanOfSeries(series: Series, fromUs: number, toUs: number): number {
-  const { startUs, endUs, stepUs, valuesW } = series;
+  const { startUs, endUs, stepUs, values } = series;
   if (fromUs < startUs || toUs > endUs || (fromUs === toUs && fromUs === endUs)) {
     throw new RangeError(`${formatInstant(fromUs)} .. ${formatInstant(toUs)} is not covered by ${series.file}`);
   }
-  const value = (index: number) => valuesW[index] ?? Number.NaN;
+  const value = (index: number) => values[index] ?? Number.NaN;
   let index = Math.floor((fromUs - startUs) / stepUs);
   if (toUs <= startUs + (index + 1) * stepUs) return value(index);
   let sum = 0;

@@ -4,6 +4,7 @@ import type { GridDocument, GridGenerator, GridLoad } from '../../grids/schema.t
 import { parseInstant } from '../../platform/contract/time.ts';
 import { createH0 } from '../../platform/forecasting/h0.ts';
 import type { Scenario } from '../scenario/schema.ts';
+import { type AirTemperature, createAirTemperature } from './air-temperature.ts';
 import { meanClearSkyIndex } from './clouds.ts';
 import { coverageProblem, meanOfSeries, readCsvSeries, type Series } from './csv.ts';
 import { createHousehold, describeHouseholds } from './households.ts';
@@ -24,6 +25,7 @@ export interface Profiles {
    * once per instant in time order. In a positive-sequence grid the only phase carries a third of the sum.
    */
   at(timeUs: number, fromUs: number, out: ProfilePowers): void;
+  readonly air: AirTemperature;
   /** Files of the user's own that went in, absolute paths. */
   readonly files: readonly string[];
   /** What stands behind the figures, one sentence each, for the manifest. */
@@ -39,6 +41,10 @@ interface ProfileOptions {
   readonly directory: string;
 }
 
+interface SourceOptions extends ProfileOptions {
+  readonly air: AirTemperature;
+}
+
 /** A source fills one of the arrays. */
 interface Source {
   fill(timeUs: number, fromUs: number, out: Float64Array): void;
@@ -49,16 +55,21 @@ interface Source {
 /** Throws InvalidInputError with every fault of the profiles and their files. */
 export function createProfiles(options: ProfileOptions): Profiles {
   const problems: Problem[] = [];
-  const load = collect(problems, () => createLoadSource(options));
-  const generation = collect(problems, () => createGenerationSource(options));
+  const { grid, seed, clock, directory } = options;
+  const profile = options.profiles.temperature;
+  const air = collect(problems, () => createAirTemperature({ profile, grid, seed, clock, directory }));
+  if (air === undefined) throw new InvalidInputError(problems);
+  const load = collect(problems, () => createLoadSource({ ...options, air }));
+  const generation = collect(problems, () => createGenerationSource({ ...options, air }));
   if (load === undefined || generation === undefined) throw new InvalidInputError(problems);
   return {
     at(timeUs, fromUs, out) {
       load.fill(timeUs, fromUs, out.loadPower);
       generation.fill(timeUs, fromUs, out.generatorPower);
     },
-    files: [...new Set([...load.files, ...generation.files])],
-    assumptions: [load.assumption, generation.assumption],
+    air,
+    files: [...new Set([...load.files, ...generation.files, ...air.files])],
+    assumptions: [load.assumption, generation.assumption, ...(air.assumption === undefined ? [] : [air.assumption])],
   };
 }
 
@@ -73,7 +84,7 @@ function collect<Result>(problems: Problem[], create: () => Result): Result | un
   }
 }
 
-function createLoadSource(options: ProfileOptions): Source {
+function createLoadSource(options: SourceOptions): Source {
   const { grid, profiles } = options;
   // Without a word about loads, those of a grid that knows no customers keep their constant powers.
   const isCustomer = (load: GridLoad) => load.annualEnergyWh !== undefined;
@@ -140,7 +151,7 @@ function reactivePerActive(powerFactor: number): number {
   return Math.sqrt(1 - powerFactor * powerFactor) / powerFactor;
 }
 
-function createH0Source({ grid, profiles, seed }: ProfileOptions, customers: readonly Customer[]): Source {
+function createH0Source({ grid, profiles, seed, air }: SourceOptions, customers: readonly Customer[]): Source {
   const phases = phaseCount(grid);
   const variation = profiles.load?.variation ?? 1;
   const tangent = reactivePerActive(profiles.load?.powerFactor ?? DEFAULT_POWER_FACTOR);
@@ -153,7 +164,7 @@ function createH0Source({ grid, profiles, seed }: ProfileOptions, customers: rea
   return {
     fill(timeUs, fromUs, out) {
       constant.fill(timeUs, fromUs, out);
-      const profileW = h0.mean(fromUs, timeUs);
+      const profileW = h0.mean(fromUs, timeUs) * air.loadFactor(fromUs, timeUs);
       for (const { household, offset } of driven) {
         writePhases(household.at(timeUs, profileW), phases, tangent, out, offset);
       }
@@ -220,7 +231,7 @@ function sharesBy(weights: readonly number[]): readonly number[] {
   return weights.map((weight) => weight / sum);
 }
 
-function createGenerationSource(options: ProfileOptions): Source {
+function createGenerationSource(options: SourceOptions): Source {
   const { grid, profiles } = options;
   const kind = profiles.pv?.kind ?? 'sun';
   const isPv = ({ kind }: GridGenerator) => kind === 'pv';
@@ -275,7 +286,7 @@ function createSystems({ grid, profiles }: ProfileOptions): System[] {
 const DEFAULT_TILT_DEG = 30;
 const DEFAULT_AZIMUTH_DEG = 180;
 
-function createSunSource({ grid, profiles, seed }: ProfileOptions, systems: readonly System[]): Source {
+function createSunSource({ grid, profiles, seed, air }: SourceOptions, systems: readonly System[]): Source {
   const clouds = profiles.pv?.clouds ?? 'fair';
   const { latitudeDeg, longitudeDeg } = grid.location ?? { latitudeDeg: 0, longitudeDeg: 0 };
   const plant = createPvPlant({
@@ -288,6 +299,7 @@ function createSunSource({ grid, profiles, seed }: ProfileOptions, systems: read
     latitudeDeg,
     longitudeDeg,
     clouds,
+    air,
     seed,
   });
   const constant = createDocumentSource(grid.generators, grid, '');
@@ -300,7 +312,8 @@ function createSunSource({ grid, profiles, seed }: ProfileOptions, systems: read
     files: [],
     assumption:
       `PV: ESRA clear sky (Linke turbidity 3.5), PVWatts losses of 17.4 % and -0.4 %/K, ${clouds} clouds with a mean ` +
-      `clear-sky index of ${meanClearSkyIndex(clouds).toFixed(2)}; unity power factor; climatic mean air temperature`,
+      `clear-sky index of ${meanClearSkyIndex(clouds).toFixed(2)}; unity power factor` +
+      (air.assumption === undefined ? '; climatic mean air temperature' : ''),
   };
 }
 

@@ -1,13 +1,7 @@
 /** What a site's PV systems feed in: clear-sky irradiance on each roof under the site's clouds. */
-import {
-  clearSky,
-  climateTemperatureC,
-  plane,
-  planeOfArray,
-  pvPowerPerWp,
-  sunAt,
-} from '../../platform/forecasting/clear-sky.ts';
+import { clearSky, plane, planeOfArray, pvPowerPerWp, sunAt } from '../../platform/forecasting/clear-sky.ts';
 import { createLocalTime } from '../../platform/forecasting/local-time.ts';
+import type { AirTemperature } from './air-temperature.ts';
 import { createClouds, type CloudCover } from './clouds.ts';
 
 export interface PvSystem {
@@ -28,9 +22,10 @@ export function createPvPlant(options: {
   readonly latitudeDeg: number;
   readonly longitudeDeg: number;
   readonly clouds: CloudCover;
+  readonly air: Pick<AirTemperature, 'meanC'>;
   readonly seed: string;
 }): PvPlant {
-  const { systems, latitudeDeg, longitudeDeg } = options;
+  const { systems, latitudeDeg, longitudeDeg, air } = options;
   const utc = createLocalTime('UTC');
   const planes = systems.map(({ tiltDeg, azimuthDeg }) => plane(tiltDeg, azimuthDeg));
   const clouds = createClouds(
@@ -46,9 +41,8 @@ export function createPvPlant(options: {
       const sun = sunAt(middleUs, latitudeDeg, longitudeDeg);
       // At night the clouds may drift unseen: their processes are exact over any step.
       if (sun.sinAltitude <= 0) return power.fill(0);
-      const { dayOfYear } = utc(middleUs);
-      const sky = clearSky(sun, dayOfYear);
-      const airC = climateTemperatureC(dayOfYear);
+      const sky = clearSky(sun, utc(middleUs).dayOfYear);
+      const airC = air.meanC(fromUs, timeUs);
       const index = clouds.at(timeUs);
       systems.forEach(({ peakPowerW }, i) => {
         const modules = planes[i];

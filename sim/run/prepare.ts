@@ -64,19 +64,20 @@ function prepare(loaded: LoadedScenario, options: RunOptions): Preparation {
   const { scenario } = loaded;
   const schedule = scheduleOf(loaded);
   const grid = compileGrid(loaded.grid);
-  const park = createDevices({
-    devices: loaded.devices,
-    grid,
-    seed: scenario.seed,
-    clock: schedule,
-    conditions: deviceConditions(scenario.events, scenario.clock.start),
-  });
   const profiles = createProfiles({
     grid: loaded.grid,
     profiles: scenario.profiles,
     seed: scenario.seed,
     clock: scenario.clock,
     directory: '.',
+  });
+  const park = createDevices({
+    devices: loaded.devices,
+    grid,
+    seed: scenario.seed,
+    clock: schedule,
+    air: profiles.air,
+    conditions: deviceConditions(scenario.events, scenario.clock.start),
   });
   const { startUs } = schedule;
   const frequency = createFrequency({

@@ -90,11 +90,19 @@ function forecastingConfig({ loaded }: ServiceFacts): Config {
   const asksForModel = loaded.serviceOptions['forecasting']?.['source'] === 'model';
   if (asksForModel || load?.csv === undefined || pv?.csv === undefined) {
     const meters = loaded.devices.flatMap((device) => connectionOf(device, platformGrid));
-    return { source: 'model', ...common, meters, location: platformGrid.location };
+    return { source: 'model', ...common, meters, location: platformGrid.location, ...temperatureOf(loaded) };
   }
   const loadSeries = readCsvSeries({ csv: load.csv, kind: 'load', directory: '.' });
   const pvSeries = readCsvSeries({ csv: pv.csv, kind: 'pv', directory: '.' });
   return { source: 'series', ...common, ...seriesConfig(loadSeries, pvSeries) };
+}
+
+/** The weather station to listen to, and what the grid operator knows of its customers' heating. */
+function temperatureOf({ devices, scenario }: LoadedScenario): Config {
+  const station = devices.find(({ kind }) => kind === 'weather-station')?.id;
+  if (station === undefined) return {};
+  const { loadPerKelvin = 0, heatingLimit: heatingLimitC } = scenario.profiles.temperature ?? {};
+  return { temperature: { station, loadPerKelvin, ...(heatingLimitC !== undefined && { heatingLimitC }) } };
 }
 
 /** What is behind a meter by the platform's papers. Behind one with a battery nobody can tell house from battery. */
@@ -116,8 +124,8 @@ function seriesConfig(load: Series, generation: Series): Config {
   return {
     start: formatInstant(load.startUs),
     seriesStepUs: load.stepUs,
-    loadW: [...load.valuesW],
-    generationW: [...generation.valuesW],
+    loadW: [...load.values],
+    generationW: [...generation.values],
     everyUs: load.stepUs,
     stepUs: load.stepUs,
   };

@@ -41,6 +41,7 @@ export function checkScenario(scenario: Scenario, grid: GridDocument): CheckedSc
       ...csv.faults,
       ...deviceFaults,
       ...checkDevices(scenario),
+      ...checkWeather(scenario),
       ...changed.faults,
       ...checkEvents(scenario, devices),
       ...expectations.faults,
@@ -72,6 +73,20 @@ function checkDevices({ devices, clock }: Scenario): ScenarioFault[] {
     if (device.kind === 'bess') faults.push(...checkBattery(device, index));
     return faults;
   });
+}
+
+/** A thermometer needs weather, and weather from a file a file that covers the run. */
+function checkWeather({ devices, profiles: { temperature, load } }: Scenario): ScenarioFault[] {
+  const station = devices.findIndex(({ kind }) => kind === 'weather-station');
+  if (station >= 0 && temperature === undefined) {
+    const message = 'a weather station has nothing to measure: the scenario has no profiles.temperature';
+    return [{ path: ['devices', station, 'kind'], message, hint: 'add profiles: { temperature: {} }' }];
+  }
+  if ((temperature?.loadPerKelvin ?? 0) > 0 && load?.kind !== undefined && load.kind !== 'h0') {
+    const message = `acts on H0 loads only, and those of this scenario are of kind ${load.kind}`;
+    return [{ path: ['profiles', 'temperature', 'loadPerKelvin'], message }];
+  }
+  return [];
 }
 
 function checkBattery(battery: Extract<Scenario['devices'][number], { kind: 'bess' }>, index: number): ScenarioFault[] {

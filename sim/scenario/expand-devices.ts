@@ -7,7 +7,7 @@ import type { Scenario, ScenarioDevice } from './schema.ts';
 /** One device: its entry's settings, its own id, and the one place where it stands. */
 export type ExpandedDevice = ScenarioDevice & {
   readonly id: string;
-  /** `bus:<id>`, `branch:<id>:from|to`, `load:<id>` or `battery:<id>`, without `*`. */
+  /** `bus:<id>`, `branch:<id>:from|to`, `load:<id>`, `battery:<id>`, without `*`, or `site`. */
   readonly at: string;
   /** Index of the entry in `devices`. */
   readonly entry: number;
@@ -23,7 +23,8 @@ export interface DeviceFault {
  * Devices in the order of the scenario, those of one entry in the order of the grid document. `at: "bus:house-*"` puts
  * one at each matching place (the first `count` of them); an entry with a plain place and a `count` puts all there.
  *
- * Ids: the entry's own `id`; with several devices `<id>-<element>`, or the element's id where the entry has none.
+ * Ids: the entry's own `id`; with several devices `<id>-<element>`, or the element's id where the entry has none. A device
+ * of the whole site without an `id` has its kind's name.
  */
 export function expandDevices(
   scenario: Pick<Scenario, 'devices'>,
@@ -62,6 +63,11 @@ function expandEntry(
   device: ScenarioDevice,
   grid: GridDocument,
 ): { readonly places: readonly Placement[] } | DeviceFault {
+  const { id = device.kind } = device;
+  if (device.at === 'site') {
+    const ids = device.count === undefined ? [id] : numbered(device.count).map((number) => `${id}-${number}`);
+    return { places: ids.map((each) => ({ id: each, at: device.at })) };
+  }
   const [kind = '', pattern = '', side] = device.at.split(':');
   const known = elementsOf(grid, kind);
   const matches = known.filter(matcher(pattern));

@@ -85,7 +85,8 @@ function assemble(
   serviceOptions: LoadedScenario['serviceOptions'],
   files: readonly string[],
 ): Omit<LoadedScenario, 'locate'> {
-  const csv = [scenario.profiles.load?.csv?.file, scenario.profiles.pv?.csv?.file].filter((name) => name !== undefined);
+  const { load, pv, temperature } = scenario.profiles;
+  const csv = [load, pv, temperature].flatMap((profile) => profile?.csv?.file ?? []);
   return {
     scenario,
     grid: grid.document,
@@ -223,7 +224,7 @@ function withDefaultColumns(csv: ScenarioCsv): ScenarioCsv {
 
 /** Files of CSV profiles made absolute; `profiles.csv` serves load and PV where they have none of their own. */
 function handOnCsv(scenario: Scenario, absolute: (path: Path) => string | undefined): Scenario {
-  const { csv, load, pv, ...others } = scenario.profiles;
+  const { csv, load, pv, temperature, ...others } = scenario.profiles;
   const common =
     csv === undefined
       ? undefined
@@ -238,10 +239,14 @@ function handOnCsv(scenario: Scenario, absolute: (path: Path) => string | undefi
     return common?.[kind] === undefined ? undefined : common;
   };
   const [loadCsv, pvCsv] = [own('load'), own('pv')];
+  const airCsv = temperature?.csv;
+  const airFile = absolute(['profiles', 'temperature', 'csv', 'file']);
+  const air = airCsv && ({ kind: 'csv', csv: { ...airCsv, file: airFile ?? airCsv.file } } as const);
   return {
     ...scenario,
     profiles: {
       ...others,
+      ...(temperature !== undefined && { temperature: air === undefined ? temperature : { ...temperature, ...air } }),
       ...(csv !== undefined && common !== undefined && { csv: common }),
       ...(load !== undefined && { load }),
       ...(pv !== undefined && { pv }),

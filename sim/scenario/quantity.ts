@@ -11,6 +11,8 @@ const scales = {
   angle: { rad: 1, mrad: 1e-3, deg: Math.PI / 180 },
   frequency: { Hz: 1, mHz: 1e-3 },
   length: { m: 1, km: 1e3 },
+  temperature: { C: 1 },
+  temperatureDifference: { K: 1 },
 } as const satisfies Record<string, Scale>;
 
 export type QuantityKind = keyof typeof scales;
@@ -38,10 +40,13 @@ const EXAMPLES: Record<QuantityKind, string> = {
   angle: '5 mrad',
   frequency: '10 mHz',
   length: '120 m',
+  temperature: '15 C',
+  temperatureDifference: '8 K',
 };
 
 /**
- * A zod schema that reads a quantity and yields SI: us for durations, W, Wh, rad, Hz, m, and 0..1 for shares.
+ * A zod schema that reads a quantity and yields SI: us for durations, W, Wh, rad, Hz, m, C, K, and 0..1 for
+ * shares.
  * Negative values are refused unless the quantity is `signed`, and shares above 1 (`20` for `20 %`).
  */
 export function quantity(kind: QuantityKind, { signed = false }: { readonly signed?: boolean } = {}) {

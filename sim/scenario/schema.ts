@@ -70,21 +70,59 @@ const bessSchema = z.strictObject({
   commandedBy: z.array(z.string().min(1)).optional(),
 });
 
-export const deviceSchema = z.discriminatedUnion('kind', [pmuSchema, smartMeterSchema, bessSchema]);
+const temperatureDifference = quantity('temperatureDifference');
 
-/** A time series file of the user's own. */
-export const csvSchema = z.strictObject({
+/** Measures the air, and passes on what a weather service expects. */
+const weatherStationSchema = z.strictObject({
+  kind: z.literal('weather-station'),
+  ...deviceBase,
+  route: z.literal('bal').default('bal'),
+  at: z
+    .string()
+    .regex(/^site$/, { error: 'is no place for a weather station: write site, or leave it out' })
+    .default('site'),
+  every: duration.prefault('15min'),
+  /** Standard uncertainty of its thermometer. */
+  uncertainty: temperatureDifference.prefault('0.2 K'),
+  /** How far ahead the weather service's temperature forecast reaches, in hours that begin on the hour; 0 = none. */
+  horizon: duration.prefault('36h'),
+  /** Standard deviation of that forecast a day ahead; with the square root of the lead time before and after. */
+  forecastError: temperatureDifference.prefault('1.2 K'),
+});
+
+export const deviceSchema = z.discriminatedUnion('kind', [
+  pmuSchema,
+  smartMeterSchema,
+  bessSchema,
+  weatherStationSchema,
+]);
+
+/** What every time series file of the user's own is read by. */
+const seriesFile = {
   file: z.string().min(1),
-  /** Column names; `time` is ISO 8601, with its zone or local in `zone`. */
+  /** Column of the time stamps: ISO 8601, with their zone or local in `zone`. */
   time: z.string().default('timestamp'),
-  load: z.string().optional(),
-  pv: z.string().optional(),
-  unit: z.enum(['W', 'kW', 'MW']).default('kW'),
   /** IANA zone for times without one. */
   zone: z.string().optional(),
   /** What a time stamp marks. */
   stamp: z.enum(['interval-start', 'interval-end']).default('interval-start'),
   gaps: z.enum(['error', 'hold', 'interpolate']).default('error'),
+};
+
+/** Powers of the site. */
+export const csvSchema = z.strictObject({
+  ...seriesFile,
+  /** Column names. */
+  load: z.string().optional(),
+  pv: z.string().optional(),
+  unit: z.enum(['W', 'kW', 'MW']).default('kW'),
+});
+
+const temperatureCsvSchema = z.strictObject({
+  ...seriesFile,
+  /** Column name. */
+  temperature: z.string().default('temperature_c'),
+  unit: z.enum(['C', 'K', 'F']).default('C'),
 });
 
 const profilesSchema = z.strictObject({
@@ -118,6 +156,24 @@ const profilesSchema = z.strictObject({
       kind: z.enum(['sun', 'csv', 'grid', 'none']).default('sun'),
       clouds: z.enum(['clear', 'fair', 'broken', 'overcast']).default('fair'),
       csv: csvSchema.optional(),
+    })
+    .optional(),
+  /** Air temperature with weather in it; without this it is the climate's mean. PV follows it, loads as told here. */
+  temperature: z
+    .strictObject({
+      /** `weather`: usual for season and time of day, and a deviation that drifts over days; `csv`. */
+      kind: z.enum(['weather', 'csv']).default('weather'),
+      /** Standard deviation of the drift. */
+      sigma: temperatureDifference.prefault('3.5 K'),
+      /** Added throughout: -8 K is a cold spell. */
+      anomaly: quantity('temperatureDifference', { signed: true }).prefault('0 K'),
+      csv: temperatureCsvSchema.optional(),
+      /**
+       * Change of all H0 loads per K by which a quarter hour below the heating limit is colder than usual: storage heaters
+       * and heat pumps in the village.
+       */
+      loadPerKelvin: share.default(0),
+      heatingLimit: quantity('temperature').prefault('15 C'),
     })
     .optional(),
   /** Sigma of the frequency about 50 Hz; 0 = exactly 50 Hz. */
@@ -244,4 +300,5 @@ export type ScenarioEvent = z.output<typeof eventSchema>;
 export type FaultEvent = z.output<typeof faultEventSchema>;
 export type ScenarioUseCase = z.output<typeof useCaseSchema>;
 export type ScenarioCsv = z.output<typeof csvSchema>;
+export type TemperatureCsv = z.output<typeof temperatureCsvSchema>;
 export type FaultName = (typeof faultNames)[number];

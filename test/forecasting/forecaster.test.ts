@@ -74,7 +74,7 @@ function metered(forecaster: Forecaster, index: number, sky: number, appetite: n
 /** Power of a system under a sky of `sky` times the usual clearness, W. */
 function generated(index: number, sky: number, system: number): number {
   const fromUs = startUs + index * QUARTER_US;
-  const { linear, quadratic } = siteModel(fromUs, fromUs + QUARTER_US);
+  const { linear, quadratic } = siteModel.step(fromUs, fromUs + QUARTER_US);
   const k = modelConfig().clearness.mean * sky;
   return (linear[system] ?? 0) * k - (quadratic[system] ?? 0) * k * k;
 }

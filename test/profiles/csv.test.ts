@@ -40,7 +40,7 @@ describe('CSV', () => {
   test('reads units, stamps and instants', () => {
     const lines = ['timestamp,load', '2021-04-01T00:00:00+02:00,1.5', '2021-04-01T00:15Z,2', '2021-04-01T00:30:00Z,3'];
     const series = read([lines[0] ?? '', '2021-04-01T00:00:00Z,1.5', ...lines.slice(2)], { unit: 'MW' });
-    expect([...series.valuesW]).toEqual([1.5e6, 2e6, 3e6]);
+    expect([...series.values]).toEqual([1.5e6, 2e6, 3e6]);
     expect(series).toMatchObject({ startUs: parseInstant('2021-04-01T00:00:00Z'), stepUs: 900e6, filled: 0 });
     const end = read(['timestamp,load', '2021-04-01T00:15:00Z,1', '2021-04-01T00:30:00Z,2'], {
       stamp: 'interval-end',
@@ -54,7 +54,7 @@ describe('CSV', () => {
     const series = read(['\uFEFFtimestamp;load\r', '2021-04-01T00:00:00Z;1,5\r', '2021-04-01T00:15:00Z;2,25\r', ''], {
       unit: 'W',
     });
-    expect([...series.valuesW]).toEqual([1.5, 2.25]);
+    expect([...series.values]).toEqual([1.5, 2.25]);
   });
 
   test('a spring day of the local clocks has 92 quarter hours, an autumn day 100, both without a gap', () => {
@@ -66,7 +66,7 @@ describe('CSV', () => {
       zone: 'Europe/Berlin',
       unit: 'W',
     });
-    expect(springSeries.valuesW).toHaveLength(92);
+    expect(springSeries.values).toHaveLength(92);
     expect(springSeries.startUs).toBe(parseInstant('2021-03-28T00:00:00+01:00'));
     expect(springSeries.endUs).toBe(parseInstant('2021-03-29T00:00:00+02:00'));
 
@@ -75,7 +75,7 @@ describe('CSV', () => {
       zone: 'Europe/Berlin',
       unit: 'W',
     });
-    expect([...autumnSeries.valuesW]).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect([...autumnSeries.values]).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect(autumnSeries.endUs).toBe(parseInstant('2021-11-01T00:00:00+01:00'));
   });
 
@@ -141,9 +141,9 @@ describe('CSV', () => {
       '4:- timestamp: 2 rows are missing before this one, from 2021-04-01T00:30:00Z on',
       '5:- load: is empty',
     ]);
-    expect([...read(gappy, { gaps: 'hold', unit: 'W' }).valuesW]).toEqual([1, 2, 2, 2, 5, 5, 7]);
+    expect([...read(gappy, { gaps: 'hold', unit: 'W' }).values]).toEqual([1, 2, 2, 2, 5, 5, 7]);
     const interpolated = read(gappy, { gaps: 'interpolate', unit: 'W' });
-    expect([...interpolated.valuesW]).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect([...interpolated.values]).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(interpolated.filled).toBe(3);
   });
 

@@ -20,9 +20,13 @@ describe('form', () => {
     [
       'kind: pmu',
       'kind: pmv',
-      's.yaml:8:13: devices.0.kind: "pmv" is not one of "pmu", "smart-meter", "bess" (did you mean "pmu"?)',
+      's.yaml:8:13: devices.0.kind: "pmv" is not one of "pmu", "smart-meter", "bess", "weather-station" (did you mean "pmu"?)',
     ],
-    ['{ kind: pmu, ', '{ ', 's.yaml:8:5: devices.0.kind: missing: one of "pmu", "smart-meter", "bess"'],
+    [
+      '{ kind: pmu, ',
+      '{ ',
+      's.yaml:8:5: devices.0.kind: missing: one of "pmu", "smart-meter", "bess", "weather-station"',
+    ],
     [
       'duration: 1h',
       'duration: 1x',
