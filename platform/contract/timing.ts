@@ -11,7 +11,7 @@ export const tickSchema = z.object({
   timeUs: z.int(),
   /** 0 announces the run: services reset and answer with progress. Then 1, 2, 3 ... */
   sequence: z.int().nonnegative(),
-  /** Messages published on this stream since the previous tick, by message kind. */
+  /** Messages published on this stream since the previous tick, by message kind; one that is sent twice is one. */
   published: counts,
   /** True on the last tick: services finish what they hold. */
   final: z.boolean().optional(),
@@ -27,7 +27,7 @@ export const progressSchema = z.object({
   instance: z.string().min(1),
   timeUs: z.int(),
   sequence: z.int().nonnegative(),
-  /** Messages received for this instant, refused ones included, by kind. */
+  /** Messages received for this instant, refused ones and duplicates included, by kind. */
   inputs: counts,
   /** Messages published for this instant, by kind. */
   outputs: counts,

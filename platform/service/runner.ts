@@ -49,6 +49,7 @@ interface Checked {
   /** By kind, then by reason. */
   readonly refused: Record<string, Counts>;
   readonly late: Counts;
+  /** Those that the chain knows already; redeliveries do not get as far as here. */
   readonly duplicates: Counts;
 }
 
@@ -75,6 +76,8 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   #watermarkUs = Number.NaN;
   /** Latest payloads by topic: a redelivery is byte-identical. */
   #recent = new Map<string, Uint8Array[]>();
+  /** By kind, since the last completed instant. */
+  #redelivered: Counts = {};
   readonly #totals: Record<string, number> = {
     instants: 0,
     accepted: 0,
@@ -156,7 +159,9 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     else if (topic.startsWith('dsotp/time/progress/')) this.#onProgress(payload);
     else {
       const kind = messageKind(topic);
-      if (kind !== undefined) this.#roads.data({ topic, kind, payload });
+      // Before it is counted: a message that comes twice must not pass for another one that was lost.
+      if (kind !== undefined && this.#isDuplicate(topic, payload)) addTo(this.#redelivered, kind, 1);
+      else if (kind !== undefined) this.#roads.data({ topic, kind, payload });
     }
     void this.#work();
   }
@@ -181,6 +186,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       this.#core = this.#options.definition.create(this.#options.config);
       this.#roads = this.#newRoads();
       this.#recent = new Map();
+      this.#redelivered = {};
       this.#verifier?.reset();
       this.#watermarkUs = Number.NaN;
     }
@@ -190,7 +196,8 @@ class Runner<Schema extends z.ZodType> implements RunningService {
 
   #onProgress(payload: Uint8Array): void {
     const progress = readControl('#progress', progressSchema, payload);
-    if (progress !== undefined && progress.sequence > 0) this.#roads.progress(progress);
+    // Of another run: its sequence would say that upstreams are done which have not begun.
+    if (progress?.runId === this.#runId && progress.sequence > 0) this.#roads.progress(progress);
   }
 
   async #work(): Promise<void> {
@@ -209,7 +216,12 @@ class Runner<Schema extends z.ZodType> implements RunningService {
 
   async #complete(sequence: number, gathered: Gathered): Promise<void> {
     const { timeUs, final, arrivals, missing } = gathered;
+    const received = countKinds(arrivals);
     const checked = this.#check(arrivals);
+    for (const kind in this.#redelivered) {
+      for (const counts of [received, checked.duplicates]) addTo(counts, kind, this.#redelivered[kind] ?? 0);
+    }
+    this.#redelivered = {};
     const outputs = this.#core.step({ timeUs, sequence, inputs: checked.inputs, final });
     if (outputs.length > 0) await Promise.all(outputs.map(({ topic, message }) => this.#publish(topic, message)));
     if (final) await this.#core.finish?.();
@@ -217,7 +229,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     this.#count(checked, missing);
     const progress: Progress = {
       ...this.#progressHead(timeUs, sequence),
-      inputs: countKinds(arrivals),
+      inputs: received,
       outputs: countTopics(outputs),
     };
     if (isAny(checked.refused)) progress.refused = checked.refused;
@@ -236,24 +248,19 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     let order = 0;
     for (const { topic, kind, payload } of repudiationsFirst(arrivals)) {
       order += 1;
-      if (this.#isDuplicate(topic, payload)) {
-        duplicates[kind] = (duplicates[kind] ?? 0) + 1;
-        continue;
-      }
       const intake = readMessage(topic, kind, payload, this.#verifier);
       if (!intake.accepted && intake.reason === 'duplicate') {
-        duplicates[kind] = (duplicates[kind] ?? 0) + 1;
+        addTo(duplicates, kind, 1);
         continue;
       }
       if (!intake.accepted) {
-        const reasons = (refused[kind] ??= {});
-        reasons[intake.reason] = (reasons[intake.reason] ?? 0) + 1;
+        addTo((refused[kind] ??= {}), intake.reason, 1);
         this.#options.log.warn({ service: this.name, topic, reason: intake.reason }, 'message refused');
         continue;
       }
       // A watermark of NaN (nothing completed yet) makes nothing late.
       const isLate = intake.taggedUs <= this.#watermarkUs && streamOf(topic) !== undefined;
-      if (isLate) late[kind] = (late[kind] ?? 0) + 1;
+      if (isLate) addTo(late, kind, 1);
       if (kind === 'repudiation') this.#verifier?.repudiate(intake.message as Repudiation);
       inputs.push({ topic, kind, payload, message: intake.message, taggedUs: intake.taggedUs, late: isLate, order });
     }
@@ -276,15 +283,12 @@ class Runner<Schema extends z.ZodType> implements RunningService {
 
   #count(checked: Checked, missing: Counts): void {
     const totals = this.#totals;
-    const add = (key: string, count: number) => {
-      totals[key] = (totals[key] ?? 0) + count;
-    };
-    add('instants', 1);
-    add('accepted', checked.inputs.length);
-    for (const kind in checked.refused) add('refused', sum(checked.refused[kind] ?? {}));
-    add('late', sum(checked.late));
-    add('duplicates', sum(checked.duplicates));
-    add('missing', sum(missing));
+    addTo(totals, 'instants', 1);
+    addTo(totals, 'accepted', checked.inputs.length);
+    for (const kind in checked.refused) addTo(totals, 'refused', sum(checked.refused[kind] ?? {}));
+    addTo(totals, 'late', sum(checked.late));
+    addTo(totals, 'duplicates', sum(checked.duplicates));
+    addTo(totals, 'missing', sum(missing));
   }
 
   #progressHead(timeUs: number, sequence: number) {
@@ -329,6 +333,10 @@ function repudiationsFirst(arrivals: readonly Arrival[]): readonly Arrival[] {
   const isRepudiation = ({ kind }: Arrival) => kind === 'repudiation';
   if (!arrivals.some(isRepudiation)) return arrivals;
   return [...arrivals.filter(isRepudiation), ...arrivals.filter((arrival) => !isRepudiation(arrival))];
+}
+
+function addTo(counts: Counts, key: string, count: number): void {
+  counts[key] = (counts[key] ?? 0) + count;
 }
 
 function sum(counts: Counts): number {

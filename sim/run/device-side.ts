@@ -167,10 +167,11 @@ export class DeviceSide {
   async #send(message: DeviceMessage, timeUs: number, counts: Record<Road, Counts>): Promise<void> {
     const { outlet, sent } = this.#seal(message, timeUs);
     const { route } = outlet.device;
-    this.#options.ledger.sent(route, sent);
+    if (this.#options.ledger.sent(route, sent)) {
+      const onRoad = counts[route];
+      onRoad[sent.kind] = (onRoad[sent.kind] ?? 0) + 1;
+    }
     this.#options.safety.sent(sent);
-    const onRoad = counts[route];
-    onRoad[sent.kind] = (onRoad[sent.kind] ?? 0) + 1;
     await outlet.connection.publish(sent.topic, sent.payload);
   }
 
@@ -186,10 +187,10 @@ export class DeviceSide {
     return { outlet, sent };
   }
 
-  /** Whatever arrives on a setpoint topic counts as arrived; what is no setpoint is not obeyed. */
+  /** Whatever arrives on a setpoint topic counts as arrived, once; what is no setpoint is not obeyed. */
   #receive(topic: string, payload: Uint8Array): void {
+    if (!this.#options.ledger.seenAtDevice(topic, payload)) return;
     const read = readMessage(topic, 'setpoint', payload);
-    this.#options.ledger.seenAtDevice(topic, payload);
     this.#setpointsSeen += 1;
     if (read.accepted) this.#arrived.push({ topic, setpoint: read.message as Setpoint });
     this.#onSetpoint();

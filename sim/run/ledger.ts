@@ -73,11 +73,15 @@ export class Ledger {
     this.#openToOperators = openToOperators;
   }
 
-  /** A device hands a message to its client. The same bytes again are no new message; the broker counts the duplicate. */
-  sent(route: keyof typeof HOP_OF_SENDER, message: SentMessage): void {
-    if (this.#find(message.topic, message.payload) !== undefined) return;
+  /**
+   * A device hands a message to its client. False for the same bytes again: they are no new message, and the broker counts
+   * the duplicate.
+   */
+  sent(route: keyof typeof HOP_OF_SENDER, message: SentMessage): boolean {
+    if (this.#find(message.topic, message.payload) !== undefined) return false;
     this.#enter(message);
     this.#hops.of(HOP_OF_SENDER[route], message.kind).published += 1;
+    return true;
   }
 
   /** A fault swallowed a message on its way from the device. */
@@ -135,9 +139,9 @@ export class Ledger {
     }
   }
 
-  /** A setpoint reached its device. */
-  seenAtDevice(topic: string, payload: Uint8Array): void {
-    this.#passed('bal>device', this.#output(topic.slice('platone/'.length), 'setpoint', payload), 'device');
+  /** A setpoint reached its device; false when it comes again. */
+  seenAtDevice(topic: string, payload: Uint8Array): boolean {
+    return this.#passed('bal>device', this.#output(topic.slice('platone/'.length), 'setpoint', payload), 'device');
   }
 
   /** What a service did with the messages of an instant. */

@@ -55,6 +55,9 @@ const parse = (payload: Uint8Array) => JSON.parse(Buffer.from(payload).toString(
 
 const json = (document: object) => Buffer.from(JSON.stringify(document));
 
+/** What was measured and decided, whatever came twice on the way. */
+const resultOf = ({ accuracy }: Rehearsal) => accuracy.replaceAll(/"duplicated": \d+/g, '');
+
 const hopOf = ({ audit }: Rehearsal, hop: string, kind: string) =>
   audit.hops.find((entry) => entry.hop === hop && entry.kind === kind);
 
@@ -64,6 +67,55 @@ describe('a bridge of somebody else’s', () => {
     const theirs = await bridgedBy();
     expect(theirs.audit.violations).toEqual([]);
     expect(theirs.accuracy).toBe(ours.accuracy);
+  });
+
+  it('that brings everything twice, ticks and progress too, changes nothing but the count of duplicates', async () => {
+    const ours = await rehearse({ scenarioFile: hamlet });
+    const theirs = await bridgedBy((_topic, forward) => {
+      forward();
+      forward();
+    });
+    expect(theirs.audit.violations).toEqual([]);
+    expect(hopOf(theirs, 'bal>dsotp', 'pmu')).toMatchObject({ published: 19, delivered: 19, duplicated: 19 });
+    expect(hopOf(theirs, 'dsotp>power-calculation', 'pmu')).toMatchObject({ delivered: 19, duplicated: 19 });
+    expect(hopOf(theirs, 'bal>device', 'setpoint')).toMatchObject({ delivered: 19, duplicated: 19 });
+    expect(resultOf(theirs)).toBe(resultOf(ours));
+  });
+
+  it('that brings one meter twice and another one behind the tick is found out: the one does not make up for the other', async () => {
+    let meters = 0;
+    let held = () => {};
+    const run = await bridgedBy((topic, forward) => {
+      if (topic.includes('/smart-meter/') && (meters += 1) === 1) {
+        held = forward;
+        return;
+      }
+      forward();
+      if (meters === 2 && topic.includes('/smart-meter/')) forward();
+      if (topic !== topics.bridgedTick) return;
+      held();
+      held = () => {};
+    });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain('historian completed an instant without 1 of kind smart-meter');
+  });
+
+  it('that brings a setpoint twice and a later one late is waited for, as if it came once', async () => {
+    const ours = await rehearse({ scenarioFile: hamlet });
+    let setpoints = 0;
+    const theirs = await bridgedBy((topic, forward) => {
+      if (!topic.startsWith('platone/setpoint/')) {
+        forward();
+        return;
+      }
+      setpoints += 1;
+      if (setpoints === 3) forward();
+      // Long behind everything else of its instant.
+      if (setpoints === 6) setTimeout(forward, 100);
+      else forward();
+    });
+    expect(theirs.audit.violations).toEqual([]);
+    expect(resultOf(theirs)).toBe(resultOf(ours));
   });
 
   it('that drops a measurement makes the run invalid, and the audit says where it was lost', async () => {
@@ -183,6 +235,17 @@ describe('a stranger on the databus', () => {
         void publish(topics.progress('balancer'), Buffer.from(rubbish));
         void publish(topics.bridgedTick, Buffer.from(rubbish));
         void publish(topics.directTick, Buffer.from(rubbish));
+      }
+    });
+    expect(run.accuracy).toBe(quiet.accuracy);
+  });
+
+  it('who speaks of the progress of another run changes nothing', async () => {
+    const quiet = await rehearse({ scenarioFile: hamlet });
+    const run = await disturbedBy((publish, { timeUs }) => {
+      const head = { schema: 'platone.progress/1', runId: 'another', instance: '0', timeUs, sequence: 500 };
+      for (const service of ['power-calculation', 'certificate-check', 'state-estimation', 'balancer']) {
+        void publish(topics.progress(service), json({ ...head, service, inputs: {}, outputs: {} }));
       }
     });
     expect(run.accuracy).toBe(quiet.accuracy);

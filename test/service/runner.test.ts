@@ -198,9 +198,30 @@ describe('a service on the databus', () => {
     const { instants, progress, send, tick } = await rig();
     await send(pmuTopic(), frame(1));
     await send(pmuTopic(), frame(1));
-    await tick(1, { pmu: 2 });
+    await tick(1, { pmu: 1 });
     expect(instants[0]?.inputs).toHaveLength(1);
     expect(progress[0]).toMatchObject({ inputs: { pmu: 2 }, duplicates: { pmu: 1 } });
+  });
+
+  it('does not take a repetition for the message that is missing', async () => {
+    const { instants, progress, send, tick } = await rig();
+    await send(pmuTopic(), frame(1));
+    await send(pmuTopic(), frame(1));
+    await tick(1, { pmu: 2 });
+    expect(instants).toHaveLength(0);
+    await tick(1, { pmu: 2 }, { forced: true });
+    expect(progress[0]).toMatchObject({ inputs: { pmu: 2 }, duplicates: { pmu: 1 }, missing: { pmu: 1 } });
+  });
+
+  it('does not take the progress of another run for that of its own upstreams', async () => {
+    const { instants, send, tick } = await rig({ upstreams: ['model'] });
+    const head = { schema: 'platone.progress/1', service: 'model', instance: '0', inputs: {}, outputs: {} };
+    await tick(0);
+    await send(topics.progress('model'), { ...head, runId: 'another', timeUs: at(9), sequence: 9 });
+    await tick(1);
+    expect(instants).toHaveLength(0);
+    await send(topics.progress('model'), { ...head, runId: 'r', timeUs: at(1), sequence: 1 });
+    expect(instants).toHaveLength(1);
   });
 
   it('resumes at the next tick when it comes up in mid-run', async () => {
