@@ -126,7 +126,7 @@ async function playInstant(options: ConductorOptions, truth: Truth, sequence: nu
     await lifeline.during(deviceSide.turnAway(turnedAway, timeUs));
     const published = await lifeline.during(deviceSide.publish(sent, timeUs));
     ticks = ticksOf(options, { timeUs, sequence, published, final });
-    board.begin(sequence);
+    board.begin(sequence, timeUs);
     await lifeline.during(sendTicks(options, ticks));
     if (options.pace === 'lockstep' || final) {
       await lifeline.during(board.reached(sequence));

@@ -1,4 +1,5 @@
 /** What every service has completed, as their progress messages say; the harness waits on it before it moves time on. */
+import { formatInstant } from '../../platform/contract/time.ts';
 import { type Progress, progressSchema } from '../../platform/contract/timing.ts';
 import { readControl } from '../../platform/service/intake.ts';
 
@@ -8,15 +9,16 @@ export interface ProgressBoardOptions {
   readonly services: readonly string[];
   /** Hears every progress message of an instant once, in order of arrival. */
   readonly onProgress: (progress: Progress) => void;
-  /** Progress that cannot be: of an instant that has not begun, or twice and not the same. */
+  /** Progress that cannot be: of an instant that has not begun, of another time, or twice and not the same. */
   readonly onViolation: (sentence: string) => void;
 }
 
 export class ProgressBoard {
   readonly #options: ProgressBoardOptions;
   readonly #newest = new Map<string, { readonly sequence: number; readonly payload: Uint8Array }>();
-  /** The newest instant whose ticks have gone out. */
+  /** The newest instant whose ticks have gone out, and its time. */
   #begun = 0;
+  #timeUs = Number.NaN;
   /** The newest instant whose ticks went out again. */
   #urged = 0;
   #wanted = -1;
@@ -27,8 +29,9 @@ export class ProgressBoard {
   }
 
   /** The ticks of an instant go out. */
-  begin(sequence: number): void {
+  begin(sequence: number, timeUs: number): void {
     this.#begun = sequence;
+    this.#timeUs = timeUs;
   }
 
   /** The ticks of an instant go out again: a plain service may answer again, with other counts. */
@@ -40,8 +43,11 @@ export class ProgressBoard {
     const { runId, services, onProgress, onViolation } = this.#options;
     const progress = readControl('#progress', progressSchema, payload);
     if (progress?.runId !== runId || !services.includes(progress.service)) return;
-    const { service, sequence } = progress;
+    const { service, sequence, timeUs } = progress;
     if (sequence > this.#begun) onViolation(`${service} completed instant ${sequence} before its tick was sent`);
+    if (sequence > 0 && sequence === this.#begun && timeUs !== this.#timeUs) {
+      onViolation(`${service} takes instant ${sequence} for ${formatInstant(timeUs)}`);
+    }
     const newest = this.#newest.get(service);
     if (newest !== undefined && sequence <= newest.sequence) {
       // A redelivery is the same bytes again; a second instance, or somebody else in its name, says something else.

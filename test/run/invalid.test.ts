@@ -209,6 +209,15 @@ describe('a stranger on the databus', () => {
     ]);
   });
 
+  it('who answers for a service, but for another time, makes the run invalid', async () => {
+    const run = await disturbedBy((publish, { runId }) => {
+      const head = { schema: 'platone.progress/1', runId, service: 'historian', instance: '0' };
+      void publish(topics.progress('historian'), json({ ...head, timeUs: 0, sequence: 8, inputs: {}, outputs: {} }));
+    });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toContain('historian takes instant 8 for 1970-01-01T00:00:00Z');
+  });
+
   it.each([
     ['measurement', topics.bridgedMeasurement('germany', 'pmu', 'pmu-breaker'), 'bal>dsotp (pmu)'],
     ['meter', topics.bridgedMeasurement('germany', 'smart-meter', 'stranger'), 'bal>dsotp (smart-meter)'],
