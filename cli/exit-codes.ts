@@ -8,7 +8,7 @@ export const exitCodes = {
   expectationFailed: { code: 20, meaning: 'an expectation failed, no convergence, or `verify` found other results' },
   runInvalid: { code: 21, meaning: 'the run is invalid: its figures must not be used' },
   notStarted: { code: 30, meaning: 'a service or broker did not start' },
-  died: { code: 31, meaning: 'a service or broker died in mid-run' },
+  died: { code: 31, meaning: 'a service or broker died in mid-run, or the disk took no more' },
   interrupted: { code: 40, meaning: 'interrupted; the report says how far it came' },
 } as const;
 

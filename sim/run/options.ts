@@ -48,7 +48,7 @@ export interface RunResult {
   readonly accuracyHash: string;
 }
 
-/** A service or broker did not start (exit 30) or died in mid-run (exit 31). The message says which and what to do. */
+/** A service or broker did not start (exit 30), or it or the disk failed in mid-run (exit 31). The message says which. */
 export class ServiceFailure extends Error {
   override readonly name = 'ServiceFailure';
   readonly phase: 'start' | 'run';

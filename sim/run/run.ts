@@ -1,7 +1,6 @@
 /** One run from the scenario file to the report: prepare, set the stage, conduct, write down, judge. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, relative, resolve } from 'node:path';
-import { pino } from 'pino';
 import { projectRoot } from '../../grids/project-root.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { Manifest } from '../../reports/record.ts';
@@ -16,11 +15,12 @@ import { foresightBatteries, writeForesight } from './foresight.ts';
 import { Ledger } from './ledger.ts';
 import { commitOf, hashesOf, host, versions } from './manifest.ts';
 import { createOperator } from './operator.ts';
-import { type RunOptions, type RunProgress, type RunResult, usualPatience } from './options.ts';
+import { type RunOptions, type RunProgress, type RunResult, ServiceFailure, usualPatience } from './options.ts';
 import { type Preparation, prepareRun } from './prepare.ts';
 import type { InvariantChecker } from './invariants.ts';
 import { Recorder } from './recorder.ts';
 import { createRunFolder, type RunFolder } from './run-folder.ts';
+import { openRunLog } from './run-log.ts';
 import { createSafety } from './safety.ts';
 import { CLOSE_US, setStage, type Stage } from './stage.ts';
 
@@ -30,7 +30,7 @@ import { CLOSE_US, setStage, type Stage } from './stage.ts';
  *
  * Rejects with InvalidInputError, DatabusError, ServiceFailure or AbortError when the run does not begin: then nothing
  * is left behind. When a service or broker dies in mid-run it rejects with ServiceFailure, and the record up to then
- * stays, marked `failed`.
+ * stays, marked `failed`. So it does when the record cannot be written; then what there was of it is taken away.
  */
 export async function runScenario(
   options: RunOptions,
@@ -51,8 +51,19 @@ export async function runScenario(
     );
   } catch (error) {
     if (!existsSync(join(folder.directory, 'manifest.json'))) folder.discard();
-    throw error;
+    throw fromTheDisk(error, folder.directory);
   }
+}
+
+/** What a disk says when it takes no more: it is full, over quota or limit, read-only, or broken. */
+const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EIO'];
+
+/** That the disk takes no more is no bug, but nothing can be said about a run without its record. */
+function fromTheDisk(error: unknown, directory: string): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (!DISK_ERRORS.includes(code)) return error;
+  const message = `the record cannot be written to ${directory}: ${(error as Error).message}`;
+  return new ServiceFailure('run', 'disk', message, { cause: error });
 }
 
 interface Run {
@@ -74,7 +85,7 @@ async function runInFolder(
   const { directory } = folder;
   const plans = await preparation.services(join(directory, 'series'));
   mkdirSync(join(directory, 'series'));
-  const log = pino({ base: null }, pino.destination({ dest: join(directory, 'log.ndjson'), sync: true }));
+  const log = openRunLog(join(directory, 'log.ndjson'));
 
   const latenciesCount = preparation.class !== 'exact';
   const ledger = new Ledger(latenciesCount ? () => wallUs() - beganUs : () => Number.NaN, {

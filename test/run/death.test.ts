@@ -1,10 +1,11 @@
 /** What does not start or dies ends the run with a sentence that names it: exit 30 before the first instant, 31 after. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../cli/failure.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import type { RunOptions, RunProgress } from '../../sim/run/options.ts';
+import { openRunLog } from '../../sim/run/run-log.ts';
 import { runScenario } from '../../sim/run/run.ts';
 import { hasMosquitto, startMosquitto } from './mosquitto.ts';
 import { hamlet, readRehearsal, temporaryFolder } from './rehearsal.ts';
@@ -103,6 +104,24 @@ describe('in mid-run', () => {
       expect(sentence).toBe('the brokers did not take the measurements of instant 6');
     },
   );
+
+  it.skipIf(!existsSync('/dev/full'))(
+    'a disk that is full when the record is written ends the run with 31, and half a record is taken away',
+    async () => {
+      const out = join(temporaryFolder(), 'run');
+      const { code, sentence, directory } = await failing({ out }, ({ instant }) => {
+        if (instant === 5) symlinkSync('/dev/full', join(out, 'messages.parquet'));
+      });
+      expect(code).toBe(31);
+      expect(sentence).toMatch(/^the record cannot be written to .*: ENOSPC/);
+      expect(existsSync(directory)).toBe(false);
+    },
+  );
+
+  it.skipIf(!existsSync('/dev/full'))('a log that cannot be written disturbs nobody', () => {
+    const log = openRunLog('/dev/full');
+    expect(() => log.warn('a line that gets lost')).not.toThrow();
+  });
 
   it('a service that hangs is told to go on, and then given up with what it waits for', async () => {
     const port = await freePort();
