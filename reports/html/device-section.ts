@@ -4,7 +4,16 @@ import { metricCatalogue } from '../metrics-catalogue.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderChart } from './chart.ts';
-import { escapeHtml, html, renderAbsence, renderPair, renderSection, renderTable, type Html } from './markup.ts';
+import {
+  escapeHtml,
+  html,
+  renderAbsence,
+  renderName,
+  renderPair,
+  renderSection,
+  renderTable,
+  type Cell,
+} from './markup.ts';
 
 export function renderDevices(score: Score, offsetUs: number): string {
   return renderSection({
@@ -95,13 +104,13 @@ export function renderMetrics({ metrics }: Score): string {
     const one = metrics[name];
     if (one === undefined) return [];
     const { unit, count, mean, rmse, bias, min, p50, p95, p99, max } = one;
-    return [[code(name), unit, ...[count, mean, rmse, bias, min, p50, p95, p99, max].map(cell)]];
+    return [[renderName(name), unit, ...[count, mean, rmse, bias, min, p50, p95, p99, max].map(cell)]];
   });
   const heads = ['Count', 'Mean', 'RMSE', 'Bias', 'Min', '50 %', '95 %', '99 %', 'Max'];
   const definitions = renderTable(
     'Definitions',
     [{ head: 'Metric' }, { head: 'One sample' }, { head: 'Source' }],
-    metricCatalogue.map(({ name, formula, source }) => [code(name), formula, source]),
+    metricCatalogue.map(({ name, formula, source }) => [renderName(name), formula, source]),
   );
   const silent = metricCatalogue.filter(({ name }) => metrics[name] === undefined).map(({ name }) => name);
   const note = silent.length === 0 ? '' : `<p>Without samples in this run: ${silent.join(', ')}.</p>`;
@@ -118,31 +127,48 @@ export function renderMetrics({ metrics }: Score): string {
   });
 }
 
-function code(name: string): Html {
-  // A narrow page breaks a long name behind its dots, not in mid-word.
-  return html(`<code>${escapeHtml(name).replaceAll('.', '.<wbr>')}</code>`);
-}
-
-/** What each device of the run was and how it erred, as the manifest declares it. */
+/** What each device of the run was and how it erred, as the manifest declares it; those that are alike in one row. */
 export function renderDeclarations({ manifest }: RunRecord): string {
-  const rows = manifest.devices.map(({ id, kind, at, place, ...rest }) => [
-    textOf(id),
-    textOf(kind),
-    textOf(at ?? place),
-    Object.entries(rest)
-      .map(([name, value]) => `${name}: ${textOf(value)}`)
-      .join('; '),
-  ]);
-  if (rows.length === 0) return renderAbsence('The manifest lists no devices.');
+  if (manifest.devices.length === 0) return renderAbsence('The manifest lists no devices.');
+  const groups = new Map<string, { readonly names: string[]; readonly places: string[]; readonly model: Cell }>();
+  for (const { id, at, place, ...rest } of manifest.devices) {
+    const key = JSON.stringify(rest);
+    const group = groups.get(key) ?? { names: [], places: [], model: renderErrorModel(rest) };
+    groups.set(key, group);
+    group.names.push(String(id));
+    group.places.push([at, place].find((one) => typeof one === 'string') ?? '');
+  }
+  const rows = [...groups.values()].map(({ names, places, model }) => [firstToLast(names), firstToLast(places), model]);
   const table = renderTable(
     'Devices and their error models',
-    [{ head: 'Device' }, { head: 'Kind' }, { head: 'Place' }, { head: 'Error model' }],
+    [{ head: 'Device' }, { head: 'Place' }, { head: 'Error model' }],
     rows,
   );
-  return `<details><summary>Devices and their error models (${rows.length})</summary>${table}</details>`;
+  return `<details><summary>Devices and their error models (${manifest.devices.length})</summary>${table}</details>`;
 }
 
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return value === undefined ? '' : JSON.stringify(value);
+function firstToLast(names: readonly string[]): string {
+  const [first = ''] = names;
+  return names.length === 1 ? first : `${first} to ${names.at(-1)} (${names.length})`;
+}
+
+/** Settings in words, the sentence of the model, and its figures by name. */
+function renderErrorModel({ errors, ...settings }: Readonly<Record<string, unknown>>): Cell {
+  const { summary, figures } = (errors ?? {}) as {
+    readonly summary?: string;
+    readonly figures?: Readonly<Record<string, number | string>>;
+  };
+  const words = Object.entries(settings).flatMap(([name, value]) =>
+    typeof value === 'string' ? [`${name}: ${value}`] : [],
+  );
+  const numbers = Object.entries(figures ?? {}).map(
+    ([name, value]) =>
+      `${renderName(name).html} ${typeof value === 'number' ? formatNumber(value) : escapeHtml(value)}`,
+  );
+  const lines = [
+    escapeHtml(words.join(', ')),
+    escapeHtml(summary ?? ''),
+    `<span class="quiet">${numbers.join(', ')}</span>`,
+  ];
+  return html(lines.join('<br>'));
 }

@@ -34,7 +34,7 @@ export function renderDiagram(grid: GridDocument, values: DiagramValues, title: 
   const wide = draw(grid, values, roomiest(places, ends, 1110, 620), limit);
   const narrow = draw(grid, values, roomiest(places, ends, 350, 700), limit);
   const label = escapeHtml(`${title}. ${caption}`);
-  return `<figure class="chart"><h3>${escapeHtml(title)}</h3>${renderLegend(values, limit)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${renderText(caption)}</figcaption></figure>`;
+  return `<figure class="diagram"><h3>${escapeHtml(title)}</h3>${renderLegend(values, limit)}<div role="img" aria-label="${label}"><div class="wide">${wide}</div><div class="narrow">${narrow}</div></div><figcaption>${renderText(caption)}</figcaption></figure>`;
 }
 
 /** Symmetric end of the colour scale: the largest deviation rounded up to a whole percent, at least 2 %. */

@@ -265,8 +265,8 @@ interface InventoryEntry {
 /** Which measurements the estimator used: how many, how old, how exact. */
 export function renderInventory(record: RunRecord): string {
   const rows = groupInventory(record.tables['estimate-runs']).map(({ source, kind, counts, ageUsMax, sigmas }) => [
-    source,
-    kind,
+    inWords(source),
+    inWords(kind),
     formatNumber(median(Float64Array.from(counts))),
     formatDuration(ageUsMax),
     formatNumber(100 * median(Float64Array.from(sigmas)), 3),
@@ -292,6 +292,12 @@ export function renderInventory(record: RunRecord): string {
 }
 
 const INVENTORY_SHOWN = 30;
+
+/** `smart-meter` and `activePower` as people write them. */
+function inWords(name: string): string {
+  if (name === 'pmu') return 'PMU';
+  return name.replaceAll('-', ' ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
 
 interface InventoryGroup {
   readonly source: string;

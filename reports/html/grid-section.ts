@@ -209,7 +209,7 @@ function renderLoading(grid: GridDocument, branches: Table, offsetUs: number): s
       { head: 'Branch' },
       { head: 'Highest mean', numeric: true },
       { head: 'Peak', numeric: true },
-      { head: 'at', numeric: true },
+      { head: 'At', numeric: true },
     ],
     rows,
   );

@@ -1,4 +1,4 @@
-/** Building blocks of the page: escaped text, tables that scroll inside their box, figures, sections. */
+/** Building blocks of the page: escaped text, tables that fold where there is no room, figures, sections. */
 
 /** Text for HTML content and double-quoted attributes. */
 export function escapeHtml(text: string): string {
@@ -33,18 +33,67 @@ export function renderText(text: string): string {
     .replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }
 
-/** A captioned table in a box that scrolls by itself (and can be scrolled with the keyboard) when it is too wide. */
+/** A name such as `kpi.islandDuration` as code: a narrow page breaks it behind a dot or before a capital, not in mid-word. */
+export function renderName(name: string): Html {
+  return html(`<code>${breakable(escapeHtml(name))}</code>`);
+}
+
+function breakable(escaped: string): string {
+  return escaped.replaceAll(/\.(?=[a-z])|[a-z](?=[A-Z])/g, '$&<wbr>');
+}
+
+/**
+ * A captioned table. In a box that is too narrow for its columns it folds: each row becomes a block of its own, with the
+ * column's name at each figure. What is wider than that scrolls, also with the keyboard.
+ */
 export function renderTable(caption: string, columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
   const kind = (i: number) => (columns[i]?.numeric === true ? ' class="number"' : '');
   const head = columns.map(({ head: text }, i) => `<th scope="col"${kind(i)}>${escapeHtml(text)}</th>`).join('');
   const body = rows.map((row) => {
     const cells = row.map((cell, i) =>
-      i === 0 ? `<th scope="row"${kind(i)}>${render(cell)}</th>` : `<td${kind(i)}>${render(cell)}</td>`,
+      i === 0
+        ? `<th scope="row"${isOneWord(cell) ? ' class="whole"' : kind(i)}>${render(cell)}</th>`
+        : `<td${kind(i)} data-head="${escapeHtml(columns[i]?.head ?? '')}">${render(cell)}</td>`,
     );
     return `<tr>${cells.join('')}</tr>`;
   });
   const label = escapeHtml(caption);
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table${columns.length <= 4 ? ' class="slim"' : ''}><caption>${label}</caption><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
+  const fold = foldWidths.find((width) => width >= neededWidth(columns, rows)) ?? foldWidths.at(-1);
+  return `<div class="scroll fold-${fold}" tabindex="0" role="region" aria-label="${label}"><table${columns.length <= 4 ? ' class="slim"' : ''}><caption>${label}</caption><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
+}
+
+/** Widths of a table's box, px, below which tables that need so much fold; the style sheet has a rule for each. */
+export const foldWidths = [300, 360, 440, 540, 720, 1100] as const;
+const CHARACTER_PX = 8.2;
+const GAP_PX = 16;
+/** Text columns can be as narrow as their longest word, but are not good to read below so many characters. */
+const TEXT_CHARACTERS = 14;
+
+/** About how wide a table has to be: figures stand on one line, texts and heads are broken between words. */
+function neededWidth(columns: readonly Column[], rows: readonly (readonly Cell[])[]): number {
+  return columns.reduce((sum, { head, numeric }, i) => {
+    const lengths = rows.map((row) => {
+      const text = plainText(row[i] ?? '');
+      return numeric === true ? text.length : Math.max(longestWord(text), Math.min(text.length, TEXT_CHARACTERS));
+    });
+    return sum + Math.max(longestWord(head), ...lengths) * CHARACTER_PX + GAP_PX;
+  }, 0);
+}
+
+/** What a cell shows, with a space wherever its line may break. */
+function plainText(cell: Cell): string {
+  if (typeof cell === 'string') return cell;
+  const shown = cell.html.replaceAll(/<wbr>|<br>/g, ' ').replaceAll(/<[^>]+>/g, '');
+  return shown.replaceAll(/&[a-z]+;/g, '.');
+}
+
+function longestWord(text: string): number {
+  return Math.max(...text.split(' ').map((word) => word.length));
+}
+
+/** An id such as `house-07` is not broken at its hyphen. */
+function isOneWord(cell: Cell): boolean {
+  return typeof cell === 'string' && /^\S+$/.test(cell);
 }
 
 export interface Section {

@@ -4,7 +4,7 @@ import type { AuditHop } from '../record.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderChart } from './chart.ts';
-import { renderAbsence, renderHop, renderPair, renderSection, renderTable } from './markup.ts';
+import { html, renderAbsence, renderHop, renderPair, renderSection, renderTable } from './markup.ts';
 
 const counts = [
   ['published', 'Published'],
@@ -23,7 +23,7 @@ export function renderMessages({ audit }: RunRecord): string {
   const rows = audit.hops.map((hop) => [
     renderHop(hop.hop),
     hop.kind,
-    ...counts.map(([name]) => formatNumber(hop[name])),
+    ...counts.map(([name]) => (hop[name] === 0 ? html('<span class="nil">0</span>') : formatNumber(hop[name]))),
   ]);
   const table = renderTable(
     'Message audit per hop and kind',
@@ -33,7 +33,7 @@ export function renderMessages({ audit }: RunRecord): string {
   return renderSection({
     id: 'messages',
     title: 'Message audit',
-    lead: 'Counted by observers beside the data path. Published = delivered + refused + lost + in flight + unexplained, on every hop.',
+    lead: 'Counted by observers beside the data path. Published = delivered + refused + lost + in flight + unexplained, on every hop. Where the page is narrow, counts of zero are left out.',
     body: rows.length === 0 ? renderAbsence('The audit saw no message.') : `${table}${renderRefusals(audit.refused)}`,
   });
 }

@@ -7,6 +7,7 @@ import type { Score } from '../score.ts';
 import { timelineOf } from '../use-case-timeline.ts';
 import { renderBatteries, renderResponse } from './battery-charts.ts';
 import { renderChart, type Line, type Shade } from './chart.ts';
+import { renderIndicatorName } from './indicator-section.ts';
 import { escapeHtml, html, renderAbsence, renderPair, renderSection, renderTable, type Cell } from './markup.ts';
 import { planAhead } from './plan-lines.ts';
 
@@ -398,7 +399,7 @@ function renderKpis({ kpis }: Score): string {
     const twin = kpis[`${name}SocNeutral`];
     return [
       [
-        html(`${escapeHtml(title)}<br><code class="quiet">kpi.${name}</code>`),
+        renderIndicatorName(title, name),
         formatQuantity(value.value, value.unit),
         twin === undefined ? '' : formatQuantity(twin.value, twin.unit),
         html(`<code>${escapeHtml(formula)}</code>`),

@@ -55,6 +55,20 @@ const useCaseSurvey = `(() => {
   };
 })()`;
 
+/** Tables wider than their box, folds open, and what each figure of a folded table is called. */
+const tableSurvey = `(() => {
+  for (const fold of document.querySelectorAll('details')) fold.open = true;
+  const boxes = Array.from(document.querySelectorAll('.scroll'));
+  const name = (box) => box.getAttribute('aria-label');
+  const folded = boxes.filter((box) => getComputedStyle(box.querySelector('thead')).display === 'none');
+  return {
+    cut: boxes.filter((box) => box.scrollWidth > box.clientWidth).map(name),
+    folded: folded.map(name),
+    nameless: folded.flatMap((box) => Array.from(box.querySelectorAll('td')))
+      .filter((cell) => !/^"[^"]/.test(getComputedStyle(cell, '::before').content)).length,
+  };
+})()`;
+
 /** Where people who want to look at the pictures have them put. */
 const pictures = process.env['TWIN_PICTURES'];
 
@@ -127,6 +141,30 @@ describe.skipIf(!existsSync(executablePath))(`the page in a browser (skipped wit
       unlabelled: 0,
       untitled: 0,
     });
+    await page.close();
+  });
+
+  it.each([320, 400, 800, 1000, 1280])('cuts no table off at %i px, and folds what has no room', async (width) => {
+    const wide = ['Message audit per hop and kind', 'Metrics with their statistics'];
+    for (const name of ['realtime', 'use-case']) {
+      const { page } = await open(name, width, 'light');
+      const seen = await page.evaluate<{ cut: string[]; folded: string[]; nameless: number }>(tableSurvey);
+      expect(seen).toMatchObject({ cut: [], nameless: 0 });
+      expect(wide.filter((caption) => seen.folded.includes(caption))).toEqual(width < 1200 ? wide : []);
+      await page.close();
+    }
+  });
+
+  it('is printed dark on white, whatever the screen, with small drawings two by two', async () => {
+    const { page } = await open('use-case', 718, 'dark');
+    await page.emulateMedia({ media: 'print' });
+    const seen = await page.evaluate(`(() => ({
+      ground: getComputedStyle(document.body).backgroundColor,
+      band: getComputedStyle(document.documentElement).getPropertyValue('--band').trim(),
+      columns: getComputedStyle(document.querySelector('.pair')).gridTemplateColumns.split(' ').length,
+      widest: Math.max(...Array.from(document.querySelectorAll('.chart svg'), (svg) => svg.getBoundingClientRect().width)),
+    }))()`);
+    expect(seen).toEqual({ ground: 'rgb(255, 255, 255)', band: '#b9c3c7', columns: 2, widest: 430 });
     await page.close();
   });
 

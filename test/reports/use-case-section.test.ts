@@ -29,11 +29,14 @@ afterAll(() => rm(root, { recursive: true }));
 /** Rows of the table with this caption, each as the texts of its cells. */
 function rows(caption: string): readonly (readonly string[])[] {
   const table = page.split('<table').find((each) => each.includes(`<caption>${caption}</caption>`)) ?? '';
-  return [...table.matchAll(/<tr>(.*?)<\/tr>/gs)]
-    .slice(1)
-    .map(([, row = '']) =>
-      [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) => cell.replaceAll(/<[^>]+>/g, ' ').trim()),
-    );
+  return [...table.matchAll(/<tr>(.*?)<\/tr>/gs)].slice(1).map(([, row = '']) =>
+    [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) =>
+      cell
+        .replaceAll('<wbr>', '')
+        .replaceAll(/<[^>]+>/g, ' ')
+        .trim(),
+    ),
+  );
 }
 
 const figure = (title: string) => page.split('<figure').find((each) => each.includes(`<h3>${title}</h3>`)) ?? '';
