@@ -1,9 +1,20 @@
 /** The top of the page: what was run, what came of it, and the figures that one asks for first. */
-import { formatDay, formatDuration, formatNumber, formatQuantity } from '../format.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
+import { formatClock, formatDay, formatDuration, formatNumber, formatQuantity } from '../format.ts';
+import { invariantCatalogue } from '../metrics-catalogue.ts';
 import { scenarioFacts } from '../scenario-facts.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
-import { escapeHtml, html, renderAbsence, renderFacts, renderSection, renderTable, type Cell } from './markup.ts';
+import {
+  escapeHtml,
+  html,
+  renderAbsence,
+  renderFacts,
+  renderName,
+  renderSection,
+  renderTable,
+  type Cell,
+} from './markup.ts';
 
 const verdictSentence = {
   pass: 'Every expectation of the scenario holds and every message is accounted for.',
@@ -134,10 +145,11 @@ function messages({ messages: { published, lost, refused, unexplained } }: Score
   };
 }
 
-export function renderExpectations({ expectations }: Score): string {
+export function renderExpectations({ expectations, invariants }: Score, offsetUs: number): string {
   const rows = expectations.map(({ text, observed, unit, pass }): readonly Cell[] => [
     html(`<span class="mark ${pass ? 'pass' : 'fail'}">${pass ? '✓ pass' : '✗ fail'}</span>`),
-    html(`<code>${escapeHtml(text)}</code>`),
+    // A narrow page breaks it before the comparison, and keeps that in one piece.
+    renderName(text.replaceAll(/ (?![<>=!])/g, '\u00A0')),
     observed === null ? 'no sample' : formatQuantity(observed, unit),
   ]);
   const body =
@@ -152,6 +164,45 @@ export function renderExpectations({ expectations }: Score): string {
     id: 'expectations',
     title: 'Expectations',
     lead: 'What the scenario says must hold. A quantity without a single sample never passes.',
-    body,
+    body: `${body}${renderSafety(invariants, offsetUs)}`,
   });
+}
+
+/** The rules of safety: in a sentence and a fold where all were kept, else every rule, those that were broken first. */
+function renderSafety(invariants: Score['invariants'], offsetUs: number): string {
+  if (invariants.length === 0) return '';
+  const broken = invariants.filter(({ violations }) => violations > 0);
+  const kept = invariants.filter(({ violations }) => violations === 0);
+  const rows = [...broken, ...kept].map(({ name, checked, violations, first }): readonly Cell[] => [
+    html(`<span class="mark ${violations === 0 ? 'pass' : 'fail'}">${violations === 0 ? '✓ kept' : '✗ broken'}</span>`),
+    html(`${escapeHtml(statementOf(name))}<br><span class="quiet">${renderName(`invariants.${name}`).html}</span>`),
+    formatNumber(checked),
+    formatNumber(violations),
+    first === undefined ? '' : atClock(first, offsetUs),
+  ]);
+  const table = renderTable(
+    'Rules of safety',
+    [
+      { head: 'Result' },
+      { head: 'Rule' },
+      { head: 'Checks', numeric: true },
+      { head: 'Breaches', numeric: true },
+      { head: 'First breach' },
+    ],
+    rows,
+  );
+  if (broken.length > 0) return table;
+  const checks = invariants.reduce((sum, { checked }) => sum + checked, 0);
+  return `<details><summary>All ${invariants.length} rules of safety were kept (${formatNumber(checks)} checks)</summary>${table}</details>`;
+}
+
+function statementOf(invariant: string): string {
+  return invariantCatalogue.find(({ name }) => name === invariant)?.statement ?? invariant;
+}
+
+/** `2021-04-01T10:00:10Z: what happened` with the time of the site in place of the instant. */
+function atClock(first: string, offsetUs: number): string {
+  const [, instant = '', what = ''] = /^(\S+Z): (.*)$/s.exec(first) ?? [];
+  const timeUs = parseInstant(instant);
+  return Number.isNaN(timeUs) ? first : `${formatClock(timeUs, offsetUs)}: ${what}`;
 }

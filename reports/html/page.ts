@@ -37,7 +37,7 @@ export function renderPage(record: RunRecord, score: Score, accuracyHash: string
   const contents = pageSections.map(([id, label]) => `<li><a href="#${id}">${label}</a></li>`).join('');
   const sections = [
     renderGlance(score),
-    renderExpectations(score),
+    renderExpectations(score, offsetUs),
     renderDay(record, score, offsetUs),
     renderUseCase(record, score, offsetUs),
     renderGrid(record, score, offsetUs),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -183,5 +183,47 @@ describe('report.html', () => {
     const html = await (await make({ state: 'interrupted' })).file('report.html');
     expect(html).toContain('This run was interrupted');
     expect(html).toContain('role="alert"');
+  });
+
+  it('names the first breach of a rule of safety at the time of the site, and folds rules that were kept', async () => {
+    const kept = { name: 'ramp', checked: 1200, violations: 0 };
+    const first = '2021-04-01T10:00:10Z: cbes is out by 12 Wh';
+    const broken = { name: 'energyBalance', checked: 900, violations: 3, first };
+    const unsafe = await (await make({ audit: { invariants: [kept, broken] } })).file('report.html');
+    const table = unsafe.split('<caption>Rules of safety</caption>')[1]?.split('</table>')[0] ?? '';
+    expect(table).toContain('12:00:10: cbes is out by 12 Wh');
+    expect(table.indexOf('✗ broken')).toBeLessThan(table.indexOf('✓ kept'));
+    const safe = await (await make({ audit: { invariants: [kept] } })).file('report.html');
+    expect(safe).toContain('<summary>All 1 rules of safety were kept (1\u2009200 checks)</summary>');
+  });
+
+  it('says how to run it again with the overrides of this run', async () => {
+    const { directory, file } = await make({});
+    const manifest = JSON.parse(await file('manifest.json')) as { options: object };
+    const set = ['clock.duration=1h', "name=a day's work"];
+    await writeFile(
+      join(directory, 'manifest.json'),
+      JSON.stringify({ ...manifest, options: { ...manifest.options, set } }),
+    );
+    await writeReport(directory);
+    expect(await file('report.html')).toContain(
+      String.raw`--seed spring-1 --set clock.duration=1h --set 'name=a day'\''s work'</code>`,
+    );
+  });
+
+  it('lists devices that are alike once, with their number', async () => {
+    const { directory, file } = await make({});
+    const manifest = JSON.parse(await file('manifest.json')) as { devices: object[] };
+    const errors = { summary: 'exact', figures: { gainLimit: 0.01 } };
+    const meters = [1, 2, 3].map((n) => ({ id: `house-${n}`, kind: 'smart-meter', at: `bus:h${n}`, errors }));
+    await writeFile(
+      join(directory, 'manifest.json'),
+      JSON.stringify({ ...manifest, devices: [...manifest.devices, ...meters] }),
+    );
+    await writeReport(directory);
+    const table = (await file('report.html')).split('<caption>Devices and their error models</caption>')[1];
+    expect(table).toContain('house-1 to house-3 (3)');
+    expect(table).toContain('kind: smart-meter<br>exact<br>');
+    expect(table).not.toContain('house-2');
   });
 });
