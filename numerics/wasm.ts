@@ -102,6 +102,14 @@ export const f64x2 = {
     ...lanes(first),
     ...lanes(second),
   ],
+  /** One number of a and one of b. */
+  join: (a: Expression, b: Expression, first: 0 | 1, second: 0 | 1): Expression => [
+    ...a,
+    ...b,
+    ...simd(0x0d),
+    ...lanes(first),
+    ...lanes(second).map((byte) => 16 + byte),
+  ],
   xor: binary(...simd(0x51)),
   load: (address: Expression, offset = 0): Expression => [...address, ...simd(0x00), 3, ...unsigned(offset)],
   /** The same number twice. */

@@ -9,10 +9,8 @@ import { compileGrid } from '../../grids/compile.ts';
 import { generateFeederGrid } from '../../grids/generate/feeders.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { projectRoot } from '../../grids/project-root.ts';
-import { multiplyAdd } from '../../numerics/complex-block.ts';
-import type { ScalarMeasurement } from '../../platform/state-estimation/estimator.ts';
-import { createTreeEstimator } from '../../platform/state-estimation/fast-tree.ts';
-import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
+import { createFrameEstimator } from '../../platform/state-estimation/current-form/current-form.ts';
+import { flatStart } from '../../platform/state-estimation/flat-start.ts';
 import {
   createBatchResults,
   createBatchWriter,
@@ -60,10 +58,7 @@ export function estimationContest(
   writeCase(folder, about, { ...gridColumns(document), ...frames.columns });
 
   const [pgm, pandapower] = workers;
-  const tree = treeEntrants(grid, frames);
-  const general = tree === undefined ? generalEntrant(grid, frames) : undefined;
-  const reference = tree ?? general;
-  if (reference === undefined) throw new Error('nobody of ours can estimate this');
+  const ours = ourEntrants(grid, frames);
   const peer = (worker: PeerWorker, label: string, method: string, number: number, exact: boolean): Entrant => ({
     name: label,
     exact,
@@ -71,8 +66,7 @@ export function estimationContest(
     compare: async () => {
       const name = label.replaceAll(' ', '-');
       const written = await worker.request({ do: 'write', method, name });
-      const compared = Math.min(number, reference.compared);
-      return written.failure ?? differences(folder, name, reference.results, number, compared, phases);
+      return written.failure ?? differences(folder, name, ours.results, number, number, phases);
     },
   });
   return {
@@ -85,7 +79,7 @@ export function estimationContest(
       ]);
       return opened.flatMap(({ failure }) => failure ?? []);
     },
-    ours: reference.entrants,
+    ours: ours.entrants,
     peers: [
       // Of per-phase sensors power-grid-model makes other weights than their standard deviations say: another optimum.
       peer(pgm!, 'PGM Newton', 'newton_raphson', count, phases === 1),
@@ -98,23 +92,21 @@ export function estimationContest(
 interface Ours {
   readonly entrants: readonly Entrant[];
   readonly results: BatchResults;
-  /** Situations that `results` holds. */
-  readonly compared: number;
 }
 
-/** The tree estimator from a flat start for every frame, and going on from the last one. */
-function treeEntrants(grid: CompiledGrid, frames: EstimationFrames): Ours | undefined {
-  const estimator = createTreeEstimator(frames.problem, { tolerancePu: TOLERANCE_PU });
-  if (typeof estimator === 'string') return undefined;
+/** Every frame from a flat start, and going on from the last one. */
+function ourEntrants(grid: CompiledGrid, frames: EstimationFrames): Ours {
+  const { phases, busCount, branches } = grid;
+  const estimator = createFrameEstimator(frames.problem, { tolerancePu: TOLERANCE_PU });
+  if (typeof estimator === 'string') throw new Error(estimator);
   const { count, values, perUnit } = frames;
   const results = createBatchResults(grid, count);
-  const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
-  const unit = Float64Array.from({ length: 2 * grid.busCount }, (_, k) => (k % 2 === 0 ? 1 : 0));
-  const write = createBatchWriter(grid, everyBus, unit);
+  const everyBus = Int32Array.from({ length: busCount }, (_, bus) => bus);
+  const write = createBatchWriter(grid, everyBus, flatStart(grid));
   const measured = new Float64Array(perUnit.length);
-  const [from, to] = [new Float64Array(2 * grid.branches.length), new Float64Array(2 * grid.branches.length)];
+  const [from, to] = [0, 1].map(() => new Float64Array(2 * phases * branches.length)) as [Float64Array, Float64Array];
   const run = (start: 'flat' | 'last') => () =>
-    Promise.resolve(
+    attempt(() =>
       measureHere(count, () => {
         for (let frame = 0; frame < count; frame++) {
           for (let k = 0; k < measured.length; k++) measured[k] = perUnit[k]! * values[frame * measured.length + k]!;
@@ -132,55 +124,5 @@ function treeEntrants(grid: CompiledGrid, frames: EstimationFrames): Ours | unde
       { name: 'twin streaming', exact: true, run: run('last'), compare },
     ],
     results,
-    compared: count,
   };
-}
-
-/** The general estimator, for what is no tree or has three phases; it goes on from the last frame. */
-function generalEntrant(grid: CompiledGrid, frames: EstimationFrames): Ours {
-  const estimator = createWeightedLeastSquares({ tolerance: TOLERANCE_PU });
-  const { problem, values, perUnit } = frames;
-  const count = Math.min(frames.count, 5);
-  const results = createBatchResults(grid, count);
-  const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
-  const unit = new Float64Array(2 * grid.phases * grid.busCount);
-  for (let k = 0; k < unit.length; k += 2) {
-    const angle = (-2 * Math.PI * ((k >> 1) % grid.phases)) / 3;
-    unit[k] = Math.cos(angle);
-    unit[k + 1] = Math.sin(angle);
-  }
-  const write = createBatchWriter(grid, everyBus, unit);
-  const run = () =>
-    attempt(() =>
-      measureHere(count, () => {
-        for (let frame = 0; frame < count; frame++) {
-          const measurements = problem.measurements.map((one, k) => ({
-            ...(one as ScalarMeasurement),
-            value: perUnit[k]! * values[frame * perUnit.length + k]!,
-          }));
-          const { status, voltage } = estimator.estimate({ ...problem, measurements });
-          if (status !== 'converged') throw new Error(`frame ${frame}: ${status}`);
-          const { from, to } = currentsOf(grid, voltage);
-          write(results, frame, voltage, from, to);
-        }
-      }),
-    );
-  return {
-    entrants: [{ name: 'twin general, streaming', exact: true, run, compare: () => Promise.resolve(0) }],
-    results,
-    compared: count,
-  };
-}
-
-function currentsOf(grid: CompiledGrid, voltage: Float64Array): { from: Float64Array; to: Float64Array } {
-  const { phases, branches } = grid;
-  const [from, to] = [new Float64Array(2 * phases * branches.length), new Float64Array(2 * phases * branches.length)];
-  for (const branch of branches) {
-    const at = 2 * phases * branch.index;
-    multiplyAdd(branch.yff, voltage, 2 * phases * branch.from, from, at, phases);
-    multiplyAdd(branch.yft, voltage, 2 * phases * branch.to, from, at, phases);
-    multiplyAdd(branch.ytf, voltage, 2 * phases * branch.from, to, at, phases);
-    multiplyAdd(branch.ytt, voltage, 2 * phases * branch.to, to, at, phases);
-  }
-  return { from, to };
 }

@@ -1,0 +1,136 @@
+/**
+ * The two passes of `block-ldl.ts` over a vector in WebAssembly, two numbers a register. Blocks stand column by column;
+ * `stream` holds, column after column, how many blocks stand below the pivot and the addresses of their rows in the vector.
+ */
+import {
+  compileWasm,
+  f64x2,
+  get,
+  i32,
+  repeat,
+  set,
+  when,
+  type Expression,
+  type Statement,
+  type WasmFunction,
+  type WasmMemory,
+} from './wasm.ts';
+
+/** Addresses in bytes. */
+export interface BlockLdlLoops {
+  /** y_j -= L_jk y_k for every column k from `vector` to `end`, in order. */
+  forward(vector: number, end: number, lower: number, stream: number): void;
+  /**
+   * x_k = P_k y_k - sum over j of L_jk' x_j for every column from the one at `vector` down to `first`; `pivot`, and
+   * `lower` and `stream` (written in this order), begin with those of the last column.
+   */
+  backward(vector: number, first: number, pivot: number, lower: number, stream: number): void;
+}
+
+const { add, sub, mul } = f64x2;
+
+const advance = (pointer: number, bytes: number): Statement => set(pointer, i32.add(get(pointer), i32.of(bytes)));
+
+/** Runs `body` for every row in the stream of one column, its address in `row`. */
+const eachBlock = (stream: number, end: number, row: number, body: Statement): Statement => [
+  ...set(end, i32.add(i32.add(get(stream), i32.of(4)), i32.shl(i32.load(get(stream)), i32.of(2)))),
+  ...advance(stream, 4),
+  ...when(
+    i32.lessUnsigned(get(stream), get(end)),
+    repeat(
+      [...set(row, i32.load(get(stream))), ...advance(stream, 4), ...body],
+      i32.lessUnsigned(get(stream), get(end)),
+    ),
+  ),
+];
+
+function loops(order: number): WasmFunction[] {
+  const half = order / 2;
+  const vectorBytes = 8 * order;
+  const blockBytes = 8 * order * order;
+  const halves = <T>(make: (r: number) => readonly T[]): T[] => Array.from({ length: half }, (_, r) => make(r)).flat();
+  /** accumulators (locals from `sum` on) `combine` block times the vector at `from`, a column of the block at a time. */
+  const timesColumns = (sum: number, combine: typeof add, block: number, from: number): Statement =>
+    Array.from({ length: order }, (_, c) =>
+      halves((r) =>
+        set(
+          sum + r,
+          combine(
+            get(sum + r),
+            mul(f64x2.load(get(block), vectorBytes * c + 16 * r), f64x2.loadSplat(get(from), 8 * c)),
+          ),
+        ),
+      ),
+    ).flat();
+
+  const forward = (): WasmFunction => {
+    const [vector, end, lower, stream, last, row, sum] = [0, 1, 2, 3, 4, 5, 6];
+    const block = [
+      ...halves((r) => set(sum + r, f64x2.load(get(row), 16 * r))),
+      ...timesColumns(sum, sub, lower, vector),
+      ...halves((r) => f64x2.store(get(row), 16 * r, get(sum + r))),
+      ...advance(lower, blockBytes),
+    ];
+    return {
+      name: `forward${order}`,
+      parameters: ['i32', 'i32', 'i32', 'i32'],
+      locals: ['i32', 'i32', ...halves(() => ['v128' as const])],
+      body: repeat(
+        [...eachBlock(stream, last, row, block), ...advance(vector, vectorBytes)],
+        i32.lessUnsigned(get(vector), get(end)),
+      ),
+    };
+  };
+
+  const backward = (): WasmFunction => {
+    const [vector, first, pivot, lower, stream, last, row] = [0, 1, 2, 3, 4, 5, 6];
+    const [sum, x, even, odd] = [7, 7 + half, 7 + 2 * half, 8 + 2 * half];
+    /** Column c of the block times the vector in `x`, in two partial sums. */
+    const column = (c: number): Expression =>
+      Array.from({ length: half }, (_, r) => mul(f64x2.load(get(lower), vectorBytes * c + 16 * r), get(x + r))).reduce(
+        (all, one) => add(all, one),
+      );
+    const block = [
+      ...halves((r) => set(x + r, f64x2.load(get(row), 16 * r))),
+      ...halves((r) => [
+        ...set(even, column(2 * r)),
+        ...set(odd, column(2 * r + 1)),
+        ...set(
+          sum + r,
+          sub(get(sum + r), add(f64x2.join(get(even), get(odd), 0, 0), f64x2.join(get(even), get(odd), 1, 1))),
+        ),
+      ]),
+      ...advance(lower, -blockBytes),
+    ];
+    return {
+      name: `backward${order}`,
+      parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
+      locals: ['i32', 'i32', ...halves(() => ['v128' as const, 'v128' as const]), 'v128', 'v128'],
+      body: repeat(
+        [
+          ...halves((r) => set(sum + r, f64x2.of(0, 0))),
+          ...timesColumns(sum, add, pivot, vector),
+          ...eachBlock(stream, last, row, block),
+          ...halves((r) => f64x2.store(get(vector), 16 * r, get(sum + r))),
+          ...advance(pivot, -blockBytes),
+          ...advance(vector, -vectorBytes),
+        ],
+        i32.not(i32.lessUnsigned(get(vector), get(first))),
+      ),
+    };
+  };
+  return [forward(), backward()];
+}
+
+const compiled = new Map<number, ReturnType<typeof compileWasm>>();
+
+/** The loops for blocks of `order` rows, an even number, on a memory of the caller's. */
+export function blockLdlLoops(memory: WasmMemory, order: number): BlockLdlLoops {
+  const instantiate = compiled.get(order) ?? compileWasm(loops(order));
+  compiled.set(order, instantiate);
+  const exports = instantiate(memory);
+  return {
+    forward: exports[`forward${order}`] as BlockLdlLoops['forward'],
+    backward: exports[`backward${order}`] as BlockLdlLoops['backward'],
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * Which measurements of a problem are injections of power, which are rows of another kind, and where the numbers of every
+ * bus stand: what the estimator in current form (`current-form.ts`) knows before it knows any value.
+ */
+import { joins } from '../../../grids/compile.ts';
+import type { CompiledGrid } from '../../../grids/model.ts';
+import { createBlockLdl, type BlockLdl } from '../../../numerics/block-ldl.ts';
+import { patternFromPairs } from '../../../numerics/ordering.ts';
+import { layOutEquations, type Equations } from '../equations/layout.ts';
+import type { EstimationProblem, EstimatorMeasurement } from '../estimator.ts';
+
+export interface CurrentFormStructure {
+  readonly grid: CompiledGrid;
+  readonly ldl: BlockLdl;
+  /** Where the numbers of a bus begin in the vector: multipliers of all phases, then voltages; -1 at dead buses. */
+  readonly firstOfBus: Int32Array;
+  /** By place, one for each slot and phase: whether there is a voltage, and whether the injection there is known. */
+  readonly alive: Uint8Array;
+  readonly injects: Uint8Array;
+  /** Of each measurement the quantity that it measures, 2 * place for active and one more for reactive power; or -1. */
+  readonly quantityOf: Int32Array;
+  /** All other measurements and the angle references; and the same equations with the vector for their unknowns. */
+  readonly equations: Equations;
+  readonly rows: Equations;
+  /** Entries of row r are `rowStart[r] .. rowStart[r + 1]`. */
+  readonly rowStart: Int32Array;
+  /** Of each measurement that is none of an injection, in order: its number in the problem. */
+  readonly others: Int32Array;
+}
+
+/** Answers with half a sentence on what the estimator cannot do. */
+export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStructure | string {
+  const { grid, measurements, zeroInjections } = problem;
+  const { phases, busCount } = grid;
+  const known = knownInjections(problem);
+  const isInjection = (one: EstimatorMeasurement): boolean => {
+    const place = placeOfInjection(one, phases);
+    return place >= 0 && known[place] === 1;
+  };
+  const zero = new Set(zeroInjections);
+  for (const one of measurements) {
+    if ('shared' in one && one.shared !== undefined) return 'errors of measurements have a common cause';
+    if (isInjection(one) && one.kind !== 'sourceBalance' && one.place.at === 'bus' && zero.has(one.place.bus))
+      return `${one.id} measures an injection that is known to be zero`;
+  }
+  const others = measurements.flatMap((one, k) => (isInjection(one) ? [] : [k]));
+  const equations = layOutEquations({
+    ...problem,
+    measurements: others.map((k) => measurements[k]!),
+    zeroInjections: [],
+  });
+  if (equations.shortBranches.length > 0) return 'it has very short branches';
+
+  const { blockOfBus, busOfBlock, blockOfUnknown, entryRow, entryColumn } = equations;
+  const rowStart = new Int32Array(equations.rows + 1);
+  for (const row of entryRow) rowStart[row + 1]! += 1;
+  for (let row = 0; row < equations.rows; row++) rowStart[row + 1]! += rowStart[row]!;
+  const pairs: [number, number][] = [];
+  for (const branch of grid.branches) {
+    const [from, to] = [blockOfBus[branch.from]!, blockOfBus[branch.to]!];
+    if (joins(branch) && from >= 0 && to >= 0) pairs.push([from, to]);
+  }
+  for (let row = 0; row < equations.rows; row++) {
+    const blocks = new Set(entryColumn.subarray(rowStart[row], rowStart[row + 1]).map((at) => blockOfUnknown[at]!));
+    for (const a of blocks) for (const b of blocks) if (a < b) pairs.push([a, b]);
+  }
+  const order = 4 * phases;
+  const ldl = createBlockLdl(patternFromPairs(busOfBlock.length, pairs), order);
+  const firstOfBus = blockOfBus.map((block) => (block < 0 ? -1 : order * ldl.position[block]!));
+  const alive = new Uint8Array(busOfBlock.length * phases);
+  const injects = new Uint8Array(busOfBlock.length * phases);
+  const placeOf = (bus: number, phase: number): number => (firstOfBus[bus]! / order) * phases + phase;
+  // The rows see the voltages in the vector: state s stands at 2 s there too.
+  const stateInVector = new Int32Array(equations.voltages);
+  for (let k = 0; k < busCount * phases; k++) {
+    const state = equations.stateOf[k]!;
+    if (state < 0) continue;
+    const bus = Math.floor(k / phases);
+    const place = placeOf(bus, k % phases);
+    alive[place] = 1;
+    injects[place] = known[k] === 1 || zero.has(bus) ? 1 : 0;
+    stateInVector[state] = firstOfBus[bus]! / 2 + phases + (k % phases);
+  }
+  const quantityOf = Int32Array.from(measurements, (one) => {
+    if (!isInjection(one) || one.kind === 'sourceBalance') return -1;
+    const k = placeOfInjection(one, phases);
+    return 2 * placeOf(Math.floor(k / phases), k % phases) + (one.kind === 'reactivePower' ? 1 : 0);
+  });
+  return {
+    grid,
+    ldl,
+    firstOfBus,
+    alive,
+    injects,
+    quantityOf,
+    equations,
+    rows: {
+      ...equations,
+      currentState: equations.currentState.map((state) => stateInVector[state]!),
+      partOwn: equations.partOwn.map((state) => (state < 0 ? -1 : stateInVector[state]!)),
+      entryColumn: entryColumn.map((at) => 2 * stateInVector[at >> 1]! + (at & 1)),
+    },
+    rowStart,
+    others: Int32Array.from(others),
+  };
+}
+
+/** Bus-phase whose active or reactive injection this measures, else -1. */
+function placeOfInjection(one: EstimatorMeasurement, phases: number): number {
+  if (one.kind !== 'activePower' && one.kind !== 'reactivePower') return -1;
+  return one.place.at === 'bus' && one.phase !== 'sum' ? one.place.bus * phases + one.phase : -1;
+}
+
+/** Bus-phases, energised, of which both the active and the reactive injection are measured. */
+function knownInjections({ grid, measurements }: EstimationProblem): Uint8Array {
+  const known = new Uint8Array(grid.busCount * grid.phases);
+  for (const one of measurements) {
+    const place = placeOfInjection(one, grid.phases);
+    if (place < 0 || grid.energisedPhases[place] !== 1 || !(one.sigma < Infinity)) continue;
+    known[place]! |= one.kind === 'activePower' ? 1 : 2;
+  }
+  return known.map((bits) => (bits === 3 ? 1 : 0));
+}
