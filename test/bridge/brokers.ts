@@ -1,5 +1,6 @@
 /** Brokers, connections and a breakable wire for the tests of this folder; `closeAll` ends what a test opened. */
 import { connect as connectSocket, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Aedes } from 'aedes';
 import type { DatabusConnection } from '../../platform/databus/databus.ts';
 import { createEmbeddedBroker, type EmbeddedBroker } from '../../platform/databus/embedded.ts';
 import { mqttDatabus } from '../../platform/databus/mqtt.ts';
@@ -18,6 +19,26 @@ export async function broker(name: string): Promise<EmbeddedBroker> {
   const started = await createEmbeddedBroker({ name });
   atEnd(() => started.close());
   return started;
+}
+
+/** A broker that says how many of a client's acknowledgements it has taken. */
+export async function countingBroker(): Promise<{
+  readonly port: number;
+  readonly url: string;
+  taken(id: string): number;
+}> {
+  const taken = new Map<string, number>();
+  const aedes = await Aedes.createBroker();
+  aedes.on('ack', (_packet, { id }) => taken.set(id, (taken.get(id) ?? 0) + 1));
+  const server = createServer((socket) => aedes.handle(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  atEnd(async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    await new Promise<void>((resolve) => aedes.close(resolve));
+    await closed;
+  });
+  const { port } = server.address() as AddressInfo;
+  return { port, url: `mqtt://127.0.0.1:${port}`, taken: (id) => taken.get(id) ?? 0 };
 }
 
 /** A client that notes `topic payload` of everything that matches the filters. */
