@@ -173,6 +173,13 @@ export function targetMatcher(target: string): (device: { readonly kind: string;
   return (device) => (kind === undefined || device.kind === kind) && matches(device.id);
 }
 
+/** Faults of the expectations of a document whose other parts may be beyond reading. */
+export function expectationFaults(document: unknown): readonly ScenarioFault[] {
+  const { expect } = (document ?? {}) as { readonly expect?: unknown };
+  const isList = Array.isArray(expect) && expect.every((text) => typeof text === 'string');
+  return isList ? checkExpectations(expect).faults : [];
+}
+
 function checkExpectations(texts: readonly string[]): {
   readonly parsed: readonly Expectation[];
   readonly faults: readonly ScenarioFault[];

@@ -8,7 +8,7 @@ import { loadGrid, resolveGridFile } from '../../grids/load.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { Expectation } from '../../reports/expectations.ts';
-import { type CheckedScenario, checkScenario, type ScenarioFault } from './checks.ts';
+import { type CheckedScenario, checkScenario, expectationFaults, type ScenarioFault } from './checks.ts';
 import { firstInstantOfCsv } from './csv-start.ts';
 import type { ExpandedDevice } from './expand-devices.ts';
 import {
@@ -25,6 +25,7 @@ import {
 import { checkServices } from './service-checks.ts';
 import { describeIssues } from './schema-problems.ts';
 import { csvSchema, type Scenario, type ScenarioCsv, scenarioSchema } from './schema.ts';
+import { soundPart } from './sound-part.ts';
 
 export interface LoadOptions {
   /** Overrides, `path=value`, applied in order. */
@@ -60,22 +61,33 @@ export async function loadScenario(file: string, options: LoadOptions = {}): Pro
 
   const value = plainValue(root);
   const parsed = scenarioSchema.safeParse(value);
+  const ofForm = parsed.success ? [] : describeIssues(scenarioSchema, value, parsed.error.issues);
+  const sound = parsed.success ? { scenario: parsed.data, eventPlaces: undefined } : soundPart(value, ofForm);
   const locate = (fault: ScenarioFault) => toProblem(root, fault);
-  const found = parsed.success ? [] : describeIssues(scenarioSchema, value, parsed.error.issues).map(locate);
-  if (!parsed.success || problems.length > 0) throw new InvalidInputError([...problems, ...found]);
+  if (sound === undefined || problems.length > 0) {
+    throw new InvalidInputError([...problems, ...[...ofForm, ...expectationFaults(value)].map(locate)]);
+  }
 
-  const scenario = handOnCsv(parsed.data, (path) => resolveBeside(root, path));
+  const scenario = handOnCsv(sound.scenario, (path) => resolveBeside(root, path));
   const grid = readGrid(scenario.grid, root);
   const checked = 'document' in grid ? checkScenario(scenario, grid.document) : undefined;
   const services = await checkServices(scenario);
+  const ofSense = (checked?.faults ?? expectationFaults(value)).map((fault) => inDocument(fault, sound.eventPlaces));
   const faults = [
-    ...[...(checked?.faults ?? []), ...services.faults].map(locate),
+    ...[...ofForm, ...ofSense, ...services.faults].map(locate),
     ...(checked?.problems ?? []),
     ...('problems' in grid ? grid.problems : []),
   ];
   if (checked === undefined || !('document' in grid) || faults.length > 0) throw new InvalidInputError(faults);
   const loaded = assemble(scenario, grid, checked, services.options, files);
   return { ...loaded, locate: (known) => known.map((problem) => locateProblem(root, problem)) };
+}
+
+/** A fault in what is left of a scenario, at the place that its event has in the document. */
+function inDocument(fault: ScenarioFault, eventPlaces: readonly number[] | undefined): ScenarioFault {
+  const [list, index, ...rest] = fault.path;
+  if (eventPlaces === undefined || list !== 'events' || typeof index !== 'number') return fault;
+  return { ...fault, path: [list, eventPlaces[index] ?? index, ...rest] };
 }
 
 function assemble(

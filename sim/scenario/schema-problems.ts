@@ -70,7 +70,7 @@ function describeUnion(
   const fitting = issue.errors
     .filter((issues) => !issues.some(({ code, path: inner }) => code === 'invalid_type' && inner.length === 0))
     .toSorted((a, b) => strangeKeys(a) - strangeKeys(b))[0];
-  if (fitting !== undefined && fitting.some(({ code }) => code !== 'invalid_value')) {
+  if (fitting !== undefined && fitting.some(({ code, path: inner }) => code !== 'invalid_value' || inner.length > 0)) {
     return fitting.flatMap((inner) => describeIssue(shape, root, inner, path));
   }
   const values = issue.errors.flatMap((issues) =>

@@ -246,7 +246,7 @@ export const useCaseSchema = z.strictObject(useCaseKeys);
 /** Somebody asks for another use case in mid-run. */
 const useCaseEventSchema = z.strictObject({ at: eventTime, ...useCaseKeys, issuer: z.string().min(1).optional() });
 
-const eventSchema = z.union([faultEventSchema, useCaseEventSchema]);
+export const eventSchema = z.union([faultEventSchema, useCaseEventSchema]);
 
 /** Changes to the platform's own copy of the grid, e.g. `"lines.feeder-1-3.lengthM": 250`. */
 const gridChangesSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));

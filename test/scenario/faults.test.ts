@@ -235,6 +235,43 @@ describe('sense', () => {
       'many.yaml:13:29',
     ]);
   });
+
+  it('names a misspelt fault with what was meant', async () => {
+    const event = 'seed: s1\nevents:\n  - { at: 30min, fault: comm-outtage, target: pmu-1 }';
+    const [fault, ...others] = await faultsWith('seed: s1', event);
+    expect(fault).toMatch(/^s\.yaml:6:25: events\.0\.fault: "comm-outtage" is not one of "gross-error", /);
+    expect(fault).toMatch(/\(did you mean "comm-outage"\?\)$/);
+    expect(others).toEqual([]);
+  });
+
+  it('faults of form hide none of times, targets and expectations', async () => {
+    const text = soundScenario
+      .replace('name: Sound', 'nam: Sound')
+      .replace('every: 10s', 'evry: 10s')
+      .replace('powerCalculation: {}', 'powerCalculation: { sequenceComponents: 3 }')
+      .replace('== 0', '== x')
+      .concat(
+        [
+          'events:',
+          '  - { at: 30min, fault: comm-outtage, target: pmu-1 }',
+          '  - { at: 99h, for: 5 mn, fault: bias, target: pmv-1, probabilty: 3 }',
+          '  - { at: 30min, fault: bias, target: pmu-2 }',
+        ].join('\n'),
+      );
+    expect((await faultsOf(write('both.yaml', text))).map((line) => line.split(': ')[1])).toEqual([
+      ...['name', 'devices.0.evry', 'events.0.fault', 'events.1.for', 'events.1.probabilty', 'nam'],
+      ...['events.1.at', 'events.1.target', 'events.2.target'],
+      ...['expect.0', 'platform.powerCalculation.sequenceComponents'],
+    ]);
+  });
+
+  it('expectations are read where too much else is wrong for further checks', async () => {
+    const text = soundScenario.replace('duration: 1h', 'duration: 1x').replace('unexplained ==', 'unexplaned ==');
+    expect(await faultsOf(write('clock.yaml', text))).toEqual([
+      expect.stringMatching(/^clock\.yaml:5:56: clock\.duration: "1x" is no duration/),
+      expect.stringMatching(/^clock\.yaml:13:5: expect\.0: .*did you mean "messages\.unexplained"/),
+    ]);
+  });
 });
 
 describe('CSV profiles', () => {
