@@ -59,6 +59,8 @@ export const command = defineCommand<Values>({
   async run(values, { terminal, signal }) {
     const options = toRunOptions(values);
     const { runScenario } = await import('../../sim/run/run.ts');
+    const patience = () => terminal.say('twin: the instant under way comes to its end; Ctrl-C again ends at once');
+    signal.addEventListener('abort', patience, { once: true });
     const result = await runScenario(options, signal, progressLine(terminal));
     terminal.progress('');
     if (result.state === 'interrupted') terminal.say('twin: interrupted; the report covers what was run');
@@ -102,14 +104,14 @@ const BAR_WIDTH = 30;
 /** A progress line that is written again for each per mille, and no oftener. */
 function progressLine(terminal: Terminal): (progress: RunProgress) => void {
   let shown = -1;
-  return ({ instant, instants, timeUs }) => {
+  return ({ instant, instants, timeUs, offsetUs }) => {
     const perMille = Math.floor((1000 * instant) / Math.max(1, instants));
     if (perMille === shown) return;
     shown = perMille;
     const filled = Math.round((BAR_WIDTH * perMille) / 1000);
     const bar = '#'.repeat(filled).padEnd(BAR_WIDTH, '.');
-    const time = formatInstant(timeUs).slice(0, 19).replace('T', ' ');
-    terminal.progress(`[${bar}] ${String(Math.floor(perMille / 10)).padStart(3)} %  ${time} UTC`);
+    const time = formatInstant(timeUs, offsetUs).replace(/\.\d+/, '').replace('T', ' ');
+    terminal.progress(`[${bar}] ${String(Math.floor(perMille / 10)).padStart(3)} %  ${time}`);
   };
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { topics } from '../../platform/contract/topics.ts';
 import { hamlet, readRehearsal, temporaryFolder } from './rehearsal.ts';
-import { freePort, pause, stranger, twinProcess } from './strangers.ts';
+import { freePort, stranger, twinProcess } from './strangers.ts';
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
@@ -81,12 +81,11 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
     await tickOn(port, 1);
     const children = childrenOf(twin.child.pid ?? 0);
     twin.interrupt();
-    await pause(300);
+    await twin.says('Ctrl-C again ends at once');
     expect(twin.child.exitCode).toBeNull();
     twin.interrupt();
     expect(await twin.ended).toBe(40);
-    await pause(200);
-    expect(children.filter(isAlive)).toEqual([]);
+    await expect.poll(() => children.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   });
 });
 

@@ -47,7 +47,7 @@ async function connectSoon(
       atEnd(() => connection.close());
       return connection;
     } catch (error) {
-      if (attempt === 400) throw error;
+      if (attempt === 3000) throw error;
       await pause(20);
     }
   }
@@ -182,7 +182,7 @@ export function twinProcess(
     interrupt: () => void process.kill(-(child.pid ?? 0), 'SIGINT'),
     async says(text) {
       for (let wait = 0; !(written.out + written.err).includes(text); wait += 1) {
-        if (wait === 1000 || child.exitCode !== null) throw new Error(`never said "${text}": ${written.err}`);
+        if (wait === 3000 || child.exitCode !== null) throw new Error(`never said "${text}": ${written.err}`);
         await pause(20);
       }
     },
