@@ -28,6 +28,8 @@ export interface EstimateAnswer extends GridAnswer {
     readonly pToSigmaW: PerPhase;
     readonly qToSigmaVar: PerPhase;
   })[];
+  /** How it was computed: `tree` or `augmented`, by the structure of grid and measurements; both answer alike. */
+  readonly method?: string;
   readonly objective: number | null;
   readonly degreesOfFreedom: number;
   readonly chiSquareLimit: number;
@@ -87,6 +89,7 @@ export function describeEstimate(
     converged: result.status === 'converged',
     ...(result.status !== 'converged' && { reason: reasons[result.status] }),
     iterations: result.iterations,
+    ...(result.method !== undefined && { method: result.method }),
     buses: grid.document.buses.map(({ id }) => {
       const k = grid.busIndex.get(id)! * phases;
       const at = (phase: number): number => 2 * (k + phase);
@@ -180,7 +183,9 @@ export function formatEstimate({ grid }: EstimationProblem, answer: EstimateAnsw
     '',
     buses,
     '',
-    ...(answer.converged ? [`Converged in ${answer.iterations} iterations.`] : [`Incomplete: ${answer.reason}.`]),
+    ...(answer.converged
+      ? [`Converged in ${answer.iterations} iterations (${answer.method}).`]
+      : [`Incomplete: ${answer.reason}.`]),
     ...open,
     ...answer.removed.map(
       ({ measurement, normalisedResidual }) =>

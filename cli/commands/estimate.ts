@@ -7,12 +7,12 @@ import { InvalidInputError } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { type CleanedEstimate, estimateWithoutBadData } from '../../platform/state-estimation/bad-data.ts';
 import type { EstimationProblem } from '../../platform/state-estimation/estimator.ts';
+import { createLeastSquares } from '../../platform/state-estimation/least-squares.ts';
 import { parseMeasurementFile, parseMeasurements } from '../../platform/state-estimation/measurement-file.ts';
 import { analyseObservability } from '../../platform/state-estimation/observability.ts';
 import { createSchweppeHuber } from '../../platform/state-estimation/schweppe-huber.ts';
 import { sourceBalances } from '../../platform/state-estimation/source-balance.ts';
 import { estimateTaps, setTaps } from '../../platform/state-estimation/tap-positions.ts';
-import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injections.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -173,7 +173,7 @@ function solveAsGiven(
   problem: EstimationProblem,
   options: EstimateOptions,
 ): Pick<CleanedEstimate, 'result' | 'removed'> {
-  const leastSquares = createWeightedLeastSquares();
+  const leastSquares = createLeastSquares();
   const estimator = options.estimator === 'schweppe-huber' ? createSchweppeHuber(leastSquares) : leastSquares;
   if (options.removeBadData === true) return estimateWithoutBadData(estimator, problem);
   return { result: estimator.estimate(problem), removed: [] };

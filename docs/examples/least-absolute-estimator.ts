@@ -6,14 +6,14 @@
  * `describeEstimatorConformance` of `test/state-estimation/estimator-conformance.ts` in a test of yours.
  */
 import type { EstimationProblem, Estimator } from '../../platform/state-estimation/estimator.ts';
-import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
+import { createLeastSquares } from '../../platform/state-estimation/least-squares.ts';
 
 /** Residuals below this many sigmas count alike, so that the weights stay finite. */
 const SMALL = 0.05;
 const ROUNDS = 25;
 
 export function createLeastAbsoluteValues(): Estimator {
-  const leastSquares = createWeightedLeastSquares();
+  const leastSquares = createLeastSquares();
   return {
     name: 'least-absolute-values',
     estimate(problem: EstimationProblem) {

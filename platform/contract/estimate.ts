@@ -13,6 +13,8 @@ export const estimateSchema = z.object({
   interval: z.object({ start: instantSchema, end: instantSchema }).optional(),
   status: z.enum(['converged', 'not-observable', 'diverged', 'no-measurements']),
   iterations: z.int().nonnegative(),
+  /** How it was computed, where the estimator chooses by the structure of grid and measurements. */
+  method: z.string().min(1).optional(),
   buses: z.array(
     z.object({
       id: z.string(),

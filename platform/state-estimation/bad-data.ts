@@ -76,12 +76,15 @@ export function estimateWithoutBadData(
   };
 }
 
+/** Residuals of two measurements that check each other alone are equal but for rounding. */
+const EQUAL = 1e-6;
+
 /** The measurement of the largest normalised residual above `limit`; the first of equals. */
 function worstOf(result: EstimateResult, limit: number): { index: number; normalisedResidual: number } | undefined {
   let index = -1;
   let normalisedResidual = limit;
   result.normalisedResiduals?.forEach((size, i) => {
-    if (!(size > normalisedResidual)) return;
+    if (!(size > normalisedResidual * (index < 0 ? 1 : 1 + EQUAL))) return;
     normalisedResidual = size;
     index = i;
   });

@@ -14,6 +14,7 @@ import type { Meter, StateEstimationConfig } from './config.ts';
 import { estimateMessage } from './estimate-message.ts';
 import type { EstimationProblem, Estimator, EstimatorMeasurement } from './estimator.ts';
 import { Inventory } from './inventory.ts';
+import { createLeastSquares } from './least-squares.ts';
 import { placeMeters, type PlacedMeter } from './measurement-slots.ts';
 import { ModelWatch } from './model-watch.ts';
 import { MeterRows, type MeterValues, type Window } from './meter-rows.ts';
@@ -21,7 +22,6 @@ import { averageFrames, type MeanPhasors, type PmuFrame, readFrame } from './pmu
 import { PseudoPowers } from './pseudo-power.ts';
 import { sourceBalances } from './source-balance.ts';
 import { phasorSigmas, samplingSigma } from './uncertainty.ts';
-import { createWeightedLeastSquares } from './wls.ts';
 import { zeroInjectionBuses } from './zero-injections.ts';
 
 const PHASE_NUMBER: Readonly<Record<string, number>> = { A: 0, B: 1, C: 2 };
@@ -51,7 +51,7 @@ export class EstimationCore {
   private estimates = 0;
   private readonly framesMost = new Map<string, number>();
 
-  constructor(config: StateEstimationConfig, estimator: Estimator = createWeightedLeastSquares()) {
+  constructor(config: StateEstimationConfig, estimator: Estimator = createLeastSquares()) {
     this.config = config;
     this.estimator = estimator;
     this.grid = compileGrid(config.grid);

@@ -27,6 +27,7 @@ export function estimateMessage(problem: EstimationProblem, result: EstimateResu
     ...(frame.fromUs < frame.timeUs && { interval: { start: formatInstant(frame.fromUs), end: timestamp } }),
     status: result.status,
     iterations: result.iterations,
+    ...(result.method !== undefined && { method: result.method }),
     buses: answered ? grid.document.buses.map(({ id }) => busRow(grid, result, id)) : [],
     branches: answered ? grid.branches.map((branch) => branchRow(grid, result, branch)) : [],
     referenceBus: grid.busIds[problem.referenceBus]?.[0] ?? '',

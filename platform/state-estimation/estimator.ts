@@ -117,6 +117,8 @@ export interface FlowSigmas {
 
 export interface EstimateResult {
   readonly status: EstimateStatus;
+  /** How it was computed, in the words of the estimator that chooses among several ways; they lead to the same answer. */
+  readonly method?: string;
   readonly iterations: number;
   /**
    * Voltages, interleaved re, im at `2 * (bus * phases + phase)`, turned so that phase 0 of the reference bus is real;

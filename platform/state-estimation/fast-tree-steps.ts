@@ -2,15 +2,21 @@
  * The steps of the tree estimator (`fast-tree.ts`): innermost loops on flat arrays, nothing allocated. Matrices are real
  * 2x2 on (re, im); a complex number c = cr + j ci acts as [[cr, -ci], [ci, cr]].
  */
-import type { TreeStructure } from './fast-tree-structure.ts';
+import { SEEN_AS, type TreeStructure } from './fast-tree-structure.ts';
 
 export interface TreeState {
   /** By slot, interleaved: voltage, current through the branch towards the slot, current that the bus draws. */
   readonly v: Float64Array;
   readonly j: Float64Array;
   readonly d: Float64Array;
-  /** Values of the quantities. */
+  /** Values of the quantities, their variances, and for phasors the measured direction. */
   readonly quantity: Float64Array;
+  readonly variance: Float64Array;
+  readonly cosine: Float64Array;
+  readonly sine: Float64Array;
+  /** By share: its standard deviation, and its part in the weighted mean. */
+  readonly shareSigma: Float64Array;
+  readonly shareWeight: Float64Array;
   /** Per slot, at the bus with all that hangs from it: a (4), b (2), R (11, 12, 22), W (11, 12, 22), y (2). */
   readonly bus: Float64Array;
   /** Per slot, what the feeder sees of it: a, b, R. */
@@ -18,48 +24,62 @@ export interface TreeState {
   /** Multipliers, and changes of the voltage in this step. */
   readonly multiplier: Float64Array;
   readonly change: Float64Array;
-  /** Measured flows by row: quantity, and 1 for reactive, 2 for the far end. */
+  /** By row: quantity, how it is seen, and 1 for the far end. */
+  readonly voltageQuantity: Int32Array;
+  readonly voltageSeen: Uint8Array;
   readonly flowQuantity: Int32Array;
-  readonly flowKind: Uint8Array;
+  readonly flowSeen: Uint8Array;
+  readonly flowFar: Uint8Array;
   /** A pair (a, b, R, W, y) under way, laid out as in `bus`. */
   readonly pair: Float64Array;
-  /** A measured flow as a row. */
+  /** A measured voltage or flow as a row: derivatives by the current (2) and the voltage (2), residual, variance. */
   readonly linear: Float64Array;
+  /** What is known of the root's voltage: W (11, 12, 22), y (2). */
+  readonly root: Float64Array;
 }
 
-const BUS = 14;
-const SEEN = 9;
+export const BUS = 14;
+export const SEEN = 9;
 const A = 0;
 const B = 4;
-const R = 6;
+export const R = 6;
 const W = 9;
 const Y = 12;
 
-export function createTreeState({ count, variance, flows }: TreeStructure): TreeState {
+export function createTreeState({ count, quantities, shares, voltages, flows }: TreeStructure): TreeState {
   return {
     v: new Float64Array(2 * count),
     j: new Float64Array(2 * count),
     d: new Float64Array(2 * count),
-    quantity: new Float64Array(variance.length),
+    quantity: new Float64Array(quantities),
+    variance: new Float64Array(quantities),
+    cosine: new Float64Array(quantities),
+    sine: new Float64Array(quantities),
+    shareSigma: new Float64Array(shares.length),
+    shareWeight: new Float64Array(shares.length),
     bus: new Float64Array(BUS * count),
     seen: new Float64Array(SEEN * count),
     multiplier: new Float64Array(2 * count),
     change: new Float64Array(2 * count),
+    voltageQuantity: Int32Array.from(voltages, (row) => row.quantity),
+    voltageSeen: Uint8Array.from(voltages, (row) => row.seenAs),
     flowQuantity: Int32Array.from(flows, (row) => row.quantity),
-    flowKind: Uint8Array.from(flows, (row) => (row.reactive ? 1 : 0) + (row.far ? 2 : 0)),
+    flowSeen: Uint8Array.from(flows, (row) => row.seenAs),
+    flowFar: Uint8Array.from(flows, (row) => (row.far ? 1 : 0)),
     pair: new Float64Array(BUS),
     linear: new Float64Array(6),
+    root: new Float64Array(5),
   };
 }
 
 /**
  * What every bus itself contributes. From s = v conj(d) drawn, measured as s + r + e: conj(dd) = (r + e - dv conj(d)) / v,
  *     dd = -(d / conj(v)) conj(dv) + conj(r / v) + conj(e / v);
- * its shunts draw y dv more. A voltage magnitude z is the row u' dv = z - |v| with u = v / |v|.
+ * its shunts draw y dv more. A measured voltage is a row h' dv = r + e and adds h h' to W and h r to y, over the variance.
  */
 export function contribute(structure: TreeStructure, state: TreeState): void {
-  const { count, variance, activeOf, reactiveOf, magnitudeOf, y } = structure;
-  const { v, d, quantity, bus } = state;
+  const { count, activeOf, reactiveOf, voltageStart, y } = structure;
+  const { v, d, quantity, variance, bus } = state;
   let k = 0;
   let at = 0;
   for (let slot = 0; slot < count; slot++) {
@@ -97,31 +117,72 @@ export function contribute(structure: TreeStructure, state: TreeState): void {
       bus[at + R + 1] = (sp - sq) * vr * vi;
       bus[at + R + 2] = sp * vi * vi + sq * vr * vr;
     }
-    if (magnitudeOf[slot]! >= 0) contributeMagnitude(structure, state, slot);
-    else for (let e = at + W; e < at + BUS; e++) bus[e] = 0;
+    for (let e = at + W; e < at + BUS; e++) bus[e] = 0;
+    const end = voltageStart[slot + 1]!;
+    for (let row = voltageStart[slot]!; row < end; row++) contributeVoltage(structure, state, slot, row);
     k += 2;
     at += BUS;
   }
 }
 
-/** In the frame of the root a voltage and its standard deviation are smaller by the size of the turn. */
-function contributeMagnitude({ variance, magnitudeOf, turn }: TreeStructure, state: TreeState, slot: number): void {
-  const { v, quantity, bus } = state;
-  const k = 2 * slot;
+function contributeVoltage(structure: TreeStructure, state: TreeState, slot: number, row: number): void {
+  voltageRow(structure, state, slot, row);
+  const { bus, linear } = state;
   const at = BUS * slot;
+  const h1 = linear[2]!;
+  const h2 = linear[3]!;
+  const weight = 1 / linear[5]!;
+  const rest = linear[4]! * weight;
+  bus[at + W]! += weight * h1 * h1;
+  bus[at + W + 1]! += weight * h1 * h2;
+  bus[at + W + 2]! += weight * h2 * h2;
+  bus[at + Y]! += rest * h1;
+  bus[at + Y + 1]! += rest * h2;
+}
+
+/** A measured voltage as a row. In the frame of the root it is smaller by the size of the turn, and turned back. */
+export function voltageRow(structure: TreeStructure, state: TreeState, slot: number, row: number): void {
+  const { turn } = structure;
+  const { v, quantity, variance, voltageQuantity, voltageSeen, cosine, sine, linear } = state;
+  const k = 2 * slot;
   const vr = v[k]!;
   const vi = v[k + 1]!;
-  const m = magnitudeOf[slot]!;
-  const square = vr * vr + vi * vi;
-  const size = Math.sqrt(square);
-  const turnSquare = turn[k]! * turn[k]! + turn[k + 1]! * turn[k + 1]!;
-  const weight = turnSquare / variance[m]!;
-  const residual = ((quantity[m]! / Math.sqrt(turnSquare) - size) * weight) / size;
-  bus[at + W] = (weight * vr * vr) / square;
-  bus[at + W + 1] = (weight * vr * vi) / square;
-  bus[at + W + 2] = (weight * vi * vi) / square;
-  bus[at + Y] = residual * vr;
-  bus[at + Y + 1] = residual * vi;
+  const tr = turn[k]!;
+  const ti = turn[k + 1]!;
+  const q = voltageQuantity[row]!;
+  const seen = voltageSeen[row]!;
+  linear[0] = 0;
+  linear[1] = 0;
+  linear[5] = variance[q]!;
+  if (seen === SEEN_AS.magnitude) {
+    const size = Math.sqrt(vr * vr + vi * vi);
+    const length = Math.sqrt(tr * tr + ti * ti);
+    linear[2] = (length * vr) / size;
+    linear[3] = (length * vi) / size;
+    linear[4] = quantity[q]! - length * size;
+    return;
+  }
+  if (seen === SEEN_AS.angle) {
+    const square = vr * vr + vi * vi;
+    linear[2] = -vi / square;
+    linear[3] = vr / square;
+    linear[4] = nearest(quantity[q]! - Math.atan2(vi, vr) - Math.atan2(ti, tr));
+    return;
+  }
+  // The measured direction times conj(turn); across it for the other part.
+  const cr = cosine[q]! * tr + sine[q]! * ti;
+  const ci = sine[q]! * tr - cosine[q]! * ti;
+  const across = seen === SEEN_AS.tangential;
+  const h1 = across ? -ci : cr;
+  const h2 = across ? cr : ci;
+  linear[2] = h1;
+  linear[3] = h2;
+  linear[4] = quantity[q]! - (h1 * vr + h2 * vi);
+}
+
+/** An angle without its whole revolutions. */
+function nearest(angle: number): number {
+  return angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI));
 }
 
 /**
@@ -130,7 +191,7 @@ function contributeMagnitude({ variance, magnitudeOf, turn }: TreeStructure, sta
  */
 export function carry(structure: TreeStructure, state: TreeState): void {
   const { count, parent, flowStart, z } = structure;
-  const { bus, seen, pair, flowKind } = state;
+  const { bus, seen, pair, flowFar } = state;
   let at = BUS * (count - 1);
   let to = SEEN * (count - 1);
   for (let slot = count - 1; slot > 0; slot--) {
@@ -140,7 +201,7 @@ export function carry(structure: TreeStructure, state: TreeState): void {
       carryImpedance(bus, at, z, 2 * slot, pair);
     } else {
       for (let e = 0; e < BUS; e++) pair[e] = bus[at + e]!;
-      for (; row < end && flowKind[row]! >= 2; row++) conditionOnFlow(structure, state, slot, row);
+      for (; row < end && flowFar[row] === 1; row++) conditionOnFlow(structure, state, slot, row);
       carryImpedance(pair, 0, z, 2 * slot, pair);
       for (; row < end; row++) conditionOnFlow(structure, state, slot, row);
     }
@@ -296,37 +357,66 @@ function carryImpedance(from: Float64Array, at: number, z: Float64Array, k: numb
 }
 
 /**
- * Conditions (v, j) on a measured flow s = v conj(i), i = +-j + y v: a row g' dj + h' dv = r + e. With j = a v + b + n:
+ * Conditions (v, j) on what is measured of it: a row g' dj + h' dv = r + e. With j = a v + b + n:
  * S = g' R g + var, K = R g / S, and what is left over says something of v: (r - g' b - (a' g + h)' v)^2 / S.
  */
 function conditionOnFlow(structure: TreeStructure, state: TreeState, slot: number, row: number): void {
-  const { pair, linear, v, j, quantity, flowQuantity, flowKind } = state;
-  const kind = flowKind[row]!;
-  const isFar = kind >= 2;
+  flowRow(structure, state, slot, row);
+  condition(state.pair, state.linear);
+}
+
+/**
+ * A measured power s = v conj(i), or part of a current i, as a row in (j, v), where i = +-j + y v. In the frame of the root a current
+ * is larger by the size of the turn, and turned back.
+ */
+export function flowRow(structure: TreeStructure, state: TreeState, slot: number, row: number): void {
+  const { linear, v, j, quantity, variance, flowQuantity, flowSeen, flowFar } = state;
+  const seen = flowSeen[row]!;
+  const isFar = flowFar[row] === 1;
   const k = 2 * slot;
   const at = isFar ? k : 2 * structure.parent[slot]!;
   const shunt = isFar ? structure.far : structure.near;
   const sign = isFar ? -1 : 1;
+  const q = flowQuantity[row]!;
   const vr = v[at]!;
   const vi = v[at + 1]!;
   const sr = shunt[k]!;
   const si = shunt[k + 1]!;
   const ir = sign * j[k]! + sr * vr - si * vi;
   const ii = sign * j[k + 1]! + sr * vi + si * vr;
-  // Derivatives of Re and Im of v conj(i) by i, then by v at constant j.
-  const reactive = (kind & 1) === 1;
-  const gr = reactive ? vi : vr;
-  const gi = reactive ? -vr : vi;
-  const h1 = (reactive ? -ii : ir) + gr * sr + gi * si;
-  const h2 = (reactive ? ir : ii) + gi * sr - gr * si;
-  const value = reactive ? vi * ir - vr * ii : vr * ir + vi * ii;
+  // Derivatives by i, then by v at constant i.
+  let gr = vr;
+  let gi = vi;
+  let h1 = 0;
+  let h2 = 0;
+  let rest = quantity[q]!;
+  if (seen === SEEN_AS.active) {
+    h1 = ir;
+    h2 = ii;
+    rest -= vr * ir + vi * ii;
+  } else if (seen === SEEN_AS.reactive) {
+    gr = vi;
+    gi = -vr;
+    h1 = -ii;
+    h2 = ir;
+    rest -= vi * ir - vr * ii;
+  } else {
+    const tr = structure.turn[at]!;
+    const ti = structure.turn[at + 1]!;
+    const over = 1 / (tr * tr + ti * ti);
+    const cr = (state.cosine[q]! * tr + state.sine[q]! * ti) * over;
+    const ci = (state.sine[q]! * tr - state.cosine[q]! * ti) * over;
+    const across = seen === SEEN_AS.tangential;
+    gr = across ? -ci : cr;
+    gi = across ? cr : ci;
+    rest -= gr * ir + gi * ii;
+  }
   linear[0] = sign * gr;
   linear[1] = sign * gi;
-  linear[2] = h1;
-  linear[3] = h2;
-  linear[4] = quantity[flowQuantity[row]!]! - value;
-  linear[5] = structure.variance[flowQuantity[row]!]!;
-  condition(pair, linear);
+  linear[2] = h1 + gr * sr + gi * si;
+  linear[3] = h2 + gi * sr - gr * si;
+  linear[4] = rest;
+  linear[5] = variance[q]!;
 }
 
 /** `linear`: g (2), h (2), r and the variance. */
@@ -362,40 +452,57 @@ function condition(pair: Float64Array, linear: Float64Array): void {
 }
 
 /**
- * The root's voltage keeps its angle; a measured injection there is the condition that nothing flows in from above.
- * False when nothing says how large the voltage is.
+ * The root's voltage keeps its angle where no angle is measured; a measured injection there is the condition that nothing
+ * flows in from above. False when what is measured leaves the voltage open.
  */
-export function solveRoot({ activeOf }: TreeStructure, state: TreeState): boolean {
-  const { bus, change, multiplier, v } = state;
+export function solveRoot(structure: TreeStructure, state: TreeState): boolean {
+  const { change, multiplier, v, root, bus } = state;
+  rootInformation(structure, state);
+  const w11 = root[0]!;
+  const w12 = root[1]!;
+  const w22 = root[2]!;
+  const det = w11 * w22 - w12 * w12;
+  const free = structure.anchor !== undefined;
+  if (!(w11 > 0) || (free && !(det > 0))) return false;
+  const x1 = free ? (w22 * root[3]! - w12 * root[4]!) / det : root[3]! / w11;
+  const x2 = free ? (w11 * root[4]! - w12 * root[3]!) / det : 0;
   multiplier[0] = 0;
   multiplier[1] = 0;
-  let w = bus[W]!;
-  let y = bus[Y]!;
-  const measured = activeOf[0]! >= 0;
-  const det = bus[R]! * bus[R + 2]! - bus[R + 1]! * bus[R + 1]!;
-  // First column of a and its product with R^-1, for the change is (x, 0).
-  const c1 = measured ? (bus[R + 2]! * bus[0]! - bus[R + 1]! * bus[2]!) / det : 0;
-  const c2 = measured ? (bus[R]! * bus[2]! - bus[R + 1]! * bus[0]!) / det : 0;
-  w += c1 * bus[0]! + c2 * bus[2]!;
-  y -= c1 * bus[B]! + c2 * bus[B + 1]!;
-  if (!(w > 0)) return false;
-  const x = y / w;
-  if (measured) {
-    const m1 = -(bus[0]! * x + bus[B]!);
-    const m2 = -(bus[2]! * x + bus[B + 1]!);
-    multiplier[0] = (bus[R + 2]! * m1 - bus[R + 1]! * m2) / det;
-    multiplier[1] = (bus[R]! * m2 - bus[R + 1]! * m1) / det;
+  if (structure.activeOf[0]! >= 0) {
+    const over = 1 / (bus[R]! * bus[R + 2]! - bus[R + 1]! * bus[R + 1]!);
+    const m1 = -(bus[0]! * x1 + bus[1]! * x2 + bus[B]!);
+    const m2 = -(bus[2]! * x1 + bus[3]! * x2 + bus[B + 1]!);
+    multiplier[0] = (bus[R + 2]! * m1 - bus[R + 1]! * m2) * over;
+    multiplier[1] = (bus[R]! * m2 - bus[R + 1]! * m1) * over;
   }
-  change[0] = x;
-  change[1] = 0;
-  v[0]! += x;
+  change[0] = x1;
+  change[1] = x2;
+  v[0]! += x1;
+  v[1]! += x2;
   return true;
+}
+
+/** W and y at the root; with a measured injection there W + a' R^-1 a and y - a' R^-1 b. */
+export function rootInformation({ activeOf }: TreeStructure, { bus, root }: TreeState): void {
+  for (let e = 0; e < 5; e++) root[e] = bus[W + e]!;
+  if (activeOf[0]! < 0) return;
+  const over = 1 / (bus[R]! * bus[R + 2]! - bus[R + 1]! * bus[R + 1]!);
+  // Columns of R^-1 a.
+  const c11 = (bus[R + 2]! * bus[0]! - bus[R + 1]! * bus[2]!) * over;
+  const c12 = (bus[R + 2]! * bus[1]! - bus[R + 1]! * bus[3]!) * over;
+  const c21 = (bus[R]! * bus[2]! - bus[R + 1]! * bus[0]!) * over;
+  const c22 = (bus[R]! * bus[3]! - bus[R + 1]! * bus[1]!) * over;
+  root[0]! += c11 * bus[0]! + c21 * bus[2]!;
+  root[1]! += c11 * bus[1]! + c21 * bus[3]!;
+  root[2]! += c12 * bus[1]! + c22 * bus[3]!;
+  root[3]! -= c11 * bus[B]! + c21 * bus[B + 1]!;
+  root[4]! -= c12 * bus[B]! + c22 * bus[B + 1]!;
 }
 
 /** From the root to the leaves; the largest squared change of a voltage, NaN as soon as one is NaN. */
 export function shareOut({ count, parent, z }: TreeStructure, state: TreeState): number {
   const { v, j, bus, seen, multiplier, change } = state;
-  let worst = change[0]! * change[0]!;
+  let worst = change[0]! * change[0]! + change[1]! * change[1]!;
   for (let slot = 1; slot < count; slot++) {
     const above = 2 * parent[slot]!;
     const s = SEEN * slot;

@@ -3,24 +3,38 @@
  * stands behind the one that feeds it, and what is measured by place.
  */
 import { joins } from '../../grids/compile.ts';
-import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
+import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../grids/model.ts';
 import { spanForest } from '../../grids/topology.ts';
 import { add, complex, divide, multiply, polar, scale, type Complex } from '../../numerics/complex.ts';
-import type { EstimationProblem, EstimatorMeasurement, ScalarMeasurement } from './estimator.ts';
+import { SIGMA_ABSENT } from './equations/load.ts';
+import type { EstimationProblem, EstimatorMeasurement, PhasorMeasurement, ScalarMeasurement } from './estimator.ts';
 
-/** Part of what is measured at a place: value = sum of weight times measured value, over those of one quantity. */
+/** What is measured of a voltage, or of the current and power at one end of a branch. */
+export const SEEN_AS = {
+  active: 0,
+  reactive: 1,
+  magnitude: 2,
+  angle: 3,
+  /** A phasor's parts along and across its own measured direction. */
+  radial: 4,
+  tangential: 5,
+} as const;
+
+/** Which measured value goes into which quantity: several of one place and kind are one quantity, their weighted mean. */
 export interface Share {
   /** Number of the measurement in the problem, and of the quantity that it is a part of. */
   readonly measurement: number;
   readonly quantity: number;
-  readonly weight: number;
-  readonly sigma: number;
 }
 
-/** One power measured at one end of a branch. */
-export interface FlowRow {
+/** What is measured of the voltage at a slot. */
+export interface VoltageRow {
   readonly quantity: number;
-  readonly reactive: boolean;
+  readonly seenAs: number;
+}
+
+/** What is measured at one end of the branch that feeds a slot. */
+export interface FlowRow extends VoltageRow {
   /** At the end of the slot itself; else at that of its feeder. */
   readonly far: boolean;
 }
@@ -42,24 +56,34 @@ export interface TreeStructure {
   readonly branchOfSlot: Int32Array;
   /** 1 where the branch's `from` side is the feeding one. */
   readonly fromNear: Uint8Array;
-  /** Quantities: variance of each, and which measurements make up which. */
-  readonly variance: Float64Array;
+  /** How many quantities there are, and which measurements make up which, in the order of the measurements. */
+  readonly quantities: number;
   readonly shares: readonly Share[];
-  /** By slot: quantities of P, Q of the injection and of |v|; -1 for none. */
+  /** 1 where a quantity is the part of a phasor across its direction: zero, with the sigma of the angle. */
+  readonly isAcross: Uint8Array;
+  /** By slot: quantities of P and Q of the injection; -1 for none. */
   readonly activeOf: Int32Array;
   readonly reactiveOf: Int32Array;
-  readonly magnitudeOf: Int32Array;
+  /** 1 where there is no injection. */
+  readonly isZero: Uint8Array;
+  /** Rows of slot k are `voltageStart[k] .. voltageStart[k + 1]`. */
+  readonly voltageStart: Int32Array;
+  readonly voltages: readonly VoltageRow[];
   /** Rows of slot k are `flowStart[k] .. flowStart[k + 1]`, those of the far end first. */
   readonly flowStart: Int32Array;
   readonly flows: readonly FlowRow[];
+  /** The first voltage whose angle is measured: its slot and measurement. Without one the root's angle is zero. */
+  readonly anchor: { readonly slot: number; readonly measurement: number } | undefined;
 }
 
 /** Answers with half a sentence on what the tree estimator cannot do. */
 export function createTreeStructure(problem: EstimationProblem): TreeStructure | string {
   const { grid } = problem;
   if (grid.phases !== 1) return 'it has three phases';
+  const root = chooseRoot(problem);
+  if (root !== problem.referenceBus) return 'what its reference bus injects is known, that of another bus is not';
   const live = grid.branches.filter((branch) => joins(branch) && grid.energised[branch.from] === 1);
-  const forest = spanForest(grid.busCount, live, [chooseRoot(problem)]);
+  const forest = spanForest(grid.busCount, live, [root]);
   const alive = grid.energised.reduce((sum, one) => sum + one, 0);
   if (forest.order.length !== alive) return 'it has several islands';
   if (forest.loops > 0) return 'it has loops';
@@ -69,7 +93,7 @@ export function createTreeStructure(problem: EstimationProblem): TreeStructure |
   const edges = Array.from(forest.order, (bus) => live[forest.parentEdge[bus]!]);
   const network = layOutNetwork(grid, forest.order, parent, edges, slotOfBus);
   if (typeof network === 'string') return network;
-  const measured = layOutMeasurements(problem, slotOfBus, network, edges);
+  const measured = layOutMeasurements(problem, slotOfBus, network, forest.order);
   if (typeof measured === 'string') return measured;
   return { count: alive, busOfSlot: forest.order, parent, ...network, ...measured };
 }
@@ -78,7 +102,7 @@ export function createTreeStructure(problem: EstimationProblem): TreeStructure |
 function chooseRoot({ grid, measurements, zeroInjections, referenceBus }: EstimationProblem): number {
   const known = new Set(zeroInjections);
   for (const one of measurements) {
-    if (one.kind !== 'activePower' || one.place.at !== 'bus' || one.sigma === Number.POSITIVE_INFINITY) continue;
+    if (one.kind !== 'activePower' || one.place.at !== 'bus' || !isPresent(one)) continue;
     known.add(one.place.bus);
   }
   for (let bus = 0; bus < grid.busCount; bus++) if (grid.energised[bus] === 1 && !known.has(bus)) return bus;
@@ -129,17 +153,18 @@ function layOutNetwork(
   }
   for (const branch of grid.branches) {
     if (joins(branch)) continue;
-    const ends = branch.from === branch.to ? [branch.yff, branch.yft, branch.ytf, branch.ytt] : [];
-    for (const block of ends)
-      if (slotOfBus[branch.from]! >= 0)
-        put(network.y, slotOfBus[branch.from]!, scale(entry(block), square(slotOfBus[branch.from]!)));
-    if (ends.length > 0) continue;
-    if (slotOfBus[branch.from]! >= 0)
-      put(network.y, slotOfBus[branch.from]!, scale(entry(branch.yff), square(slotOfBus[branch.from]!)));
-    if (slotOfBus[branch.to]! >= 0)
-      put(network.y, slotOfBus[branch.to]!, scale(entry(branch.ytt), square(slotOfBus[branch.to]!)));
+    for (const end of ['from', 'to'] as const) {
+      const slot = slotOfBus[branch[end]]!;
+      if (slot >= 0) for (const y of blocksAtEnd(branch, end)) put(network.y, slot, scale(entry(y), square(slot)));
+    }
   }
   return { ...network, branchOfSlot, fromNear };
+}
+
+/** What a branch that joins nothing draws at one of its ends, of the voltage there alone. */
+export function blocksAtEnd(branch: CompiledBranch, end: 'from' | 'to'): readonly ComplexBlock[] {
+  const [own, transfer] = end === 'from' ? [branch.yff, branch.yft] : [branch.ytt, branch.ytf];
+  return branch.from === branch.to ? [own, transfer] : [own];
 }
 
 /** |y_ft| = |y_tf|: an ideal ratio and an impedance. */
@@ -181,89 +206,165 @@ function ratioOf(nf: Complex, fn: Complex, ff: Complex): Complex {
   return series.re * ff.re + series.im * ff.im > 0 ? ratio : scale(ratio, -1);
 }
 
+/** Measurements by quantity while they are laid out. */
 interface Draft {
-  readonly slots: Map<string, number>;
-  readonly members: { readonly measurement: number; readonly sigma: number }[][];
+  readonly numbers: Map<string, number>;
+  readonly shares: Share[];
+  readonly isAcross: number[];
 }
 
-/** Measurements of one quantity count as one, weighted by their variances. */
-function quantityOf(draft: Draft, key: string, measurement: number, sigma: number): number {
-  let quantity = draft.slots.get(key);
-  if (quantity === undefined) {
-    quantity = draft.members.length;
-    draft.slots.set(key, quantity);
-    draft.members.push([]);
-  }
-  draft.members[quantity]!.push({ measurement, sigma });
-  return quantity;
-}
-
-type Measured = Pick<
+type Laid = Pick<
   TreeStructure,
-  'variance' | 'shares' | 'activeOf' | 'reactiveOf' | 'magnitudeOf' | 'flowStart' | 'flows'
+  | 'quantities'
+  | 'shares'
+  | 'isAcross'
+  | 'activeOf'
+  | 'reactiveOf'
+  | 'isZero'
+  | 'voltageStart'
+  | 'voltages'
+  | 'flowStart'
+  | 'flows'
+  | 'anchor'
 >;
 
 function layOutMeasurements(
   problem: EstimationProblem,
   slotOfBus: Int32Array,
   network: Network,
-  edges: readonly (CompiledBranch | undefined)[],
-): Measured | string {
-  const count = edges.length;
-  const draft: Draft = { slots: new Map(), members: [] };
-  const [activeOf, reactiveOf, magnitudeOf] = [0, 1, 2].map(() => new Int32Array(count).fill(-1)) as [
-    Int32Array,
-    Int32Array,
-    Int32Array,
-  ];
-  const rows: FlowRow[][] = Array.from({ length: count }, () => []);
+  order: Int32Array,
+): Laid | string {
+  const count = order.length;
+  const draft: Draft = { numbers: new Map(), shares: [], isAcross: [] };
+  const activeOf = new Int32Array(count).fill(-1);
+  const reactiveOf = new Int32Array(count).fill(-1);
+  const voltageRows: VoltageRow[][] = Array.from({ length: count }, () => []);
+  const flowRows: FlowRow[][] = Array.from({ length: count }, () => []);
   const slotOfBranch = new Map(Array.from(network.branchOfSlot, (branch, slot) => [branch, slot]));
+  let anchor: TreeStructure['anchor'];
+  let synchronised = false;
   for (const [index, measurement] of problem.measurements.entries()) {
     if (!isSupported(measurement)) return `it has measurements of other kinds (${measurement.id})`;
-    const { kind, place, sigma } = measurement;
-    if (sigma === Number.POSITIVE_INFINITY) continue;
-    if (place.at === 'bus') {
-      const slot = slotOfBus[place.bus]!;
-      if (slot < 0) continue;
-      const list = kind === 'voltageMagnitude' ? magnitudeOf : kind === 'activePower' ? activeOf : reactiveOf;
-      list[slot] = quantityOf(draft, `${kind} ${slot}`, index, sigma);
+    const { kind, place } = measurement;
+    const branchSlot = place.at === 'bus' ? -1 : (slotOfBranch.get(place.branch) ?? -1);
+    const slot = place.at === 'bus' ? slotOfBus[place.bus] : branchSlot;
+    if (slot === undefined || (place.at !== 'bus' && slot < 0))
+      return `${measurement.id} stands at no branch of the tree`;
+    if (!isPresent(measurement) || slot < 0) continue;
+    synchronised ||= measuresAngle(measurement);
+    if (place.at === 'bus' && (kind === 'activePower' || kind === 'reactivePower')) {
+      (kind === 'activePower' ? activeOf : reactiveOf)[slot] = quantityOf(draft, `${kind} ${slot}`, index);
       continue;
     }
-    const slot = slotOfBranch.get(place.branch);
-    if (slot === undefined || kind === 'voltageMagnitude') return `${measurement.id} stands at no branch of the tree`;
+    if (place.at === 'bus') {
+      for (const seenAs of viewsOf(measurement)) {
+        const { quantity, isNew } = rowOf(draft, `bus ${slot}`, seenAs, index);
+        if (isNew) voltageRows[slot]!.push({ quantity, seenAs });
+      }
+      if (measuresAngle(measurement)) anchor ??= { slot, measurement: index };
+      continue;
+    }
     const far = (place.at === 'from') === (network.fromNear[slot] === 0);
-    const known = draft.slots.has(`${kind} ${slot} ${far}`);
-    const quantity = quantityOf(draft, `${kind} ${slot} ${far}`, index, sigma);
-    if (!known) rows[slot]!.push({ quantity, reactive: kind === 'reactivePower', far });
+    for (const seenAs of viewsOf(measurement)) {
+      const { quantity, isNew } = rowOf(draft, `${far ? 'far' : 'near'} ${slot}`, seenAs, index);
+      if (isNew) flowRows[slot]!.push({ quantity, seenAs, far });
+    }
   }
-  const zero = new Set(problem.zeroInjections.map((bus) => slotOfBus[bus]!));
+  if (synchronised && anchor === undefined) return 'angles are measured of currents only';
+  if (voltageRows.every((rows) => rows.every(({ seenAs }) => seenAs === SEEN_AS.angle)))
+    return 'no voltage is measured';
+  const isZero = new Uint8Array(count);
+  for (const bus of problem.zeroInjections) if (slotOfBus[bus]! >= 0) isZero[slotOfBus[bus]!] = 1;
   for (let slot = 0; slot < count; slot++) {
-    if (zero.has(slot)) continue;
-    const both = activeOf[slot]! >= 0 && reactiveOf[slot]! >= 0;
-    const none = activeOf[slot]! < 0 && reactiveOf[slot]! < 0;
-    if (!both && !(slot === 0 && none))
-      return `the injection of a bus is not known (${problem.grid.busIds[slot]?.[0]})`;
+    const known = Number(activeOf[slot]! >= 0) + Number(reactiveOf[slot]! >= 0);
+    const bus = problem.grid.busIds[order[slot]!]?.[0] ?? '';
+    if (isZero[slot] === 1 && known > 0) return `an injection is measured where there is none (${bus})`;
+    if (isZero[slot] === 1 && slot === 0) return 'its root has no injection';
+    const fits = known === 2 || isZero[slot] === 1 || (slot === 0 && known === 0);
+    if (!fits) return `the injection of a bus is not known (${bus})`;
   }
-  for (const slot of zero) if (slot === 0) return 'its root has no injection';
-  const variance = Float64Array.from(
-    draft.members,
-    (all) => 1 / all.reduce((sum, { sigma }) => sum + 1 / sigma ** 2, 0),
-  );
-  const shares = draft.members.flatMap((all, quantity) =>
-    all.map(({ measurement, sigma }) => ({ measurement, quantity, sigma, weight: variance[quantity]! / sigma ** 2 })),
-  );
-  const flowStart = new Int32Array(count + 1);
-  rows.forEach((own, slot) => (flowStart[slot + 1] = flowStart[slot]! + own.length));
-  const flows = rows.flatMap((own) => own.toSorted((a, b) => Number(b.far) - Number(a.far)));
-  return { variance, shares, activeOf, reactiveOf, magnitudeOf, flowStart, flows };
+  return {
+    quantities: draft.isAcross.length,
+    shares: draft.shares,
+    isAcross: Uint8Array.from(draft.isAcross),
+    activeOf,
+    reactiveOf,
+    isZero,
+    voltageStart: startsOf(voltageRows),
+    voltages: voltageRows.flat(),
+    flowStart: startsOf(flowRows),
+    flows: flowRows.flatMap((own) => own.toSorted((a, b) => Number(b.far) - Number(a.far))),
+    anchor,
+  };
 }
 
-function isSupported(measurement: EstimatorMeasurement): measurement is ScalarMeasurement {
-  return (
-    (measurement.kind === 'voltageMagnitude' ||
-      measurement.kind === 'activePower' ||
-      measurement.kind === 'reactivePower') &&
-    measurement.shared === undefined &&
-    !(measurement.kind === 'voltageMagnitude' && measurement.place.at !== 'bus')
-  );
+/** The quantity under this key, with one more measurement in it. */
+function quantityOf(draft: Draft, key: string, measurement: number): number {
+  const { numbers, shares, isAcross } = draft;
+  let quantity = numbers.get(key);
+  if (quantity === undefined) {
+    quantity = isAcross.length;
+    numbers.set(key, quantity);
+    isAcross.push(0);
+  }
+  shares.push({ measurement, quantity });
+  return quantity;
+}
+
+/** Angles have no mean, and every phasor a direction of its own: each is a quantity for itself. */
+function rowOf(
+  draft: Draft,
+  place: string,
+  seenAs: number,
+  measurement: number,
+): { readonly quantity: number; readonly isNew: boolean } {
+  const alone = seenAs >= SEEN_AS.angle ? ` ${measurement}` : '';
+  const before = draft.isAcross.length;
+  const quantity = quantityOf(draft, `${place} ${seenAs}${alone}`, measurement);
+  if (seenAs === SEEN_AS.tangential) draft.isAcross[quantity] = 1;
+  return { quantity, isNew: draft.isAcross.length > before };
+}
+
+function startsOf(lists: readonly (readonly unknown[])[]): Int32Array {
+  const start = new Int32Array(lists.length + 1);
+  lists.forEach((own, slot) => (start[slot + 1] = start[slot]! + own.length));
+  return start;
+}
+
+const VIEWS: Readonly<Record<Supported['kind'], readonly number[]>> = {
+  activePower: [SEEN_AS.active],
+  reactivePower: [SEEN_AS.reactive],
+  voltageMagnitude: [SEEN_AS.magnitude],
+  voltageAngle: [SEEN_AS.angle],
+  voltagePhasor: [SEEN_AS.radial, SEEN_AS.tangential],
+  currentPhasor: [SEEN_AS.radial, SEEN_AS.tangential],
+};
+
+function viewsOf({ kind }: Supported): readonly number[] {
+  return VIEWS[kind];
+}
+
+function measuresAngle({ kind }: Supported): boolean {
+  return VIEWS[kind][0]! >= SEEN_AS.angle;
+}
+
+function isPresent({ sigma }: EstimatorMeasurement): boolean {
+  return sigma < SIGMA_ABSENT;
+}
+
+type Supported = (ScalarMeasurement | PhasorMeasurement) & {
+  readonly kind: Exclude<EstimatorMeasurement['kind'], 'sourceBalance' | 'currentMagnitude' | 'currentAngle'>;
+};
+
+/**
+ * Voltages at buses, powers anywhere, current phasors at branch ends; nothing with a cause that others share, and neither
+ * magnitudes nor angles of currents alone: they may have several answers, and which one it is depends on the way there.
+ */
+function isSupported(measurement: EstimatorMeasurement): measurement is Supported {
+  if (measurement.kind === 'sourceBalance' || !(measurement.kind in VIEWS)) return false;
+  if ('shared' in measurement && measurement.shared !== undefined) return false;
+  if (measurement.phase !== 0 && measurement.phase !== 'sum') return false;
+  const isPower = measurement.kind === 'activePower' || measurement.kind === 'reactivePower';
+  if (measurement.phase === 'sum' && !isPower) return false;
+  return isPower || measurement.kind.startsWith('voltage') === (measurement.place.at === 'bus');
 }

@@ -11,12 +11,23 @@
  * Where there is no injection R is zero: Kirchhoff's law holds exactly. This is the block elimination of the normal
  * equations in tree order, written so that weights of zero and of infinity do no harm.
  *
- * It covers voltage magnitudes, injections and branch flows of a radial positive-sequence grid in which every injection
- * is measured, forecast or zero; `wls.ts` covers everything. Both give the same answer.
+ * It covers radial positive-sequence grids in which every injection is measured, forecast or zero, with what else is
+ * measured of voltages, flows and branch currents; `wls.ts` covers everything. Both give the same answer.
  */
-import type { EstimationProblem } from './estimator.ts';
-import { createTreeStructure, type TreeStructure } from './fast-tree-structure.ts';
-import { type TreeState, carry, contribute, createTreeState, shareOut, solveRoot } from './fast-tree-steps.ts';
+import { tangentialSigma } from './equations/load.ts';
+import type { EstimationProblem, EstimatorMeasurement } from './estimator.ts';
+import { createTreeStructure, SEEN_AS, type TreeStructure } from './fast-tree-structure.ts';
+import { treeStatistics, type TreeStatistics } from './fast-tree-statistics.ts';
+import {
+  type TreeState,
+  carry,
+  contribute,
+  createTreeState,
+  flowRow,
+  shareOut,
+  solveRoot,
+  voltageRow,
+} from './fast-tree-steps.ts';
 
 export interface TreeEstimate {
   readonly status: 'converged' | 'diverged' | 'not-observable';
@@ -34,6 +45,14 @@ export interface TreeEstimatorOptions {
 export interface TreeEstimator {
   /** Voltages by bus, interleaved re, im, the reference bus real; NaN at dead buses. Overwritten by `estimate`. */
   readonly voltage: Float64Array;
+  /** Measured values (a phasor is two) minus free states: constraints, and the angle where none is measured, are not free. */
+  readonly degreesOfFreedom: number;
+  /**
+   * Takes over standard deviations and directions of phasors; those of the problem stand at first. What is absent must be
+   * what the problem declares absent. Answers with the largest standard deviation over the smallest: covariances are
+   * carried, so beyond 1e5 their squares leave the answer fewer digits than the general form has.
+   */
+  weigh(measurements: readonly EstimatorMeasurement[]): number;
   /**
    * Estimates from values in the order of the problem's measurements, per unit; those of measurements that the problem
    * declares absent do not matter. `flat` starts from one per unit everywhere, `last` from the last answer.
@@ -41,6 +60,8 @@ export interface TreeEstimator {
   estimate(values: Float64Array, start: 'flat' | 'last'): TreeEstimate;
   /** Currents into the branches at both ends at the estimate, per unit, interleaved by branch; zero beside the tree. */
   branchCurrents(from: Float64Array, to: Float64Array): void;
+  /** Standard deviations and residuals at the last answer, from these same values. */
+  statistics(values: Float64Array, measurements: readonly EstimatorMeasurement[], withFlows: boolean): TreeStatistics;
 }
 
 /** Lays out one structure of measurements; half a sentence when it is none for the tree estimator. */
@@ -53,32 +74,44 @@ export function createTreeEstimator(
   const { tolerancePu = 1e-8, iterationsMax = 50 } = options;
   const state = createTreeState(structure);
   const voltage = new Float64Array(2 * problem.grid.busCount).fill(Number.NaN);
+  const weigh = (measurements: readonly EstimatorMeasurement[]): number => takeWeights(structure, state, measurements);
+  const fail = (status: TreeEstimate['status'], iterations: number): TreeEstimate => {
+    flatStart(structure, state);
+    voltage.fill(Number.NaN);
+    return { status, iterations, objective: Number.NaN };
+  };
+  weigh(problem.measurements);
   flatStart(structure, state);
   return {
     voltage,
+    degreesOfFreedom: degreesOfFreedomOf(structure),
+    weigh,
     estimate: (values, start) => {
       if (start === 'flat') flatStart(structure, state);
       takeValues(structure, state, values);
+      turnToAnchor(structure, state);
       for (let iterations = 1; iterations <= iterationsMax; iterations++) {
         const change = step(structure, state);
         if (change <= tolerancePu * tolerancePu) {
           readVoltages(structure, state, voltage);
           turnToReference(voltage, problem.referenceBus);
+          estimateQuantities(structure, state);
           return { status: 'converged', iterations, objective: objectiveOf(structure, state, values) };
         }
-        if (!Number.isFinite(change)) {
-          flatStart(structure, state);
-          voltage.fill(Number.NaN);
-          const status = change === Number.POSITIVE_INFINITY ? 'not-observable' : 'diverged';
-          return { status, iterations, objective: Number.NaN };
-        }
+        if (change === Number.POSITIVE_INFINITY) return fail('not-observable', iterations);
+        if (Number.isNaN(change)) return fail('diverged', iterations);
       }
-      flatStart(structure, state);
-      voltage.fill(Number.NaN);
-      return { status: 'diverged', iterations: iterationsMax, objective: Number.NaN };
+      return fail('diverged', iterationsMax);
     },
     branchCurrents: (from, to) => branchCurrents(structure, state, from, to),
+    statistics: (values, measurements, withFlows) =>
+      treeStatistics(structure, state, { problem: { ...problem, measurements }, values, withFlows }),
   };
+}
+
+function degreesOfFreedomOf({ count, shares, isZero, anchor }: TreeStructure): number {
+  const constraints = 2 * isZero.reduce((sum, one) => sum + one, 0) + (anchor === undefined ? 1 : 0);
+  return shares.length - (2 * count - constraints);
 }
 
 /** No currents, one per unit (in the frame of the root, hence through every ratio). */
@@ -91,11 +124,69 @@ function flatStart({ count }: TreeStructure, { v, j, d }: TreeState): void {
   d.fill(0);
 }
 
-function takeValues({ shares }: TreeStructure, { quantity }: TreeState, values: Float64Array): void {
+function takeWeights(
+  structure: TreeStructure,
+  state: TreeState,
+  measurements: readonly EstimatorMeasurement[],
+): number {
+  const { shares, isAcross } = structure;
+  const { shareSigma, shareWeight, variance, cosine, sine } = state;
+  let largest = 0;
+  let smallest = Infinity;
+  variance.fill(0);
+  for (let k = 0; k < shares.length; k++) {
+    const { measurement, quantity } = shares[k]!;
+    const one = measurements[measurement]!;
+    let { sigma } = one;
+    if ('angleRad' in one) {
+      if (isAcross[quantity] === 1) sigma = tangentialSigma(one);
+      cosine[quantity] = Math.cos(one.angleRad);
+      sine[quantity] = Math.sin(one.angleRad);
+    }
+    shareSigma[k] = sigma;
+    if (sigma > largest) largest = sigma;
+    if (sigma < smallest) smallest = sigma;
+    variance[quantity]! += 1 / (sigma * sigma);
+  }
+  for (let quantity = 0; quantity < variance.length; quantity++) variance[quantity] = 1 / variance[quantity]!;
+  for (let k = 0; k < shares.length; k++) {
+    shareWeight[k] = variance[shares[k]!.quantity]! / shareSigma[k]! ** 2;
+  }
+  return largest / smallest;
+}
+
+function takeValues(
+  { shares, isAcross }: TreeStructure,
+  { quantity, shareWeight }: TreeState,
+  values: Float64Array,
+): void {
   quantity.fill(0);
   for (let k = 0; k < shares.length; k++) {
     const share = shares[k]!;
-    quantity[share.quantity]! += share.weight * values[share.measurement]!;
+    if (isAcross[share.quantity] === 1) continue;
+    quantity[share.quantity]! += shareWeight[k]! * values[share.measurement]!;
+  }
+}
+
+/** Where angles are measured the start is turned so that the first of them is met. */
+function turnToAnchor({ anchor, turn, voltageStart }: TreeStructure, state: TreeState): void {
+  if (anchor === undefined) return;
+  const { v, j, d, cosine, sine, quantity, voltageQuantity, voltageSeen } = state;
+  let row = voltageStart[anchor.slot]!;
+  while (voltageSeen[row]! < SEEN_AS.angle) row += 1;
+  const q = voltageQuantity[row]!;
+  const isAngle = voltageSeen[row] === SEEN_AS.angle;
+  const k = 2 * anchor.slot;
+  const measured = isAngle ? quantity[q]! : Math.atan2(sine[q]!, cosine[q]!);
+  const rad = measured - Math.atan2(turn[k + 1]!, turn[k]!) - Math.atan2(v[k + 1]!, v[k]!);
+  const [c, s] = [Math.cos(rad), Math.sin(rad)];
+  for (const values of [v, j, d]) {
+    for (let at = 0; at < values.length; at += 2) {
+      const re = values[at]!;
+      const im = values[at + 1]!;
+      values[at] = c * re - s * im;
+      values[at + 1] = s * re + c * im;
+    }
   }
 }
 
@@ -132,34 +223,35 @@ function readVoltages({ count, busOfSlot, turn }: TreeStructure, { v }: TreeStat
   }
 }
 
-/** Residuals of all measurements in use, each for itself, at the last state. */
-function objectiveOf(structure: TreeStructure, state: TreeState, values: Float64Array): number {
-  const { shares, count, activeOf, reactiveOf, magnitudeOf, turn, parent } = structure;
-  const { v, j, d, quantity } = state;
-  // The values have been taken over: their places serve for what is estimated.
+/** What is estimated of every quantity takes the place of its measured value, which has been used. */
+function estimateQuantities(structure: TreeStructure, state: TreeState): void {
+  const { count, activeOf, reactiveOf, voltageStart, flowStart } = structure;
+  const { v, d, quantity, voltageQuantity, flowQuantity, linear } = state;
   for (let slot = 0; slot < count; slot++) {
     const k = 2 * slot;
     const p = activeOf[slot]!;
     const q = reactiveOf[slot]!;
-    const m = magnitudeOf[slot]!;
     if (p >= 0) quantity[p] = -(v[k]! * d[k]! + v[k + 1]! * d[k + 1]!);
     if (q >= 0) quantity[q] = -(v[k + 1]! * d[k]! - v[k]! * d[k + 1]!);
-    if (m >= 0) quantity[m] = Math.sqrt((v[k]! ** 2 + v[k + 1]! ** 2) * (turn[k]! ** 2 + turn[k + 1]! ** 2));
-    for (let row = structure.flowStart[slot]!; row < structure.flowStart[slot + 1]!; row++) {
-      const isFar = state.flowKind[row]! >= 2;
-      const at = isFar ? k : 2 * parent[slot]!;
-      const shunt = isFar ? structure.far : structure.near;
-      const sign = isFar ? -1 : 1;
-      const ir = sign * j[k]! + shunt[k]! * v[at]! - shunt[k + 1]! * v[at + 1]!;
-      const ii = sign * j[k + 1]! + shunt[k]! * v[at + 1]! + shunt[k + 1]! * v[at]!;
-      const reactive = (state.flowKind[row]! & 1) === 1;
-      quantity[state.flowQuantity[row]!] = reactive ? v[at + 1]! * ir - v[at]! * ii : v[at]! * ir + v[at + 1]! * ii;
+    for (let row = voltageStart[slot]!; row < voltageStart[slot + 1]!; row++) {
+      voltageRow(structure, state, slot, row);
+      quantity[voltageQuantity[row]!]! -= linear[4]!;
+    }
+    for (let row = flowStart[slot]!; row < flowStart[slot + 1]!; row++) {
+      flowRow(structure, state, slot, row);
+      quantity[flowQuantity[row]!]! -= linear[4]!;
     }
   }
+}
+
+/** Residuals of all measurements in use, each for itself, at the last state. */
+function objectiveOf({ shares, isAcross }: TreeStructure, state: TreeState, values: Float64Array): number {
+  const { quantity, shareSigma } = state;
   let sum = 0;
-  for (let s = 0; s < shares.length; s++) {
-    const share = shares[s]!;
-    const residual = (values[share.measurement]! - quantity[share.quantity]!) / share.sigma;
+  for (let k = 0; k < shares.length; k++) {
+    const share = shares[k]!;
+    const value = isAcross[share.quantity] === 1 ? 0 : values[share.measurement]!;
+    const residual = (value - quantity[share.quantity]!) / shareSigma[k]!;
     sum += residual * residual;
   }
   return sum;

@@ -6,7 +6,7 @@
  */
 import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
 import { type Hypothesis, PHASE_ORDERS, phaseHypothesis, switchHypotheses, tapHypotheses } from './model-hypotheses.ts';
-import { createWeightedLeastSquares } from './wls.ts';
+import { createLeastSquares } from './least-squares.ts';
 
 export interface ModelWatchOptions {
   /** Sum of objective differences that names a hypothesis (default 30: odds of 3 million to one). */
@@ -49,7 +49,7 @@ export class ModelWatch {
   private readonly options: Required<ModelWatchOptions>;
   private readonly accepted: Hypothesis[] = [];
   private candidates: { readonly grids: GridCandidate[]; readonly phases: PhaseCandidate[] } | undefined;
-  private readonly model = createWeightedLeastSquares();
+  private readonly model = createLeastSquares();
 
   constructor(options: ModelWatchOptions = {}) {
     this.options = { evidence: 30, lead: 15, ...options };
@@ -102,7 +102,7 @@ export class ModelWatch {
 function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
   return [...switchHypotheses(grid.document), ...tapHypotheses(grid.document)].map((hypothesis) => ({
     hypothesis,
-    estimator: createWeightedLeastSquares(),
+    estimator: createLeastSquares(),
     evidence: 0,
     estimates: 0,
   }));

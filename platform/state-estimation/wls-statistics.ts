@@ -3,12 +3,19 @@
  * (mu, lambda, x): the state's covariance is -Z_xx, and Z_mumu = R^-1 Omega R^-1 with Omega = R - H Sigma H' the
  * covariance of the residuals r = R mu. So the normalised residual r_i / sqrt(Omega_ii) is mu_i / sqrt(Z_ii).
  */
+import { chiSquareQuantile } from '../../numerics/chi-square.ts';
 import type { EstimatorMeasurement, Residual, Suspect } from './estimator.ts';
 import type { WlsSolver } from './wls-solver.ts';
 
 /** Residual variance below this share of the measurement's own: nothing else checks it, it is critical. */
-const CRITICAL_SHARE = 1e-8;
+export const CRITICAL_SHARE = 1e-8;
 const SUSPECT_LIMIT = 3;
+const CHI_SQUARE_PROBABILITY = 0.95;
+
+/** What the objective of measurements without gross errors stays below; zero where nothing is redundant. */
+export function chiSquareLimitOf(degreesOfFreedom: number): number {
+  return degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
+}
 
 /** What the residuals say: one entry a row in use, and the largest normalised one of each measurement. */
 export interface ResidualStatistics {

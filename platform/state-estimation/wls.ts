@@ -1,14 +1,13 @@
 /** The built-in estimator: three-phase or positive-sequence weighted least squares with equality constraints. */
-import { chiSquareQuantile } from '../../numerics/chi-square.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimateResult, EstimateStatus, EstimationProblem, Estimator, FlowSigmas } from './estimator.ts';
 import { flatStart } from './flat-start.ts';
 import { StructureMemory } from './structure-memory.ts';
 import { NOTHING_OPEN, type Open, unobserved, withdrawUnobserved } from './unobserved.ts';
-import type { WlsSolver } from './wls-solver.ts';
+import { WlsSolver } from './wls-solver.ts';
 import { startSolver, turnPhasor } from './wls-start.ts';
 import { flowSigmas } from './flow-sigmas.ts';
-import { residualStatistics, suspectsOf, voltageSigmas } from './wls-statistics.ts';
+import { chiSquareLimitOf, residualStatistics, suspectsOf, voltageSigmas } from './wls-statistics.ts';
 
 export interface WlsOptions {
   /** Largest change of a voltage component in the last step, per unit (default 1e-10). */
@@ -18,11 +17,13 @@ export interface WlsOptions {
   readonly structuresMax?: number;
 }
 
-const CHI_SQUARE_PROBABILITY = 0.95;
 /** Weighted least squares that remembers structures, factors and the last state of each grid it has seen. */
 export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator {
   const { tolerance = 1e-10, iterationsMax = 50, structuresMax = 4 } = options;
-  const structures = new StructureMemory(structuresMax);
+  const structures = new StructureMemory((problem) => new WlsSolver(problem), {
+    most: structuresMax,
+    presenceMatters: false,
+  });
   let lastVoltage: { grid: CompiledGrid; voltage: Float64Array } | undefined;
 
   return {
@@ -89,7 +90,7 @@ function answer(
   const freeStates = 2 * equations.states - open.states - (constraints - open.idleConstraints);
   const degreesOfFreedom = active - freeStates;
   const objective = objectiveOf(solver);
-  const chiSquareLimit = degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
+  const chiSquareLimit = chiSquareLimitOf(degreesOfFreedom);
 
   const suspicious = degreesOfFreedom > 0 && objective > chiSquareLimit;
   const withSigmas = problem.statistics === 'always' || problem.statistics === 'full';
@@ -108,6 +109,7 @@ function answer(
   }
   return {
     status: open.buses.length > 0 ? 'not-observable' : 'converged',
+    method: 'augmented',
     iterations,
     voltage,
     objective,
@@ -177,6 +179,7 @@ function withoutAnswer(
 ): EstimateResult {
   return {
     status,
+    method: 'augmented',
     iterations,
     voltage: new Float64Array(2 * problem.grid.busCount * problem.grid.phases).fill(Number.NaN),
     objective: Number.NaN,

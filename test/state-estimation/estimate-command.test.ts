@@ -77,6 +77,7 @@ describe('twin estimate', () => {
       expect(Object.keys(answer)).toEqual([
         'converged',
         'iterations',
+        'method',
         'buses',
         'branches',
         'lossesW',

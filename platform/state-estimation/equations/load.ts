@@ -4,7 +4,7 @@ import type { Equations } from './layout.ts';
 import { ROW } from './row-kinds.ts';
 
 /** A standard deviation from which on a value counts as absent: its square would drown all others. */
-const SIGMA_ABSENT = 1e50;
+export const SIGMA_ABSENT = 1e50;
 
 /** What the measurements of a problem say as a whole. */
 export interface Loaded {
@@ -86,7 +86,7 @@ function loadPhasorRow(equations: Equations, row: number, phasor: PhasorMeasurem
 }
 
 /** m s_a; a magnitude lost in its own noise has no angle, there the error is taken as circular. */
-function tangentialSigma(phasor: PhasorMeasurement): number {
+export function tangentialSigma(phasor: PhasorMeasurement): number {
   const along = Math.abs(phasor.value) * phasor.angleSigmaRad;
   return Math.abs(phasor.value) < 3 * phasor.sigma ? Math.max(along, phasor.sigma) : along;
 }

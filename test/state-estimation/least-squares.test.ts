@@ -1,0 +1,179 @@
+/** The one entry to least squares: on trees it takes the recursion, and what it answers is the general form's answer. */
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { compileGrid } from '../../grids/compile.ts';
+import { generateFeederGrid } from '../../grids/generate/feeders.ts';
+import { estimateWithoutBadData } from '../../platform/state-estimation/bad-data.ts';
+import type {
+  EstimateResult,
+  EstimationProblem,
+  EstimatorMeasurement,
+} from '../../platform/state-estimation/estimator.ts';
+import { createLeastSquares } from '../../platform/state-estimation/least-squares.ts';
+import { createSchweppeHuber } from '../../platform/state-estimation/schweppe-huber.ts';
+import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
+import { type Besides, measureTree, randomTreeProblem, trees } from './random-tree.ts';
+
+const TIGHT = { tolerance: 1e-12 };
+
+const besides: fc.Arbitrary<Besides> = fc
+  .record({
+    rootPower: fc.boolean(),
+    phasors: fc.boolean(),
+    turn: fc.double({ min: -3, max: 3, noNaN: true }),
+  })
+  .map(({ rootPower, phasors, turn }) => ({
+    openEnds: true,
+    rootPower,
+    ...(phasors && { phasorTurn: turn }),
+  }));
+
+/** Some measurements absent, but for the injections without which the recursion would not apply. */
+function withAbsences(problem: EstimationProblem, every: number): EstimationProblem {
+  const measurements = problem.measurements.map((one, k): EstimatorMeasurement => {
+    const isInjection = one.kind.endsWith('Power') && 'place' in one && one.place.at === 'bus';
+    return k % every === 0 && !isInjection && !['voltageMagnitude', 'voltagePhasor'].includes(one.kind)
+      ? { ...one, sigma: Infinity }
+      : one;
+  });
+  return { ...problem, measurements };
+}
+
+/** Largest difference over the size of the numbers, where both have one; infinite where only one has. */
+function differ(a: ArrayLike<number>, b: ArrayLike<number>, floor: number): number {
+  expect(a.length).toBe(b.length);
+  let worst = 0;
+  for (let k = 0; k < a.length; k += 1) {
+    if (Number.isNaN(a[k]!) && Number.isNaN(b[k]!)) continue;
+    const difference = Math.abs(a[k]! - b[k]!) / (floor + Math.abs(b[k]!));
+    worst = Number.isNaN(difference) ? Infinity : Math.max(worst, difference);
+  }
+  return worst;
+}
+
+/** The general form's variances, differences of larger numbers, are good to some 1e-15: hence the floor. */
+function expectSameVariances(a: Float64Array, b: Float64Array): void {
+  const [ours, theirs] = [a, b].map((sigmas) => sigmas.map((sigma) => sigma * sigma));
+  expect(differ(ours!, theirs!, 1e-9)).toBeLessThan(1e-5);
+}
+
+function expectSame(ours: EstimateResult, theirs: EstimateResult): void {
+  expect(ours.status).toBe(theirs.status);
+  expect(ours.degreesOfFreedom).toBe(theirs.degreesOfFreedom);
+  expect(ours.chiSquareLimit).toBe(theirs.chiSquareLimit);
+  expect(differ(ours.voltage, theirs.voltage, 1)).toBeLessThan(1e-10);
+  // Without an answer there is no uncertainty either.
+  if (theirs.flowSigmas === undefined) return;
+  expectSameVariances(ours.voltageMagnitudeSigma!, theirs.voltageMagnitudeSigma!);
+  expectSameVariances(ours.voltageAngleSigma!, theirs.voltageAngleSigma!);
+  expectSameVariances(ours.flowSigmas!.branch, theirs.flowSigmas!.branch);
+  expectSameVariances(ours.flowSigmas!.injection, theirs.flowSigmas!.injection);
+  const [mine, general] = [ours.residuals!, theirs.residuals!];
+  expect(mine.map(({ index, measurement }) => [index, measurement])).toEqual(
+    general.map(({ index, measurement }) => [index, measurement]),
+  );
+  const weighted = (all: typeof mine) => all.map(({ residual, sigma }) => residual / sigma);
+  expect(differ(weighted(mine), weighted(general), 1)).toBeLessThan(1e-6);
+  expect(
+    differ(
+      mine.map((one) => one.sigma),
+      general.map((one) => one.sigma),
+      0,
+    ),
+  ).toBeLessThan(1e-12);
+  expect(
+    differ(
+      mine.map((one) => one.normalised),
+      general.map((one) => one.normalised),
+      1,
+    ),
+  ).toBeLessThan(1e-5);
+  expect(differ(ours.normalisedResiduals!, theirs.normalisedResiduals!, 1)).toBeLessThan(1e-5);
+}
+
+describe('least squares by structure', () => {
+  test('on trees state, flows, residuals and all standard deviations are those of the general form', () => {
+    fc.assert(
+      fc.property(trees, besides, fc.nat(1000), fc.integer({ min: 3, max: 50 }), (buses, more, seed, every) => {
+        const noise = (k: number): number => 2 * Math.sin(12.9898 * (k + 1) * (seed + 1));
+        const problem = { ...withAbsences(randomTreeProblem(buses, noise, more), every), statistics: 'full' as const };
+        const ours = createLeastSquares(TIGHT).estimate(problem);
+        expect(ours.method).toBe('tree');
+        expectSame(ours, createWeightedLeastSquares(TIGHT).estimate(problem));
+      }),
+      { numRuns: 120, interruptAfterTimeLimit: 40_000 },
+    );
+  });
+
+  test('bad data are named and removed alike, and the robust estimator weighs alike', () => {
+    fc.assert(
+      fc.property(trees, fc.nat(1000), fc.nat(1000), (buses, seed, gross) => {
+        const clean = randomTreeProblem(buses, (k) => Math.sin(12.9898 * (k + 1) * (seed + 1)), { phasorTurn: 0.3 });
+        const wrong = gross % clean.measurements.length;
+        const measurements = clean.measurements.map((one, k) =>
+          k === wrong && 'value' in one ? { ...one, value: one.value + 30 * one.sigma } : one,
+        );
+        const problem = { ...clean, measurements, statistics: 'full' as const };
+        const [ours, theirs] = [createLeastSquares(TIGHT), createWeightedLeastSquares(TIGHT)].map((estimator) =>
+          estimateWithoutBadData(estimator, problem),
+        );
+        expect(ours!.removed.map((one) => one.measurement)).toEqual(theirs!.removed.map((one) => one.measurement));
+        expect(ours!.consistent).toBe(theirs!.consistent);
+        expectSame(ours!.result, theirs!.result);
+        const [robust, general] = [createLeastSquares(TIGHT), createWeightedLeastSquares(TIGHT)].map((estimator) =>
+          createSchweppeHuber(estimator).estimate(problem),
+        );
+        expect(differ(robust!.voltage, general!.voltage, 1)).toBeLessThan(1e-7);
+      }),
+      { numRuns: 40, interruptAfterTimeLimit: 40_000 },
+    );
+  });
+
+  test('standard deviations that lie far apart lead to the same answer, up to 1e3 on the tree', () => {
+    fc.assert(
+      fc.property(trees, fc.nat(1000), fc.integer({ min: 2, max: 6 }), (buses, seed, decades) => {
+        const problem = randomTreeProblem(buses, () => 0);
+        const measurements = problem.measurements.map((one, k) => {
+          if (!('value' in one)) return one;
+          const sigma = one.sigma * 10 ** (-decades * Math.sin(78.233 * (k + 1) * (seed + 1)) ** 2);
+          return { ...one, sigma, value: one.value + sigma * Math.sin(12.9898 * (k + 1) * (seed + 1)) };
+        });
+        const wide = { ...problem, measurements, statistics: 'full' as const };
+        const ours = createLeastSquares().estimate(wide);
+        expect([decades <= 3 ? 'tree' : ours.method]).toContain(ours.method);
+        const theirs = createWeightedLeastSquares(TIGHT).estimate(wide);
+        expect(differ(ours.voltage, theirs.voltage, 1)).toBeLessThan(1e-9);
+        expect(differ([ours.objective], [theirs.objective], 1)).toBeLessThan(1e-5);
+      }),
+      { numRuns: 60, interruptAfterTimeLimit: 40_000 },
+    );
+  });
+
+  test('goes on from frame to frame, with other weights and other measurements absent', () => {
+    const buses = Array.from({ length: 20 }, (_, k) => ({ parent: (k % 4) / 4, idle: k % 5 === 1 }));
+    const ours = createLeastSquares(TIGHT);
+    for (let frame = 0; frame < 6; frame += 1) {
+      const problem = randomTreeProblem(buses, (k) => Math.sin(7 * k + frame), { phasorTurn: 2 * frame });
+      const measurements = withAbsences(problem, 3 + (frame % 3)).measurements.map((one, k) => ({
+        ...one,
+        sigma: one.sigma * (1 + 0.3 * Math.sin(k + frame)),
+      }));
+      const next = { ...problem, measurements, statistics: 'full' as const };
+      const result = ours.estimate(next);
+      expect(result.method).toBe('tree');
+      expectSame(result, createWeightedLeastSquares(TIGHT).estimate(next));
+    }
+  });
+
+  test('takes the general form where the recursion does not fit, with its answer', () => {
+    const grid = compileGrid(generateFeederGrid({ buses: 120, meshed: true, representation: 'positive-sequence' }));
+    const meshed = { ...measureTree(grid, 0, new Set(), (k) => Math.sin(k)), statistics: 'always' as const };
+    expect(createLeastSquares().estimate(meshed)).toEqual(createWeightedLeastSquares().estimate(meshed));
+    expect(createLeastSquares().estimate(meshed).method).toBe('augmented');
+    const radial = compileGrid(generateFeederGrid({ buses: 60, representation: 'positive-sequence' }));
+    const problem = measureTree(radial, 0, new Set(), (k) => Math.sin(k));
+    const blind = { ...problem, measurements: problem.measurements.filter((one) => one.kind !== 'voltageMagnitude') };
+    expect(createLeastSquares().estimate(blind)).toEqual(createWeightedLeastSquares().estimate(blind));
+    expect(createLeastSquares().estimate({ ...problem, measurements: [] }).status).toBe('no-measurements');
+  });
+});
