@@ -44,14 +44,6 @@ export function formatDuration(us: number): string {
   return `${formatNumber(us / scale, 3)}\u00A0${unit}`;
 }
 
-/** Offset of a zoned ISO 8601 text, us: `2021-04-01T00:00:00+02:00` gives two hours. */
-export function zoneOffsetUs(iso: string): number {
-  const match = /([+-])(\d{2}):(\d{2})$/.exec(iso);
-  if (match === null) return 0;
-  const [, sign, hours, minutes] = match;
-  return (sign === '-' ? -1 : 1) * (Number(hours) * 3600e6 + Number(minutes) * 60e6);
-}
-
 /** Wall time at a zone's offset, `14:05`, or `14:05:10` where seconds matter. */
 export function formatClock(timeUs: number, offsetUs: number): string {
   const text = new Date((timeUs + offsetUs) / 1000).toISOString();

@@ -1,7 +1,6 @@
 /** What the manifest's copy of the scenario says, for headings: name, site, start, step. */
-import { parseInstant } from '../platform/contract/time.ts';
+import { parseInstant, zoneOffsetUs } from '../platform/contract/time.ts';
 import type { Manifest } from './record.ts';
-import { zoneOffsetUs } from './format.ts';
 
 export interface ScenarioFacts {
   readonly name: string;

@@ -27,11 +27,26 @@ function isDay(date: string, day: number): boolean {
   return new Date(`${date}T00:00:00Z`).getUTCDate() === day;
 }
 
-/** `2021-04-01T10:00:00.250000Z`: UTC, the decimals left out where they are zero. */
-export function formatInstant(timeUs: number): string {
+/** `2021-04-01T10:00:00.250000Z`, the decimals left out where they are zero; UTC, or in the zone that is `offsetUs` ahead. */
+export function formatInstant(timeUs: number, offsetUs = 0): string {
   const microseconds = ((timeUs % 1_000_000) + 1_000_000) % 1_000_000;
-  const text = new Date((timeUs - microseconds) / 1000).toISOString().slice(0, 19);
-  return microseconds === 0 ? `${text}Z` : `${text}.${String(microseconds).padStart(6, '0')}Z`;
+  const text = new Date((timeUs + offsetUs - microseconds) / 1000).toISOString().slice(0, 19);
+  const zone = offsetUs === 0 ? 'Z' : formatOffset(offsetUs);
+  return microseconds === 0 ? `${text}${zone}` : `${text}.${String(microseconds).padStart(6, '0')}${zone}`;
+}
+
+function formatOffset(offsetUs: number): string {
+  const minutes = Math.round(Math.abs(offsetUs) / 60e6);
+  const pad = (number: number) => String(number).padStart(2, '0');
+  return `${offsetUs < 0 ? '-' : '+'}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
+}
+
+/** How far the zone of an ISO 8601 text is ahead of UTC, us: two hours for `2021-04-01T00:00:00+02:00`. */
+export function zoneOffsetUs(iso: string): number {
+  const match = /([+-])(\d{2}):(\d{2})$/.exec(iso);
+  if (match === null) return 0;
+  const [, sign, hours, minutes] = match;
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 3600e6 + Number(minutes) * 60e6);
 }
 
 const INSTANT = /^(\d{4}-\d{2}-(\d{2})T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(Z|[+-]\d{2}:\d{2})$/;

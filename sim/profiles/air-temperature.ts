@@ -118,8 +118,7 @@ function readCovering({ profile, clock, directory }: AirTemperatureOptions): Ser
     throw new InvalidInputError([{ path: 'profiles.temperature.csv', message: 'is missing but kind is csv', hint }]);
   }
   const series = readTemperatureSeries(csv, directory);
-  const startUs = parseInstant(clock.start);
-  const problem = coverageProblem(series, csv.file, startUs, startUs + clock.duration);
+  const problem = coverageProblem(series, csv.file, clock);
   if (problem !== undefined) throw new InvalidInputError([problem]);
   return series;
 }

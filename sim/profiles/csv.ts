@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
-import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
+import { formatInstant, parseInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 import { createZoneOffset } from '../../platform/forecasting/local-time.ts';
 import type { ScenarioCsv, TemperatureCsv } from '../scenario/schema.ts';
 
@@ -32,6 +32,8 @@ export interface Series {
 /** A row that could be read: when it stamps, its value (NaN = empty cell) and where it stands in the file. */
 interface Row {
   readonly timeUs: number;
+  /** The time as it stands in the file. */
+  readonly written: string;
   readonly value: number;
   readonly line: number;
 }
@@ -127,12 +129,12 @@ function readRows(text: string, { time, zone, column, toSi }: Wanted, fault: Fau
     const timeUs = readTime(cells[timeIndex] ?? '', line, previousUs);
     if (timeUs === undefined) continue;
     if (timeUs <= previousUs) {
-      const message = `${formatInstant(timeUs)} does not come after the row before it`;
+      const message = `"${cells[timeIndex]}" does not come after the row before it`;
       fault({ path: time, line, column: timeIndex + 1, message, hint: 'sort the rows and remove duplicates' });
       continue;
     }
     previousUs = timeUs;
-    if (value !== undefined) rows.push({ timeUs, value, line });
+    if (value !== undefined) rows.push({ timeUs, written: cells[timeIndex] ?? '', value, line });
   }
   return rows;
 }
@@ -232,20 +234,19 @@ function layOut(rows: readonly Row[], wanted: Wanted, file: string, fault: Fault
   const stepUs = commonStep(rows);
   const values = new Float64Array(Math.floor((last.timeUs - first.timeUs) / stepUs) + 1).fill(Number.NaN);
   let next = 0;
-  for (const { timeUs, value, line } of rows) {
+  for (const { timeUs, written, value, line } of rows) {
     const index = (timeUs - first.timeUs) / stepUs;
     if (!Number.isInteger(index)) {
-      const message = `${formatInstant(timeUs)} is off the grid of ${stepUs / 1e6} s that the other rows keep`;
+      const message = `"${written}" is off the grid of ${stepUs / 1e6} s that the other rows keep`;
       fault({ path: time, line, message });
       continue;
     }
     if (gaps === 'error' && index > next) {
-      const missing = formatInstant(first.timeUs + next * stepUs);
       const hint = 'fill the file, or say gaps: hold or gaps: interpolate';
       fault({
         path: time,
         line,
-        message: `${index - next} rows are missing before this one, from ${missing} on`,
+        message: `${index - next} rows are missing before "${written}"`,
         hint,
       });
     }
@@ -314,14 +315,20 @@ export function meanOfSeries(series: Series, fromUs: number, toUs: number): numb
   return sum / (toUs - fromUs);
 }
 
-/** What the file lacks of (startUs, endUs], as a fault; undefined when it covers all of it. */
-export function coverageProblem(series: Series, csvFile: string, startUs: number, endUs: number): Problem | undefined {
+/** What the file lacks of the run, as a fault in the zone of its start; undefined when it covers all of it. */
+export function coverageProblem(
+  series: Series,
+  csvFile: string,
+  clock: { readonly start: string; readonly duration: number },
+): Problem | undefined {
+  const startUs = parseInstant(clock.start);
+  const endUs = startUs + clock.duration;
   if (series.startUs <= startUs && series.endUs >= endUs) return undefined;
-  const has = `${formatInstant(series.startUs)} .. ${formatInstant(series.endUs)}`;
+  const show = (timeUs: number) => formatInstant(timeUs, zoneOffsetUs(clock.start));
   return {
     file: csvFile,
     path: '',
-    message: `covers ${has} but the scenario runs ${formatInstant(startUs)} .. ${formatInstant(endUs)}`,
+    message: `covers ${show(series.startUs)} to ${show(series.endUs)} but the scenario runs ${show(startUs)} to ${show(endUs)}`,
     hint: 'change clock.start and clock.duration or use another file',
   };
 }

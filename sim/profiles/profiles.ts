@@ -1,7 +1,6 @@
 /** What every load draws and every generator feeds in at each instant: the one entry to all profiles of a scenario. */
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument, GridGenerator, GridLoad } from '../../grids/schema.ts';
-import { parseInstant } from '../../platform/contract/time.ts';
 import { createH0 } from '../../platform/forecasting/h0.ts';
 import type { Scenario } from '../scenario/schema.ts';
 import { type AirTemperature, createAirTemperature } from './air-temperature.ts';
@@ -348,8 +347,7 @@ function readCovering({ profiles, clock, directory }: ProfileOptions, kind: 'loa
     throw new InvalidInputError([{ path: `profiles.${kind}.csv`, message: 'is missing but kind is csv', hint }]);
   }
   const series = readCsvSeries({ csv, kind, directory });
-  const startUs = parseInstant(clock.start);
-  const problem = coverageProblem(series, csv.file, startUs, startUs + clock.duration);
+  const problem = coverageProblem(series, csv.file, clock);
   if (problem !== undefined) throw new InvalidInputError([problem]);
   return series;
 }

@@ -50,7 +50,7 @@ export interface ConductorOptions {
   readonly patience: Patience;
   /** What a service waits for, in words. */
   readonly waitingFor: (service: string) => string;
-  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+  readonly onProgress?: ((progress: Omit<RunProgress, 'offsetUs'>) => void) | undefined;
 }
 
 /** How often the services are asked whether they are there. */

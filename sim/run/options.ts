@@ -39,6 +39,8 @@ export interface RunProgress {
   readonly instant: number;
   readonly instants: number;
   readonly timeUs: number;
+  /** How far the zone of the scenario is ahead of UTC, us. */
+  readonly offsetUs: number;
 }
 
 export interface RunResult {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, relative, resolve } from 'node:path';
 import { projectRoot } from '../../grids/project-root.ts';
-import { formatInstant } from '../../platform/contract/time.ts';
+import { formatInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 import type { Manifest } from '../../reports/record.ts';
 import { writeReport } from '../../reports/report.ts';
 import type { LedgerEntry } from '../access-layer/ledger.ts';
@@ -83,6 +83,7 @@ async function runInFolder(
 ): Promise<RunResult> {
   const { preparation, credentials, runId, beganUs, folder } = run;
   const { directory } = folder;
+  const offsetUs = zoneOffsetUs(preparation.loaded.scenario.clock.start);
   const plans = await preparation.services(join(directory, 'series'));
   mkdirSync(join(directory, 'series'));
   const log = openRunLog(join(directory, 'log.ndjson'));
@@ -128,7 +129,7 @@ async function runInFolder(
     });
     instants = await play(run, stage, { ledger, recorder, safety }, signal, (progress) => {
       instants = progress.instant;
-      onProgress?.(progress);
+      onProgress?.({ ...progress, offsetUs });
     });
     await stage.settled();
   } catch (error) {
@@ -162,7 +163,7 @@ async function play(
   stage: Stage,
   { ledger, recorder, safety }: Books,
   signal: AbortSignal,
-  onProgress: (progress: RunProgress) => void,
+  onProgress: (progress: Omit<RunProgress, 'offsetUs'>) => void,
 ): Promise<number> {
   const { world, park, injector, lightNodes, loaded } = preparation;
   const operator = createOperator(loaded.scenario);

@@ -135,15 +135,14 @@ function checkEventTime(event: ScenarioEvent, { clock }: Scenario, at: FaultAt):
   const begin = eventInstant(event.at, clock.start);
   if (typeof begin === 'string') return [at('at', begin)];
   const [start, end] = [parseInstant(clock.start), endInstant(clock)];
+  const show = (timeUs: number) => showInstant(timeUs, clock.start);
   if (begin < start || begin >= end) {
-    const message = `${showInstant(begin)} is outside the run (${showInstant(start)} to ${showInstant(end)})`;
+    const message = `${show(begin)} is outside the run (${show(start)} to ${show(end)})`;
     return [at('at', message)];
   }
   // A hold may be agreed for a time that the run does not live to see.
   const last = begin + ('fault' in event ? (event.for ?? 0) : 0);
-  return last > end
-    ? [at('for', `lasts until ${showInstant(last)}, after the end of the run (${showInstant(end)})`)]
-    : [];
+  return last > end ? [at('for', `lasts until ${show(last)}, after the end of the run (${show(end)})`)] : [];
 }
 
 function checkEventTarget(event: FaultEvent, devices: readonly ExpandedDevice[], at: FaultAt): ScenarioFault[] {
@@ -202,7 +201,6 @@ function checkExpectations(texts: readonly string[]): {
 function checkCsv(scenario: Scenario): { readonly faults: ScenarioFault[]; readonly problems: Problem[] } {
   const faults: ScenarioFault[] = [];
   const problems: Problem[] = [];
-  const start = parseInstant(scenario.clock.start);
   for (const kind of ['load', 'pv'] as const) {
     const profile = scenario.profiles[kind];
     if (profile?.kind === 'csv' && profile.csv === undefined) {
@@ -223,7 +221,7 @@ function checkCsv(scenario: Scenario): { readonly faults: ScenarioFault[]; reado
     }
     try {
       const series = readCsvSeries({ csv: shown, kind, directory: '.' });
-      const gap = coverageProblem(series, shown.file, start, endInstant(scenario.clock));
+      const gap = coverageProblem(series, shown.file, scenario.clock);
       if (gap !== undefined) problems.push(gap);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;

@@ -1,5 +1,5 @@
 /** When an event of a scenario begins: an offset, a time of the first day, or an instant. */
-import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
+import { formatInstant, parseInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 import { parseQuantity } from './quantity.ts';
 
 const TIME_OF_DAY = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
@@ -26,7 +26,7 @@ export function endInstant(clock: { readonly start: string; readonly duration: n
   return parseInstant(clock.start) + clock.duration;
 }
 
-/** For messages: the instant in UTC. */
-export function showInstant(timeUs: number): string {
-  return formatInstant(timeUs);
+/** For messages: the instant in the zone of the run's start. */
+export function showInstant(timeUs: number, start: string): string {
+  return formatInstant(timeUs, zoneOffsetUs(start));
 }

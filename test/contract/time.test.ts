@@ -1,7 +1,7 @@
 /** Instants come back from their text to the microsecond, and what is no day of the calendar is none. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
+import { formatInstant, parseInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 
 describe('an instant', () => {
   it('comes back from its text', () => {
@@ -13,6 +13,12 @@ describe('an instant', () => {
         expect(parseInstant(formatInstant(timeUs))).toBe(timeUs);
       }),
     );
+  });
+
+  it('is written in any zone, and the zone is read back', () => {
+    const zones = ['2021-04-01T12:00:00+02:00', '2021-04-01T00:30:00.250000-09:30', '2021-12-31T23:45:00+05:45'];
+    for (const text of zones) expect(formatInstant(parseInstant(text), zoneOffsetUs(text))).toBe(text);
+    expect(zoneOffsetUs('2021-04-01T12:00:00Z')).toBe(0);
   });
 
   it('is read with any zone and up to six decimals', () => {

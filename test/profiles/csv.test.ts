@@ -108,7 +108,7 @@ describe('CSV', () => {
       '4:2 load: "much" is no number',
       '5:1 timestamp: "2021-04-01T00:30:00" has no zone',
       '6:2 load: "Infinity" is no number',
-      '7:1 timestamp: 2021-04-01T00:30:00Z does not come after the row before it',
+      '7:1 timestamp: "2021-04-01T00:30:00Z" does not come after the row before it',
       '8:- : has 3 cells where the header has 2',
     ]);
   });
@@ -138,7 +138,7 @@ describe('CSV', () => {
   ];
   test('gaps are faults, or held, or interpolated, as the scenario says', () => {
     expect(faults(gappy)).toEqual([
-      '4:- timestamp: 2 rows are missing before this one, from 2021-04-01T00:30:00Z on',
+      '4:- timestamp: 2 rows are missing before "2021-04-01T01:00:00Z"',
       '5:- load: is empty',
     ]);
     expect([...read(gappy, { gaps: 'hold', unit: 'W' }).values]).toEqual([1, 2, 2, 2, 5, 5, 7]);
@@ -153,7 +153,7 @@ describe('CSV', () => {
       ...['00:00', '00:15', '00:35', '00:45', '01:00'].map((time) => `2021-04-01T${time}:00Z,1`),
     ];
     expect(faults(lines, { gaps: 'hold' })).toEqual([
-      '4:- timestamp: 2021-04-01T00:35:00Z is off the grid of 900 s that the other rows keep',
+      '4:- timestamp: "2021-04-01T00:35:00Z" is off the grid of 900 s that the other rows keep',
     ]);
   });
 
@@ -165,7 +165,9 @@ describe('CSV', () => {
     expect(meanOfSeries(series, t + 900e6, t + 1800e6)).toBe(4);
     expect(meanOfSeries(series, t + 600e6, t + 1200e6)).toBe(2.5);
     expect(() => meanOfSeries(series, t, t + 1801e6)).toThrow(RangeError);
-    expect(coverageProblem(series, 'data.csv', t, t + 1800e6)).toBeUndefined();
-    expect(coverageProblem(series, 'data.csv', t - 1, t + 1800e6)?.message).toContain('covers 2021-04-01T00:00:00Z');
+    expect(coverageProblem(series, 'data.csv', { start: '2021-04-01T00:00:00Z', duration: 1800e6 })).toBeUndefined();
+    expect(coverageProblem(series, 'data.csv', { start: '2021-04-01T01:59:00+02:00', duration: 1800e6 })?.message).toBe(
+      'covers 2021-04-01T02:00:00+02:00 to 2021-04-01T02:30:00+02:00 but the scenario runs 2021-04-01T01:59:00+02:00 to 2021-04-01T02:29:00+02:00',
+    );
   });
 });

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatClock, formatDuration, formatNumber, formatQuantity, zoneOffsetUs } from '../../reports/format.ts';
+import { zoneOffsetUs } from '../../platform/contract/time.ts';
+import { formatClock, formatDuration, formatNumber, formatQuantity } from '../../reports/format.ts';
 import { clockScale, decadeScale, roundScale, thin } from '../../reports/html/scale.ts';
 import { fixtureStartUs } from './fixture.ts';
 

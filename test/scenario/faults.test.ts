@@ -205,11 +205,11 @@ describe('sense', () => {
     ],
     [
       'at: 61min, target: pmu-1',
-      's.yaml:13:11: events.0.at: 2021-03-31T23:01:00Z is outside the run (2021-03-31T22:00:00Z to 2021-03-31T23:00:00Z)',
+      's.yaml:13:11: events.0.at: 2021-04-01T01:01:00+02:00 is outside the run (2021-04-01T00:00:00+02:00 to 2021-04-01T01:00:00+02:00)',
     ],
     [
       'at: "00:30", for: 1h, target: pmu-1',
-      's.yaml:13:25: events.0.for: lasts until 2021-03-31T23:30:00Z, after the end of the run (2021-03-31T23:00:00Z)',
+      's.yaml:13:25: events.0.for: lasts until 2021-04-01T01:30:00+02:00, after the end of the run (2021-04-01T01:00:00+02:00)',
     ],
     ['at: 5min, target: pmu-2', 's.yaml:13:25: events.0.target: there is no device "pmu-2" (did you mean "pmu-1"?)'],
     ['at: 5min, target: "smart-meter/pmu*"', 's.yaml:13:25: events.0.target: no device matches "smart-meter/pmu*"'],
@@ -259,9 +259,17 @@ describe('sense', () => {
         ].join('\n'),
       );
     expect((await faultsOf(write('both.yaml', text))).map((line) => line.split(': ')[1])).toEqual([
-      ...['name', 'devices.0.evry', 'events.0.fault', 'events.1.for', 'events.1.probabilty', 'nam'],
-      ...['events.1.at', 'events.1.target', 'events.2.target'],
-      ...['expect.0', 'platform.powerCalculation.sequenceComponents'],
+      'name',
+      'devices.0.evry',
+      'events.0.fault',
+      'events.1.for',
+      'events.1.probabilty',
+      'nam',
+      'events.1.at',
+      'events.1.target',
+      'events.2.target',
+      'expect.0',
+      'platform.powerCalculation.sequenceComponents',
     ]);
   });
 
