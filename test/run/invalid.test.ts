@@ -186,6 +186,27 @@ describe('a stranger on the databus', () => {
     expect(run.audit.violations).toContain('a tick too early: somebody sent that of instant 9 of the stream bal');
   });
 
+  it('who sends a tick of the right instant with other counts makes the run invalid', async () => {
+    const run = await exposedRun(
+      async (urls) => {
+        let forge: (tick: object) => void = () => {};
+        await stranger(urls.databus, [topics.bridgedTick], (_topic, _payload, publish) => {
+          forge = (tick) => void publish(topics.bridgedTick, json(tick));
+        });
+        await foreignBridge(urls, (topic, forward, payload) => {
+          const tick = topic === topics.bridgedTick ? parse(payload) : {};
+          // Ahead of the real one: who hears it believes that there is nothing to wait for.
+          if (tick['sequence'] === 8) forge({ ...tick, published: {} });
+          if (tick['sequence'] === 8) setTimeout(forward, 100);
+          else forward();
+        });
+      },
+      { service: { bridge: 'attach' } },
+    );
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toEqual(['another tick of instant 8 of the stream bal than ours: somebody sent it']);
+  });
+
   it('who claims that a service has finished before its tick makes the run invalid', async () => {
     const run = await disturbedBy((publish, { runId, timeUs }) => {
       const head = { schema: 'platone.progress/1', runId, service: 'historian', instance: '9' };
