@@ -34,6 +34,8 @@ const busSchema = z.strictObject({
   /** Phases that exist at this bus of a three-phase grid; absent means all. */
   phases: phaseList.optional(),
   inService: z.boolean().default(true),
+  /** Where an iteration begins, of the positive sequence: picks a solution where there are several. */
+  start: z.strictObject({ voltagePu: positive, angleDeg: z.number() }).optional(),
   /** Place on the one-line diagram, arbitrary units, y downwards. */
   position: z.strictObject({ x: z.number(), y: z.number() }).optional(),
 });

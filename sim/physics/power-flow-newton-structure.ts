@@ -3,9 +3,10 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { createRealBlockLu, type RealBlockLu } from '../../numerics/real-block-lu.ts';
 import { createBusAdmittance, type BusAdmittance } from './power-flow-admittance.ts';
 import type { MethodContext } from './power-flow-method.ts';
+import { documentVoltages, flatVoltages } from './power-flow-newton-start.ts';
 import { voltageControls, type VoltageControl } from './power-flow-voltage-control.ts';
 
-/** What all states share: the matrix, the controls, a place to start from. */
+/** What all states share. */
 export interface NewtonStructure {
   readonly context: MethodContext;
   readonly admittance: BusAdmittance;
@@ -22,8 +23,12 @@ export interface NewtonStructure {
   readonly unknown: Int32Array;
   /** Rounding of Y v at each place, per unit: no mismatch can be told from zero below it. */
   readonly noise: Float64Array;
-  /** Voltages of the unloaded grid, of nominal magnitude where generators hold voltages; zero at dead places. */
-  readonly start: Float64Array;
+  /** One row and column a bus, for the angles that `approachSolution` finds; where no voltage is held, it is not asked. */
+  readonly angles: RealBlockLu | undefined;
+  /** Voltages to begin with, see `flatVoltages`; zero at dead places. */
+  readonly flat: Float64Array;
+  /** Those that the document gives; undefined when it gives none. */
+  readonly given: Float64Array | undefined;
 }
 
 export function prepareNewton(context: MethodContext): NewtonStructure {
@@ -41,12 +46,14 @@ export function prepareNewton(context: MethodContext): NewtonStructure {
   const isUnknown = (place: number): boolean =>
     grid.energisedPhases[place] === 1 && !held.has(Math.floor(place / grid.phases));
   const unknown = Int32Array.from(grid.energisedPhases.keys()).filter(isUnknown);
-  const shared = { context, admittance, earthed, controls, lu, transferAt, ownAt, unknown };
+  const flat = flatVoltages(context, controls);
+  const given = documentVoltages(grid, controls, flat);
+  const angles = controls.length > 0 ? createRealBlockLu(pattern, 1) : undefined;
+  const shared = { context, admittance, earthed, controls, lu, transferAt, ownAt, unknown, angles, flat, given };
   return {
     ...shared,
     base: baseJacobian(grid, admittance, lu, { transferAt, ownAt, row }, isUnknown),
     noise: roundingOf(grid, admittance),
-    start: startVoltages(context, controls),
   };
 }
 
@@ -105,30 +112,4 @@ function roundingOf(grid: CompiledGrid, { own, transfer, pattern }: BusAdmittanc
     }
   }
   return noise;
-}
-
-/**
- * The unloaded grid has every angle shift of its transformers. Its magnitudes serve where loads only lower them; where
- * generators hold voltages, long unloaded lines would mislead, and nominal magnitudes are nearer.
- */
-function startVoltages({ grid, network, elements }: MethodContext, controls: readonly VoltageControl[]): Float64Array {
-  const equations = network();
-  const voltage = new Float64Array(2 * grid.phases * grid.busCount);
-  const solution = equations.createSolution();
-  equations.solve(solution, elements.free.buses, voltage, new Float64Array(voltage.length));
-  equations.readVoltages(solution, voltage);
-  const held = new Set(grid.sources.filter((source) => source.y === undefined).map((source) => source.bus));
-  for (let at = 0; at < voltage.length; at += 2) {
-    if (grid.energisedPhases[at >> 1] === 0) voltage.fill(0, at, at + 2);
-    else if (controls.length > 0 && !held.has(Math.floor((at >> 1) / grid.phases))) setMagnitude(voltage, at, 1);
-  }
-  for (const { places, setpoint } of controls) for (const place of places) setMagnitude(voltage, 2 * place, setpoint);
-  return voltage;
-}
-
-function setMagnitude(voltage: Float64Array, at: number, magnitude: number): void {
-  const now = Math.hypot(voltage[at]!, voltage[at + 1]!);
-  if (now < 0.1) return;
-  voltage[at]! *= magnitude / now;
-  voltage[at + 1]! *= magnitude / now;
 }

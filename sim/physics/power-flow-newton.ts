@@ -6,6 +6,7 @@
 import { branchCurrents } from './power-flow-admittance.ts';
 import type { ElementPowers } from './power-flow-elements.ts';
 import type { MethodResult, MethodSolver, PowerFlowMethod } from './power-flow-method.ts';
+import { approachSolution } from './power-flow-newton-approach.ts';
 import { createNewtonWork, evaluateMismatch, type WorstMismatch } from './power-flow-newton-equations.ts';
 import { fillJacobian } from './power-flow-newton-jacobian.ts';
 import { enforceLimits, settleReactivePower, switchLimits } from './power-flow-newton-limits.ts';
@@ -27,12 +28,19 @@ export const newton: PowerFlowMethod = {
   refuses: () => undefined,
   prepare: (context) => {
     const shared = prepareNewton(context);
-    return createSolver(shared, shared.start.slice());
+    return createSolver(shared, (shared.given ?? shared.flat).slice(), false);
   },
 };
 
-function createSolver(shared: NewtonStructure, state: Float64Array): MethodSolver {
-  const { context, controls, lu, unknown, start } = shared;
+interface Outcome {
+  readonly converged: boolean;
+  readonly iterations: number;
+  readonly worst: WorstMismatch;
+}
+
+/** `solved`: the state is a solution, and the place to go on from. */
+function createSolver(shared: NewtonStructure, state: Float64Array, solved: boolean): MethodSolver {
+  const { context, controls, lu, unknown, given, flat } = shared;
   const { grid, elements, tolerancePu } = context;
   const { maxIterations } = context;
   const history = new Float64Array(maxIterations + 1);
@@ -40,7 +48,7 @@ function createSolver(shared: NewtonStructure, state: Float64Array): MethodSolve
   const states: ControlState[] = controls.map(() => 'hold');
   // The answer: the state, but not a number at dead places.
   const voltage = new Float64Array(state.length);
-  let diverged = false;
+  let isSolved = solved;
 
   const publish = (): void => {
     voltage.set(state);
@@ -49,24 +57,21 @@ function createSolver(shared: NewtonStructure, state: Float64Array): MethodSolve
     });
   };
   const flatStart = (): void => {
-    state.set(start);
+    state.set(given ?? flat);
     states.fill('hold');
-    diverged = false;
+    isSolved = false;
     publish();
   };
 
   /** Newton's iteration for the states as they are. Returns the linear solves so far. */
-  const iterate = (
-    powers: ElementPowers,
-    done: number,
-  ): { iterations: number; worst: WorstMismatch; converged: boolean } => {
+  const iterate = (powers: ElementPowers, done: number): Outcome => {
     elements.sumConstantPower(powers, work.busPower);
     let iterations = done;
     let worst = evaluateMismatch(shared, states, powers, state, work);
     let best = Number.POSITIVE_INFINITY;
     let patience = PATIENCE;
     /** No convergence: the best voltages on the way say more than the last. */
-    const fail = (): { iterations: number; worst: WorstMismatch; converged: boolean } => {
+    const fail = (): Outcome => {
       state.set(work.best);
       return { iterations, worst: evaluateMismatch(shared, states, powers, state, work), converged: false };
     };
@@ -105,8 +110,8 @@ function createSolver(shared: NewtonStructure, state: Float64Array): MethodSolve
     }
   };
 
-  const solve: MethodSolver['solve'] = (powers): MethodResult => {
-    if (diverged) flatStart();
+  /** Newton's iteration and the switching of generators at their limits, from the state as it is. */
+  const solveFromHere = (powers: ElementPowers): Outcome => {
     enforceLimits(shared, states, powers);
     let outcome = iterate(powers, 0);
     const switches = controls.map(() => 0);
@@ -116,8 +121,24 @@ function createSolver(shared: NewtonStructure, state: Float64Array): MethodSolve
       enforceLimits(shared, states, powers);
       outcome = iterate(powers, outcome.iterations);
     }
+    return outcome;
+  };
+
+  /** From the last solution, then from the voltages that the document gives, then from flat ones led towards a solution. */
+  const solve: MethodSolver['solve'] = (powers): MethodResult => {
+    let outcome = isSolved ? solveFromHere(powers) : undefined;
+    if (outcome?.converged !== true && given !== undefined) {
+      flatStart();
+      outcome = solveFromHere(powers);
+    }
+    if (outcome?.converged !== true) {
+      states.fill('hold');
+      state.set(flat);
+      approachSolution(shared, powers, state, work);
+      outcome = solveFromHere(powers);
+    }
     const { converged, iterations, worst } = outcome;
-    diverged = !converged;
+    isSolved = converged;
     publish();
     return {
       converged,
@@ -137,6 +158,6 @@ function createSolver(shared: NewtonStructure, state: Float64Array): MethodSolve
     branchCurrents: (from, to) => branchCurrents(grid, state, from, to),
     limited: () =>
       controls.flatMap(({ units }, c) => (states[c] === 'hold' ? [] : units.map(({ generator }) => generator))),
-    clone: () => createSolver(shared, state.slice()),
+    clone: () => createSolver(shared, state.slice(), isSolved),
   };
 }

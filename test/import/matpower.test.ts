@@ -58,10 +58,14 @@ describe('the hamlet', () => {
     ]);
   });
 
+  test('flat starting voltages are none', () => {
+    expect(grid.buses.every(({ start }) => start === undefined)).toBe(true);
+  });
+
   test('says what it leaves out and what it assumes', () => {
     expect(notes.map((note) => describeNote(note))).toEqual([
       'generator costs not carried over (gencost)',
-      'columns not carried over (bus.area, bus.Vm, bus.Va and 10 more)',
+      'columns not carried over (bus.area, bus.zone, bus.Vmax and 8 more)',
       'no lengths given: lines are written with 1 km (branch(2), branch(3), branch(4) and 1 more)',
       'no frequency given: line charging is written as capacitance at 50 Hz (branch(2))',
     ]);
@@ -136,12 +140,21 @@ mpc.branch(1, BR_R) = 0.4;`,
     expect(grid.lines[0]!.r1OhmPerKm).toBeCloseTo(0.4 * 100, 9);
   });
 
+  test('starting voltages are those of the bus; without a magnitude there are none', () => {
+    const rows = ['1 3 0 0 0 0 1 1.02 5 10 1 1 1', '2 1 1 0 0 0 1 0.97 -3.5 10 1 1 1', '3 4 0 0 0 0 1 0 7 10 1 1 1'];
+    expect(read(whole(bus(rows.join('; ')))).grid.buses.map(({ start }) => start)).toEqual([
+      { voltagePu: 1.02, angleDeg: 5 },
+      { voltagePu: 0.97, angleDeg: -3.5 },
+      undefined,
+    ]);
+  });
+
   test('elements that it does not know are told to change the results', () => {
     const { notes } = read(`${two('1 0')}\nmpc.dcline = [1 2 1 10 9 0 0 1 1 1 10 -1 1 -1 1 0 0];\nmpc.if.map = [1 2];`);
     expect(notes.map((note) => describeNote(note))).toEqual([
       'elements not carried over: results differ (dcline)',
       'field "if.map" not carried over (if.map)',
-      'columns not carried over (bus.area, bus.Vm, bus.Va and 10 more)',
+      'columns not carried over (bus.area, bus.zone, bus.Vmax and 8 more)',
       'no lengths given: lines are written with 1 km (branch(1))',
     ]);
   });

@@ -13,9 +13,9 @@ const busColumns = ['bus_i', 'type', 'Pd', 'Qd', 'Gs', 'Bs', 'area', 'Vm', 'Va',
 const generatorColumns = ['bus', 'Pg', 'Qg', 'Qmax', 'Qmin', 'Vg', 'mBase', 'status'];
 const branchColumns = ['fbus', 'tbus', 'r', 'x', 'b', 'rateA', 'rateB', 'rateC', 'ratio', 'angle', 'status'];
 
-/** Columns that the native form has no place for; Vm and Va of buses without a generator are starting values. */
+/** Columns that the native form has no place for. */
 const columnsLeftOut = [
-  ...['area', 'Vm', 'Va', 'zone', 'Vmax', 'Vmin'].map((column) => `bus.${column}`),
+  ...['area', 'zone', 'Vmax', 'Vmin'].map((column) => `bus.${column}`),
   ...['mBase', 'Pmax', 'Pmin'].map((column) => `gen.${column}`),
   ...['rateB', 'rateC', 'angmin', 'angmax'].map((column) => `branch.${column}`),
 ];
@@ -141,12 +141,19 @@ function addBuses(rows: readonly Fields[], names: readonly string[], draft: Grid
     }
     const nominalVoltageV = (baseKV === 0 ? STAND_IN_KV : baseKV) * 1e3;
     if (buses.has(id)) fields.fault('bus_i', `bus ${id} stands in the table twice`);
-    buses.set(id, { id, type, nominalVoltageV, angleDeg: fields.number('Va') });
+    const angleDeg = fields.number('Va');
+    buses.set(id, { id, type, nominalVoltageV, angleDeg });
     const name = names[i];
     const inService = type !== ISOLATED;
     draft.add(
       'buses',
-      { id, nominalVoltageV, ...(name !== undefined && name !== '' && { name }), ...(!inService && { inService }) },
+      {
+        id,
+        nominalVoltageV,
+        ...(name !== undefined && name !== '' && { name }),
+        ...(!inService && { inService }),
+        ...startOf(fields.number('Vm'), angleDeg),
+      },
       fields.origin,
     );
     const load = { p: fields.number('Pd'), q: fields.number('Qd') };
@@ -161,6 +168,11 @@ function addBuses(rows: readonly Fields[], names: readonly string[], draft: Grid
     }
   });
   return buses;
+}
+
+/** A flat start says nothing, and no magnitude is none. */
+function startOf(voltagePu: number, angleDeg: number) {
+  return voltagePu > 0 && (voltagePu !== 1 || angleDeg !== 0) && { start: { voltagePu, angleDeg } };
 }
 
 interface Generator {
