@@ -113,7 +113,6 @@ function acknowledgeWhenHandled(client: MqttClient, outlet: Outlet, onMessage: M
     await before;
     // On a new connection the broker sends again what was not acknowledged on the old one.
     if (!client.connected || client.stream !== stream) return;
-    stream.cork();
     stream.write(Buffer.from([PUBACK, 2, id >> 8, id & 0xff]));
     outlet.mayWait();
   };
