@@ -91,6 +91,15 @@ function summarise(signed: Float64Array, ranked: Float64Array): Summary {
   };
 }
 
+/**
+ * Pinball loss of a stated quantile, in the unit of the values: least on average for the true quantile. p (y - q) where the
+ * value y came above q, (1 - p) (q - y) below (Koenker and Bassett, Econometrica 46, 1978).
+ */
+export function pinball(probability: number, quantileStated: number, came: number): number {
+  const above = came - quantileStated;
+  return above >= 0 ? probability * above : (probability - 1) * above;
+}
+
 /** Samples whose number is not known beforehand; doubles its room as it fills. */
 export class SampleBuffer {
   private room = new Float64Array(256);

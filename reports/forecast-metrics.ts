@@ -1,5 +1,5 @@
 /** Forecasts of the site against the truth that came: errors near and far, coverage of quantiles, skill against persistence. */
-import { SampleBuffer } from '../numerics/statistics.ts';
+import { pinball, SampleBuffer } from '../numerics/statistics.ts';
 import type { Table } from './record-reader.ts';
 
 type Samples = Readonly<Record<string, Float64Array>>;
@@ -40,6 +40,10 @@ export function compareForecasts(forecasts: Table, site: Table): ForecastCompari
       'forecast.generation.error.dayAhead': generation.dayAhead,
       'forecast.load.coverage': load.coverage,
       'forecast.generation.coverage': generation.coverage,
+      'forecast.load.pinball': load.pinball,
+      'forecast.generation.pinball': generation.pinball,
+      'forecast.load.width': load.width,
+      'forecast.generation.width': generation.width,
     },
     kpis: {
       ...whenKnown('forecastLoadSkill', load.skill),
@@ -95,6 +99,8 @@ interface Judgement {
   readonly next: Float64Array;
   readonly dayAhead: Float64Array;
   readonly coverage: Float64Array;
+  readonly pinball: Float64Array;
+  readonly width: Float64Array;
   readonly skill: number;
   readonly skillDayAhead: number;
 }
@@ -107,6 +113,8 @@ function judge(steps: readonly ForecastStep[], truth: Means, least: number): Jud
   for (const step of lastOfEach(steps)) push(next, step.powerW - truth(step.startUs, step.endUs));
   const dayAhead = new SampleBuffer();
   const coverage = new SampleBuffer();
+  const losses = new SampleBuffer();
+  const width = new SampleBuffer();
   const hour = createSkill();
   const day = createSkill();
   for (const { issuedUs, startUs, endUs, powerW, quantile10W, quantile90W } of steps) {
@@ -115,7 +123,11 @@ function judge(steps: readonly ForecastStep[], truth: Means, least: number): Jud
     // What is said of the past is no forecast, what the record does not reach cannot be judged.
     if (leadUs < 0 || leadUs >= DAY_US || Number.isNaN(came)) continue;
     if (leadUs >= HOUR_US) dayAhead.push(powerW - came);
-    if (quantile90W > least) coverage.push(came >= quantile10W && came <= quantile90W ? 100 : 0);
+    if (quantile90W > least) {
+      coverage.push(came >= quantile10W && came <= quantile90W ? 100 : 0);
+      losses.push((pinball(0.1, quantile10W, came) + pinball(0.9, quantile90W, came)) / 2);
+      width.push(quantile90W - quantile10W);
+    }
     // The last whole step before the issue, held.
     if (leadUs < HOUR_US) hour.add(powerW, truth(issuedUs - (endUs - startUs), issuedUs), came);
     day.add(powerW, truth(startUs - DAY_US, endUs - DAY_US), came);
@@ -124,6 +136,8 @@ function judge(steps: readonly ForecastStep[], truth: Means, least: number): Jud
     next: next.values(),
     dayAhead: dayAhead.values(),
     coverage: coverage.values(),
+    pinball: losses.values(),
+    width: width.values(),
     skill: hour.skill(),
     skillDayAhead: day.skill(),
   };

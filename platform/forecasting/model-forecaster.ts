@@ -14,7 +14,9 @@ import type { Forecaster, MeteredPower, SiteObservation, WeatherReport } from '.
 import { createLocalTime } from './local-time.ts';
 import type { SiteOutlook, StepOutlook } from './outlook.ts';
 import { createSiteModel, type SiteModel, type SiteStep } from './site-model.ts';
-import { createSiteState, stateSize } from './site-state.ts';
+import { stateSize } from './site-state.ts';
+import { createSpreadCheck } from './spread-check.ts';
+import { createSkyHypotheses, type SkyHypotheses, type SkyHypothesis } from './sky-hypotheses.ts';
 
 /** Clearness is not below: the thickest cloud lets that much through. And not above: bright edges, over 15 min. */
 const DARKEST = 0.02;
@@ -51,13 +53,11 @@ class ModelForecaster implements Forecaster {
   readonly name = 'model';
   readonly #config: ModelConfig;
   readonly #model: SiteModel;
-  readonly #state;
+  readonly #skies: SkyHypotheses;
   readonly #loadShape;
   readonly #pvShape;
   readonly #site: Part;
-  /** Sigmas of the clearness: weather and passing clouds. */
-  readonly #weather: number;
-  readonly #clouds: number;
+  readonly #clearnessCheck = createSpreadCheck();
   readonly #whole = { customers: [] as number[], systems: [] as number[] };
   #usualClearness: number;
   /** Middle of the last observed interval. */
@@ -67,15 +67,11 @@ class ModelForecaster implements Forecaster {
   constructor(config: ModelConfig) {
     this.#config = config;
     this.#model = createSiteModel(config);
-    const { loadLevelUs, loadChanceUs, weatherUs, cloudsUs } = config.memory;
-    this.#state = createSiteState([loadLevelUs, loadChanceUs, weatherUs, cloudsUs]);
+    this.#skies = createSkyHypotheses(config);
     const localTime = createLocalTime(config.zone);
     this.#loadShape = createDailyShape(localTime);
     this.#pvShape = createDailyShape(localTime);
-    const { mean, sigma, cloudShare } = config.clearness;
-    this.#weather = sigma * Math.sqrt(1 - cloudShare);
-    this.#clouds = sigma * Math.sqrt(cloudShare);
-    this.#usualClearness = mean;
+    this.#usualClearness = config.clearness.mean;
     this.#whole.customers = config.customers.map((_, index) => index);
     this.#whole.systems = config.pvSystems.map((_, index) => index);
     this.#site = this.#part(this.#whole, undefined);
@@ -89,7 +85,7 @@ class ModelForecaster implements Forecaster {
     const believed = connections.filter((connection) => this.#isPlausible(connection));
     if (believed.length === 0 || !(toUs > fromUs)) return;
     const middleUs = (fromUs + toUs) / 2;
-    this.#state.advance(middleUs - this.#observedUs);
+    this.#skies.advance(middleUs - this.#observedUs);
     this.#observedUs = middleUs;
     const step = this.#model.step(fromUs, toUs);
     const shape = { load: this.#loadShape.factorAt(middleUs), pv: this.#pvShape.factorAt(middleUs) };
@@ -99,6 +95,7 @@ class ModelForecaster implements Forecaster {
     // Without PV among them, the sum would be the same reading twice.
     if (loads.length < believed.length) this.#take(believed, step, shape, brevity);
     this.#learn(middleUs, toUs - fromUs, step, shape);
+    this.#clearnessCheck.say(middleUs, (aheadUs) => this.#clearnessAhead(aheadUs));
   }
 
   outlook(fromUs: number, toUs: number): StepOutlook {
@@ -107,7 +104,8 @@ class ModelForecaster implements Forecaster {
     const aheadUs = Math.max(0, middleUs - this.#observedUs);
     const usualW = this.#loadShape.factorAt(middleUs) * step.profileW * this.#site.annualMWh;
     const load = this.#loadDeviation(usualW, aheadUs);
-    const sky = this.#clearnessAhead(aheadUs);
+    const stated = this.#clearnessAhead(aheadUs);
+    const sky = { ...stated, variance: stated.variance * this.#clearnessCheck.factor(aheadUs) ** 2 };
     let clearness: ((probability: number) => number) | undefined;
     const pvShape = this.#pvShape.factorAt(middleUs);
     const { applianceW } = this.#config.loadSigma;
@@ -136,7 +134,7 @@ class ModelForecaster implements Forecaster {
         systemOutlook(
           step.linear[index] ?? 0,
           step.quadratic[index] ?? 0,
-          sky.variance + (OWN_CLOUD_SHARE * this.#clouds) ** 2,
+          sky.variance + OWN_CLOUD_SHARE ** 2 * this.#cloudVariance(),
         ),
     };
   }
@@ -145,18 +143,29 @@ class ModelForecaster implements Forecaster {
   #loadDeviation(usualW: number, aheadUs: number): { readonly factor: number; readonly variance: number } {
     const s = this.#config.loadSigma.relative;
     const c = this.#chanceSigma(usualW);
-    const mean = s * this.#state.mean(0, aheadUs) + c * this.#state.mean(1, aheadUs);
-    const covariance = (i: number, j: number) => this.#state.covariance(i, j, aheadUs);
-    const variance = s * s * covariance(0, 0) + 2 * s * c * covariance(0, 1) + c * c * covariance(1, 1);
+    const { mean, variance } = this.#over(({ state }) => momentsOf(state, [0, s], [1, c], aheadUs));
     return { factor: Math.max(0.05, 1 + mean), variance };
   }
 
-  #clearnessAhead(aheadUs: number): { readonly mean: number; readonly variance: number } {
-    const [w, p] = [this.#weather, this.#clouds];
-    const mean = this.#config.clearness.mean + w * this.#state.mean(2, aheadUs) + p * this.#state.mean(3, aheadUs);
-    const covariance = (i: number, j: number) => this.#state.covariance(i, j, aheadUs);
-    const variance = w * w * covariance(2, 2) + 2 * w * p * covariance(2, 3) + p * p * covariance(3, 3);
-    return { mean: Math.min(BRIGHTEST, Math.max(DARKEST, mean)), variance };
+  #clearnessAhead(aheadUs: number): Moments {
+    const { mean, variance } = this.#over((sky) => clearnessBy(sky, aheadUs));
+    return { mean: clearnessWithin(this.#config.clearness.mean + mean), variance };
+  }
+
+  #cloudVariance(): number {
+    return this.#over(({ clouds }) => ({ mean: clouds ** 2, variance: 0 })).mean;
+  }
+
+  /** Mean and variance under all assumptions about the sky, as far as each is believed: their spread adds to it. */
+  #over(of: (sky: SkyHypothesis) => Moments): Moments {
+    let mean = 0;
+    let square = 0;
+    for (const sky of this.#skies.all) {
+      const moments = of(sky);
+      mean += sky.belief * moments.mean;
+      square += sky.belief * (moments.variance + moments.mean ** 2);
+    }
+    return { mean, variance: Math.max(0, square - mean ** 2) };
   }
 
   /** One reading of several connections together; `brevity`: variance of what is gone at once, in that of a quarter hour. */
@@ -174,35 +183,42 @@ class ModelForecaster implements Forecaster {
     const netW = connections.reduce((sum, connection) => sum + connection.netW, 0);
     const usualW = shape.load * step.profileW * part.annualMWh;
     const siteW = shape.load * step.profileW * this.#site.annualMWh;
-    const k = this.#clearnessAhead(0).mean;
     const [linear, quadratic] = [shape.pv * part.linearW, shape.pv * part.quadraticW];
-    const generationW = linear * k - quadratic * k * k;
-    const slope = linear - 2 * quadratic * k;
     this.#h[0] = usualW * this.#config.loadSigma.relative;
     this.#h[1] = usualW * this.#chanceSigma(siteW);
-    this.#h[2] = -slope * this.#weather;
-    this.#h[3] = -slope * this.#clouds;
-    const y = netW - usualW + generationW + slope * (this.#config.clearness.mean - k);
     // What the others do by chance, and how their roofs differ, these do not show.
     const others = Math.max(0, 1 - usualW / siteW);
     const roofs = SYSTEM_SPREAD ** 2 * Math.max(0, 1 - part.peakW / (this.#site.peakW || 1));
-    const r =
-      this.#config.loadSigma.applianceW * usualW * (others + brevity) +
-      brevity * (slope * this.#clouds) ** 2 +
-      roofs * generationW ** 2 +
-      (METER_ERROR * (usualW + generationW)) ** 2 +
-      METER_FLOOR_W ** 2;
-    this.#state.update(this.#h, y, r);
+    const usualK = this.#config.clearness.mean;
+    const logDensities = this.#skies.all.map((sky) => {
+      const k = clearnessWithin(usualK + clearnessBy(sky, 0).mean);
+      const generationW = linear * k - quadratic * k * k;
+      const slope = linear - 2 * quadratic * k;
+      this.#h[2] = -slope * sky.weather;
+      this.#h[3] = -slope * sky.clouds;
+      const y = netW - usualW + generationW + slope * (usualK - k);
+      const r =
+        this.#config.loadSigma.applianceW * usualW * (others + brevity) +
+        brevity * (slope * sky.clouds) ** 2 +
+        roofs * generationW ** 2 +
+        (METER_ERROR * (usualW + generationW)) ** 2 +
+        METER_FLOOR_W ** 2;
+      return sky.state.update(this.#h, y, r);
+    });
+    this.#skies.judge(logDensities);
   }
 
   #learn(middleUs: number, lengthUs: number, step: SiteStep, shape: { readonly load: number; readonly pv: number }) {
     const usualW = shape.load * step.profileW * this.#site.annualMWh;
-    const chance = this.#chanceSigma(usualW) * this.#state.mean(1, 0);
+    const chance = this.#over(({ state }) => momentsOf(state, [1, 1], [0, 0], 0));
     // Relative to the papers, what was learned already included; believed as far as it was seen.
-    this.#loadShape.learn(middleUs, shape.load * (1 + chance * (1 - this.#state.covariance(1, 1, 0))) - 1);
+    const strayed = this.#chanceSigma(usualW) * chance.mean * (1 - chance.variance);
+    this.#loadShape.learn(middleUs, shape.load * (1 + strayed) - 1);
     if (step.siteLinear < DIM * this.#site.peakW) return;
-    const { mean, variance } = this.#clearnessAhead(0);
-    const seen = 1 - variance / (this.#weather ** 2 + this.#clouds ** 2 || 1);
+    const came = this.#clearnessAhead(0);
+    const { mean, variance } = came;
+    this.#clearnessCheck.came(middleUs, lengthUs, came);
+    const seen = Math.max(0, 1 - variance / (this.#config.clearness.sigma ** 2 || 1));
     this.#pvShape.learn(middleUs, shape.pv * (1 + (mean / this.#usualClearness - 1) * seen) - 1);
     this.#usualClearness += (mean - this.#usualClearness) * (1 - Math.exp(-lengthUs / CLEARNESS_MEMORY_US)) * seen;
   }
@@ -241,6 +257,34 @@ const FUSES_W = 43_500;
 const MEAN_TO_PEAK = 10;
 /** Mean power of 1 MWh a year. */
 const W_PER_MWH = 1e6 / 8760;
+
+interface Moments {
+  readonly mean: number;
+  readonly variance: number;
+}
+
+/** Of a x_i + b x_j after `aheadUs` more. */
+function momentsOf(
+  state: SkyHypothesis['state'],
+  [i, a]: readonly [number, number],
+  [j, b]: readonly [number, number],
+  aheadUs: number,
+): Moments {
+  const variance =
+    a * a * state.covariance(i, i, aheadUs) +
+    2 * a * b * state.covariance(i, j, aheadUs) +
+    b * b * state.covariance(j, j, aheadUs);
+  return { mean: a * state.mean(i, aheadUs) + b * state.mean(j, aheadUs), variance };
+}
+
+/** How far the clearness strays from its usual mean. */
+function clearnessBy({ state, weather, clouds }: SkyHypothesis, aheadUs: number): Moments {
+  return momentsOf(state, [2, weather], [3, clouds], aheadUs);
+}
+
+function clearnessWithin(clearness: number): number {
+  return Math.min(BRIGHTEST, Math.max(DARKEST, clearness));
+}
 
 function loadOutlook(powerW: number, sigmaW: number): SiteOutlook {
   return { powerW, sigmaW, quantileW: (probability) => lognormalQuantile(powerW, sigmaW, probability) };

@@ -14,10 +14,10 @@ export interface SiteState {
   /** Lets time pass. */
   advance(byUs: number): void;
   /**
-   * Takes in y = h x + e with variance r of e. Answers false where y is further off than `GATE` standard deviations:
-   * rather a faulty meter than news, so it changes nothing.
+   * Takes in y = h x + e with variance r of e, and answers how likely that was: the logarithm of its density, but for a
+   * constant. What is further off than `GATE` standard deviations is rather a faulty meter than news and changes nothing.
    */
-  update(h: Float64Array, y: number, r: number): boolean;
+  update(h: Float64Array, y: number, r: number): number;
   /** Mean of component i after `aheadUs` more. */
   mean(i: number, aheadUs: number): number;
   /** Covariance of components i and j after `aheadUs` more. */
@@ -62,7 +62,10 @@ export function createSiteState(tauUs: readonly number[]): SiteState {
         s += (h[i] ?? 0) * ph;
       }
       const innovation = y - predicted;
-      if (!(s > 0) || !(innovation * innovation <= GATE * GATE * s)) return false;
+      if (!(s > 0) || !Number.isFinite(innovation)) return 0;
+      const surprise = (innovation * innovation) / s;
+      const logDensity = -0.5 * (Math.log(s) + Math.min(surprise, GATE * GATE));
+      if (surprise > GATE * GATE) return logDensity;
       // x += K (y - h x), P -= K s K' with K = P h' / s.
       for (let i = 0; i < stateSize; i += 1) x[i] = (x[i] ?? 0) + ((gain[i] ?? 0) * innovation) / s;
       for (let i = 0; i < stateSize; i += 1) {
@@ -70,7 +73,7 @@ export function createSiteState(tauUs: readonly number[]): SiteState {
           p[i * stateSize + j] = at(i, j) - ((gain[i] ?? 0) * (gain[j] ?? 0)) / s;
         }
       }
-      return true;
+      return logDensity;
     },
   };
 }

@@ -91,7 +91,7 @@ describe('what the model learns from meters', () => {
   };
   const plain = createModelForecaster(modelConfig());
 
-  test('a dark morning makes a dark noon, a less dark evening, and says little of tomorrow', () => {
+  test('a dark morning makes a dark noon, a less dark evening, says less of tomorrow, and nothing in the end', () => {
     const followed = createModelForecaster(modelConfig());
     for (let index = 32; index < 44; index += 1) followed.observe(metered(plain, index, 0.4, 1));
     const noon = ratios(followed, 45).generation;
@@ -100,9 +100,10 @@ describe('what the model learns from meters', () => {
     expect(noon).toBeLessThan(0.65);
     expect(noon).toBeGreaterThan(0.35);
     expect(evening).toBeGreaterThan(noon);
-    expect(tomorrow).toBeGreaterThan(0.75);
-    expect(tomorrow).toBeLessThan(1);
-    expect(ratios(followed, 96 * 4 + 60).generation).toBeCloseTo(1, 1);
+    expect(tomorrow).toBeGreaterThan(evening);
+    expect(tomorrow).toBeLessThan(0.8);
+    expect(ratios(followed, 96 * 4 + 60).generation).toBeGreaterThan(tomorrow);
+    expect(ratios(followed, 96 * 100 + 60).generation).toBeCloseTo(1, 1);
     // What was seen is better known than what will be.
     expect(ratios(followed, 44).sigma).toBeLessThan(ratios(followed, 60).sigma);
     expect(ratios(followed, 60).sigma).toBeLessThan(1);
@@ -351,7 +352,7 @@ describe('against a world of its own kind', () => {
     // Binomial sigma of 1920 samples is 0.9 %, of the 900 by daylight 1.3 %; the tails are those of another family.
     expect(load).toBeGreaterThan(0.74);
     expect(load).toBeLessThan(0.86);
-    expect(generation).toBeGreaterThan(0.74);
+    expect(generation).toBeGreaterThan(0.72);
     expect(generation).toBeLessThan(0.88);
     expect(squares.followed).toBeLessThan(0.8 * squares.plain);
     expect(squares.followed).toBeLessThan(0.8 * squares.held);

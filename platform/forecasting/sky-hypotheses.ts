@@ -1,0 +1,73 @@
+/**
+ * How changeable the sky is just now is not known beforehand: there are settled weeks and unsettled hours, even grey skies
+ * and broken ones. So the site is followed under several assumptions at once, and each is believed as far as it foretold
+ * what then came (a bank of Kalman filters weighted by likelihood: D. T. Magill, IEEE Trans. Automatic Control 10, 1965).
+ */
+import type { ModelConfig } from './config.ts';
+import { createSiteState, type SiteState } from './site-state.ts';
+
+/** Memory of the weather, in that of the configuration: settled, usual, unsettled. */
+const WEATHER_MEMORIES = [20, 2, 0.3];
+/** Spread of the passing clouds, in that of the configuration: even skies, light clouds, broken ones. */
+const CLOUD_SPREADS = [0.4, 1, 1.6];
+/** How long what was foretold well or badly counts. */
+const BELIEF_US = 4 * 86_400e6;
+/** Every assumption keeps this much belief, so that it can come back when the weather turns. */
+const LEAST_BELIEF = 0.002;
+
+export interface SkyHypothesis {
+  readonly state: SiteState;
+  /** Sigmas of the clearness: weather of the hour or day, and passing clouds. */
+  readonly weather: number;
+  readonly clouds: number;
+  /** Adds up to 1 over all. */
+  belief: number;
+}
+
+export interface SkyHypotheses {
+  readonly all: readonly SkyHypothesis[];
+  advance(byUs: number): void;
+  /** Judges by the logarithms of how likely each one found what came, in their order. */
+  judge(logDensities: readonly number[]): void;
+}
+
+export function createSkyHypotheses({ memory, clearness }: Pick<ModelConfig, 'memory' | 'clearness'>): SkyHypotheses {
+  const { loadLevelUs, loadChanceUs, weatherUs, cloudsUs } = memory;
+  const { sigma, cloudShare } = clearness;
+  const all = WEATHER_MEMORIES.flatMap((memoryShare) =>
+    CLOUD_SPREADS.map((spread): SkyHypothesis => ({
+      state: createSiteState([loadLevelUs, loadChanceUs, memoryShare * weatherUs, cloudsUs]),
+      weather: sigma * Math.sqrt(1 - cloudShare),
+      clouds: spread * sigma * Math.sqrt(cloudShare),
+      belief: 1 / (WEATHER_MEMORIES.length * CLOUD_SPREADS.length),
+    })),
+  );
+  const logs = all.map(() => 0);
+
+  function weigh(): void {
+    const highest = Math.max(...logs);
+    const shares = logs.map((log) => Math.max(LEAST_BELIEF, Math.exp(log - highest)));
+    const total = shares.reduce((sum, share) => sum + share, 0);
+    for (const [index, hypothesis] of all.entries()) hypothesis.belief = (shares[index] ?? 0) / total;
+  }
+
+  return {
+    all,
+    advance(byUs) {
+      const kept = Math.exp(-Math.max(0, byUs) / BELIEF_US);
+      for (const [index, { state }] of all.entries()) {
+        state.advance(byUs);
+        logs[index] = kept * (logs[index] ?? 0);
+      }
+      weigh();
+    },
+    judge(logDensities) {
+      for (const [index, log] of logDensities.entries()) logs[index] = (logs[index] ?? 0) + log;
+      const highest = Math.max(...logs);
+      for (const index of logs.keys()) {
+        logs[index] = Math.max((logs[index] ?? 0) - highest, Math.log(LEAST_BELIEF));
+      }
+      weigh();
+    },
+  };
+}
