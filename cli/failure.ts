@@ -1,5 +1,6 @@
 /** What an error means to the person at the keyboard: which exit code, and which words. */
-import { InvalidInputError, formatProblem } from '../grids/problem.ts';
+import { formatProblem, InvalidInputError, type Problem } from '../grids/problem.ts';
+import { shownPath } from '../grids/shown-path.ts';
 import { UsageError } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
@@ -15,7 +16,7 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
     return { code: exitCodes.usage.code, lines: [...error.message.split('\n'), `See "${help}".`] };
   }
   if (error instanceof InvalidInputError) {
-    return { code: exitCodes.invalidInput.code, lines: error.problems.map(formatProblem) };
+    return { code: exitCodes.invalidInput.code, lines: error.problems.map(formatFault) };
   }
   if (isAbort(error)) return { code: exitCodes.interrupted.code, lines: ['interrupted'] };
   // The classes live in rooms that help and usage errors should not load, so they are known by name here.
@@ -29,6 +30,13 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
     return { code: died ? exitCodes.died.code : exitCodes.notStarted.code, lines: [error.message] };
   }
   return { code: exitCodes.bug.code, lines: describeBug(error, debug) };
+}
+
+/** A problem as a line, its file as paths are shown. */
+export function formatFault(problem: Problem): string {
+  const { file } = problem;
+  // A fault in an argument of the command line has the argument in the file's place.
+  return formatProblem(file === undefined || file.startsWith('--') ? problem : { ...problem, file: shownPath(file) });
 }
 
 function describeBug(error: unknown, debug: boolean): string[] {

@@ -52,7 +52,7 @@ export function resolveGridFile(nameOrPath: string): string {
  */
 export function loadGrid(nameOrPath: string): GridDocument {
   const file = resolveGridFile(nameOrPath);
-  return parseGrid(readFileSync(file, 'utf8'), file === nameOrPath ? file : `grids/networks/${nameOrPath}/grid.json`);
+  return parseGrid(readFileSync(file, 'utf8'), file);
 }
 
 /** A grid document from JSON text; `file` names it in problems. Throws InvalidInputError. */

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { InvalidInputError } from './problem.ts';
+import { describeSystemError } from './system-error.ts';
 
 interface OutputFolder {
   /** Absolute. */
@@ -63,8 +64,14 @@ function inWords(folder: string, make: () => OutputFolder): OutputFolder {
   try {
     return make();
   } catch (error) {
-    throw error instanceof InvalidInputError ? error : refusal(folder, `cannot be made: ${(error as Error).message}`);
+    throw error instanceof InvalidInputError ? error : refusal(folder, `cannot be made: ${why(error)}`);
   }
+}
+
+/** Nobody makes folders in `/proc`, which answers as if they were missing. */
+function why(error: unknown): string {
+  const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return isMissing ? 'the system makes no folders there' : describeSystemError(error);
 }
 
 function refusal(folder: string, message: string): InvalidInputError {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parquetMetadata, parquetRead, parquetSchema } from 'hyparquet';
 import { InvalidInputError } from '../grids/problem.ts';
+import { describeSystemError } from '../grids/system-error.ts';
 import type { Audit, Foresight, Manifest } from './record.ts';
 
 /** Text stored once per distinct value: row r holds `names[index[r]]`. Names stand in order of first appearance. */
@@ -98,7 +99,7 @@ export interface RunRecord {
  * Throws `InvalidInputError` when the folder holds no manifest or audit, or a table lacks a column.
  */
 export async function readRecord(directory: string): Promise<RunRecord> {
-  const manifest = (await readJson(directory, 'manifest.json')) as Manifest;
+  const manifest = await readManifest(directory);
   const audit = (await readJson(directory, 'audit.json')) as Audit;
   const foresight = await readIfThere(directory, 'foresight.json');
   const names = Object.keys(numberColumns) as TableName[];
@@ -119,6 +120,16 @@ export async function readRecord(directory: string): Promise<RunRecord> {
   };
 }
 
+/** What was run. Throws `InvalidInputError` when the folder holds none. */
+export async function readManifest(directory: string): Promise<Manifest> {
+  const manifest = (await readJson(directory, 'manifest.json')) as Manifest | null;
+  if (manifest?.schema === 'platone.manifest/1') return manifest;
+  const file = join(directory, 'manifest.json');
+  throw new InvalidInputError([{ file, path: '', message: 'is no manifest of a run', hint: RUN_FOLDER }]);
+}
+
+const RUN_FOLDER = 'give the folder that `twin run` printed';
+
 async function readIfThere(directory: string, name: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(join(directory, name), 'utf8')) as unknown;
@@ -133,8 +144,12 @@ async function readJson(directory: string, name: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as unknown;
   } catch (error) {
-    const message = isMissing(error) ? 'is missing, so this folder holds no run' : 'is no JSON document';
-    throw new InvalidInputError([{ file, path: '', message, hint: 'give the folder that `twin run` printed' }]);
+    const message = isMissing(error)
+      ? 'does not exist, so this is no folder of a run'
+      : error instanceof SyntaxError
+        ? 'is no JSON document'
+        : `cannot be read: ${describeSystemError(error)}`;
+    throw new InvalidInputError([{ file, path: '', message, hint: RUN_FOLDER }]);
   }
 }
 

@@ -5,7 +5,7 @@ import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { parseRequestJson } from '../../platform/balancer/rest/request-json.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { readText } from '../read-text.ts';
+import { readText } from '../../grids/read-text.ts';
 
 /**
  * Reads `file` and answers it as JSON text. Throws `InvalidInputError` with every fault and its JSON path. Demands that
@@ -21,7 +21,9 @@ function readJson(file: string): unknown {
   try {
     return parseRequestJson(text);
   } catch (error) {
-    throw new InvalidInputError([{ file, path: '', message: `is no JSON: ${(error as Error).message}` }]);
+    throw new InvalidInputError([
+      { file, path: '', message: `is no JSON: ${(error as Error).message.replaceAll(/\s+/g, ' ')}` },
+    ]);
   }
 }
 

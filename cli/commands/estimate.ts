@@ -18,7 +18,7 @@ import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describeEstimate, formatEstimate } from '../estimate-answer.ts';
 import { GRID_HELP, notesHint } from '../grid-argument.ts';
-import { readText } from '../read-text.ts';
+import { readText } from '../../grids/read-text.ts';
 
 interface Values {
   readonly grid: string;

@@ -1,6 +1,7 @@
 /** `twin run SCENARIO`: one run from the first instant to the report. */
 import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
+import { shownPath } from '../../grids/shown-path.ts';
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { RunReport } from '../../reports/report.ts';
 import { renderSummary } from '../../reports/terminal.ts';
@@ -117,7 +118,5 @@ function progressLine(terminal: Terminal): (progress: RunProgress) => void {
 
 /** The summary of a record's `report.json`; the folder as one would type it. */
 export function printSummary(report: RunReport, directory: string, terminal: Terminal): void {
-  const shown = relative('.', directory);
-  const place = shown.startsWith('..') || shown === '' ? directory : shown;
-  terminal.print(renderSummary(report, place, { paint: (style, text) => terminal.paint(style, text) }));
+  terminal.print(renderSummary(report, shownPath(directory), { paint: (style, text) => terminal.paint(style, text) }));
 }

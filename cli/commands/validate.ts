@@ -8,9 +8,11 @@ import { readCsvSeries } from '../../sim/profiles/csv.ts';
 import { prepareRun } from '../../sim/run/prepare.ts';
 import { nodeAt, readLocated } from '../../sim/scenario/located.ts';
 import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
+import { shownPath } from '../../grids/shown-path.ts';
 import { defineCommand } from '../command.ts';
+import { formatFault } from '../failure.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { readText } from '../read-text.ts';
+import { readText } from '../../grids/read-text.ts';
 
 interface Values {
   readonly file: readonly string[];
@@ -48,11 +50,11 @@ export const command = defineCommand<Values>({
     for (const file of values.file) {
       const answer = await validateFile(file, values);
       if (typeof answer === 'string') {
-        terminal.print(`${file}: ${answer}`);
+        terminal.print(`${shownPath(file)}: ${answer}`);
         continue;
       }
       faulty = true;
-      for (const problem of answer) terminal.say(formatProblem(problem));
+      for (const problem of answer) terminal.say(formatFault(problem));
     }
     return faulty ? exitCodes.invalidInput.code : exitCodes.pass.code;
   },

@@ -162,11 +162,13 @@ function isSocketError(error: Error): boolean {
   return error instanceof AggregateError || typeof (error as NodeJS.ErrnoException).code === 'string';
 }
 
-/** A sentence from a socket or CONNACK error; AggregateErrors (localhost on IPv4 and IPv6) carry theirs inside. */
+/** A sentence from an error of the socket or a refusal of the broker; AggregateErrors (localhost on IPv4 and IPv6) carry theirs inside. */
 function describe(error: Error): string {
   const inner = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = (inner as NodeJS.ErrnoException).code;
   if (code === 'ECONNREFUSED') return 'nothing listens there; start the broker or correct the URL';
   if (code === 'ENOTFOUND') return 'no such host; correct the URL';
+  if (inner.message === 'connack timeout')
+    return 'what listens there does not answer as an MQTT broker; check port and mqtt:// or mqtts://';
   return inner.message === '' ? (code ?? inner.name) : inner.message;
 }

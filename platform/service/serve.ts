@@ -1,11 +1,11 @@
 /** One service alone, as in the field or in a container: `twin serve NAME --config FILE`. */
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { readText } from '../../grids/read-text.ts';
 import { createIntakeVerifier } from '../contract/intake-verifier.ts';
 import { topics } from '../contract/topics.ts';
 import { mqttDatabus } from '../databus/mqtt.ts';
@@ -194,8 +194,9 @@ function databusOf({ databus: { url, username, password, reconnectMs } }: Settin
 }
 
 function readDocument(file: string): unknown {
+  const text = readText(file);
   try {
-    return parseYaml(readFileSync(file, 'utf8'));
+    return parseYaml(text);
   } catch (error) {
     throw new InvalidInputError([{ file, path: '', message: (error as Error).message }]);
   }

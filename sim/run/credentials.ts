@@ -1,8 +1,8 @@
 /** User names and passwords for brokers that a run does not start itself, from a file that stays out of the record. */
-import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { InvalidInputError } from '../../grids/problem.ts';
+import { readText } from '../../grids/read-text.ts';
 
 const loginSchema = z.strictObject({ username: z.string().min(1), password: z.string() });
 
@@ -17,9 +17,10 @@ export type Credentials = z.infer<typeof credentialsSchema>;
 /** Reads `file` (YAML or JSON); no file, no credentials. Throws InvalidInputError with every fault. */
 export function readCredentials(file: string | undefined): Credentials {
   if (file === undefined) return {};
+  const text = readText(file);
   let document: unknown;
   try {
-    document = parse(readFileSync(file, 'utf8'));
+    document = parse(text);
   } catch (error) {
     throw new InvalidInputError([{ file, path: '', message: (error as Error).message }]);
   }

@@ -1,10 +1,12 @@
 /** Runs a record's manifest again and compares: the same commit, scenario and seed have to give the same bytes. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../../grids/project-root.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
+import { readText } from '../../grids/read-text.ts';
 import type { Manifest } from '../../reports/record.ts';
+import { readManifest } from '../../reports/record-reader.ts';
 import { commitOf, hashOf } from './manifest.ts';
 import type { RunOptions } from './options.ts';
 import { runScenario } from './run.ts';
@@ -20,7 +22,7 @@ export interface Verification {
  * record that could be repeated, AbortError when it is interrupted.
  */
 export async function verifyRun(directory: string, signal: AbortSignal): Promise<Verification> {
-  const manifest = readManifest(directory);
+  const manifest = await readManifest(directory);
   const { commit, dirty } = commitOf();
   if (manifest.commit !== commit) {
     const message = `the record is of commit ${manifest.commit}, this is ${commit}: check that one out to verify it`;
@@ -36,14 +38,14 @@ export async function verifyRun(directory: string, signal: AbortSignal): Promise
   // A commit that does not hold what ran proves little: both answers say so.
   const doubt =
     manifest.dirty || dirty ? ' (with uncommitted changes in the checkout, which the record does not hold)' : '';
-  const before = readFileSync(join(directory, 'accuracy.json'));
+  const before = readText(join(directory, 'accuracy.json'));
   const out = mkdtempSync(join(tmpdir(), 'twin-verify-'));
   try {
     const again = await runScenario({ ...optionsOf(manifest), out }, signal);
     signal.throwIfAborted();
-    const after = readFileSync(join(out, 'accuracy.json'));
-    if (!before.equals(after)) {
-      return { code: 20, message: `different: ${firstDifference(before.toString(), after.toString())}${doubt}` };
+    const after = readText(join(out, 'accuracy.json'));
+    if (before !== after) {
+      return { code: 20, message: `different: ${firstDifference(before, after)}${doubt}` };
     }
     return { code: 0, message: `same: accuracy.json has hash ${again.accuracyHash} again${doubt}` };
   } finally {
@@ -70,16 +72,6 @@ function changedInputs({ inputHashes }: Manifest): readonly string[] {
 /** The options of the run; its scenario is found from any working folder. */
 function optionsOf({ options, scenarioFile }: Manifest): RunOptions {
   return { ...(options as unknown as RunOptions), scenarioFile: resolve(projectRoot(), scenarioFile) };
-}
-
-function readManifest(directory: string): Manifest {
-  const file = join(directory, 'manifest.json');
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Manifest;
-  } catch (error) {
-    const message = `is no record of a run: ${(error as Error).message}`;
-    throw new InvalidInputError([{ file: directory, path: '', message }]);
-  }
 }
 
 function firstDifference(before: string, after: string): string {

@@ -1,7 +1,7 @@
 /** What a scenario must satisfy beyond its schema: times that fit, places and targets that exist, files that cover the run. */
 import { existsSync } from 'node:fs';
-import { relative } from 'node:path';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { shownPath } from '../../grids/shown-path.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { closest } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
@@ -211,7 +211,7 @@ function checkCsv(scenario: Scenario): { readonly faults: ScenarioFault[]; reado
       });
     }
     if (profile?.kind !== 'csv' || profile.csv === undefined) continue;
-    const shown = { ...profile.csv, file: relative('.', profile.csv.file) || profile.csv.file };
+    const shown = { ...profile.csv, file: shownPath(profile.csv.file) };
     const own = scenario.profiles.csv?.file === profile.csv.file ? [] : [kind];
     const path = ['profiles', ...own, 'csv', 'file'];
     if (!existsSync(profile.csv.file)) {

@@ -3,9 +3,10 @@
  * the file, line and column where it was written.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { loadGrid, resolveGridFile } from '../../grids/load.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { shownPath } from '../../grids/shown-path.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { Expectation } from '../../reports/expectations.ts';
 import { type CheckedScenario, checkScenario, expectationFaults, type ScenarioFault } from './checks.ts';
@@ -141,7 +142,7 @@ function readWithOverrides(file: string, options: LoadOptions, files: string[]):
 /** A file and all that it extends, base first, merged. */
 function readChain(file: string, chain: readonly string[], files: string[]): Reading {
   const absolute = resolve(file);
-  const shown = showPath(file);
+  const shown = shownPath(file);
   if (!existsSync(absolute) || statSync(absolute).isDirectory()) {
     const message = existsSync(absolute) ? 'is a folder, not a scenario file' : 'file does not exist';
     return { root: undefined, problems: [{ file: shown, path: '', message }] };
@@ -156,11 +157,11 @@ function readChain(file: string, chain: readonly string[], files: string[]): Rea
   }
   const target = resolve(dirname(absolute), base.value);
   if ([...chain, absolute].includes(target)) {
-    const message = `extends itself through ${[...chain, absolute, target].map(showPath).join(' > ')}`;
+    const message = `extends itself through ${[...chain, absolute, target].map(shownPath).join(' > ')}`;
     return { root: undefined, problems: [{ ...base.place, path: 'extends', message }] };
   }
   if (!existsSync(target)) {
-    const message = `extends ${showPath(target)}, which does not exist`;
+    const message = `extends ${shownPath(target)}, which does not exist`;
     return { root: undefined, problems: [{ ...base.place, path: 'extends', message }] };
   }
   const below = readChain(target, [...chain, absolute], files);
@@ -207,9 +208,9 @@ function startOfCsv(root: Located): { readonly root: Located } | { readonly prob
   const file = resolveBeside(root, path);
   const fail = (at: Path, message: string) => ({ problems: [toProblem(root, { path: at, message })] });
   if (file === undefined) return fail(['clock', 'start'], 'is "csv", but profiles.csv names no file');
-  if (!existsSync(file)) return fail(path, `file "${showPath(file)}" does not exist`);
+  if (!existsSync(file)) return fail(path, `file "${shownPath(file)}" does not exist`);
   const settings = entry?.kind === 'map' ? (plainValue(entry) as Readonly<Record<string, unknown>>) : {};
-  const csv = csvSchema.safeParse({ ...settings, file: showPath(file) });
+  const csv = csvSchema.safeParse({ ...settings, file: shownPath(file) });
   // What is wrong with the settings is said with everything else that the schema finds.
   if (!csv.success) return { root };
   try {
@@ -275,7 +276,7 @@ function readGrid(
   // A path is meant beside the scenario file, as for CSV; a plain name is a native network.
   const beside = /[/\\]|\.json$/.test(name) ? resolveBeside(root, ['grid']) : undefined;
   if (beside !== undefined && !existsSync(beside)) {
-    return { problems: [toProblem(root, { path: ['grid'], message: `file "${showPath(beside)}" does not exist` })] };
+    return { problems: [toProblem(root, { path: ['grid'], message: `file "${shownPath(beside)}" does not exist` })] };
   }
   const wanted = beside ?? name;
   try {
@@ -308,10 +309,4 @@ function locateProblem(root: Located, problem: Problem): Problem {
   if (problem.file !== undefined || problem.path === '') return problem;
   const path = problem.path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
   return { ...placeAt(root, path), ...problem };
-}
-
-/** Relative to the current folder where that is shorter. */
-function showPath(file: string): string {
-  const short = relative('.', file);
-  return short === '' || short.length > file.length ? file : short;
 }

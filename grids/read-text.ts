@@ -1,0 +1,16 @@
+/** Text of a file that somebody named, or why there is none, in words. */
+import { readFileSync } from 'node:fs';
+import { InvalidInputError } from './problem.ts';
+import { describeSystemError } from './system-error.ts';
+
+/** Throws `InvalidInputError` when the file cannot be read. */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = describeSystemError(error);
+    const isThere = (error as NodeJS.ErrnoException).code !== 'ENOENT';
+    const message = !isThere ? 'file does not exist' : reason.startsWith('is ') ? reason : `cannot be read: ${reason}`;
+    throw new InvalidInputError([{ file, path: '', message }]);
+  }
+}

@@ -1,0 +1,65 @@
+/** Files and folders that commands cannot use: a sentence that says what to do, one way to write paths, exit code 10. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { twin } from './harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'twin-files-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const path = (name: string) => join(folder, name);
+mkdirSync(path('empty'));
+mkdirSync(path('other'));
+writeFileSync(path('other/manifest.json'), '{ "schema": "something/1" }');
+writeFileSync(path('file'), 'x\n');
+
+const day = 'scenarios/germany/uc1-virtual-islanding.yaml';
+const given = '(give the folder that `twin run` printed)';
+const empty = '(name a folder that is new or empty with --out)';
+
+describe('what cannot be used is said in words', () => {
+  it.each([
+    [['verify', path('empty')], `empty/manifest.json: does not exist, so this is no folder of a run ${given}`],
+    [['report', path('empty')], `empty/manifest.json: does not exist, so this is no folder of a run ${given}`],
+    [['verify', path('other')], `other/manifest.json: is no manifest of a run ${given}`],
+    [
+      ['report', path('file')],
+      `file/manifest.json: cannot be read: a file stands where a folder would have to be ${given}`,
+    ],
+    [
+      ['run', day, '--out', path('file')],
+      `file: cannot be made: a file stands where a folder would have to be ${empty}`,
+    ],
+    [['run', day, '--out', path('other')], `other: the folder is not empty ${empty}`],
+    [['run', day, '--credentials', path('none')], 'none: file does not exist'],
+    [['serve', 'balancer', '--config', path('none')], 'none: file does not exist'],
+    [['serve', 'balancer', '--config', path('empty')], 'empty: is a folder, not a file'],
+    [['balance', path('none')], 'none: file does not exist'],
+  ])('twin %j', async (args, sentence) => {
+    expect(await twin(args)).toEqual({ code: 10, out: '', err: `${folder}/${sentence}\n` });
+  });
+
+  it('without the words of the JSON parser breaking the line', async () => {
+    const { err } = await twin(['balance', path('file')]);
+    expect(err.split('\n')).toHaveLength(2);
+  });
+});
+
+describe('paths', () => {
+  it('are relative to the current folder for what is in it, however they were given', async () => {
+    for (const given of ['test/cli/nowhere.yaml', './test/cli/nowhere.yaml', resolve('test/cli/nowhere.yaml')]) {
+      expect((await twin(['plan', given])).err).toBe('test/cli/nowhere.yaml: file does not exist\n');
+    }
+    const { out } = await twin(['validate', resolve('grids/networks/ieee-33/grid.json')]);
+    expect(out).toMatch(/^grids\/networks\/ieee-33\/grid\.json: valid grid/);
+  });
+
+  it('are absolute for all else, also inside a sentence', async () => {
+    const scenario = path('scenario.yaml');
+    writeFileSync(scenario, 'extends: gone.yaml\n');
+    for (const given of [scenario, relative('.', scenario)]) {
+      const { err } = await twin(['validate', given]);
+      expect(err).toBe(`${scenario}:1:10: extends: extends ${path('gone.yaml')}, which does not exist\n`);
+    }
+  });
+});
