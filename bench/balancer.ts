@@ -144,19 +144,20 @@ function measurePlans(
   target?: number,
 ) {
   const ms: number[] = [];
-  let [binaries, gap, total] = [0, 0, 0];
+  let [solves, gap, total] = [0, 0, 0];
   for (let round = 1; round <= rounds; round += 1) {
     const problem = siteProblem(kind, batteries, steps, round);
     const { ms: took, value } = timed(() => optimiser.plan(problem));
     if (value.status === 'unsolved') throw new Error(value.reason);
     ms.push(took);
     if (value.status !== 'optimal') continue;
-    binaries = Math.max(binaries, value.effort.binaries);
+    solves = Math.max(solves, value.effort.solves);
     gap = Math.max(gap, value.effort.gap);
     total += value.objective.total;
   }
   const name = `${kind}, ${batteries === 1 ? 'one battery' : `${batteries} batteries`}, ${steps} steps`;
-  const search = binaries === 0 ? 'linear' : `up to ${binaries} binaries, gap ${(100 * gap).toPrecision(2)} % at most`;
+  const search =
+    solves === 1 ? 'linear' : `up to ${solves} linear programs, gap ${(100 * gap).toPrecision(2)} % at most`;
   line(
     name,
     ms,

@@ -1,5 +1,5 @@
 /**
- * Linear and mixed-integer programs: minimise c'x with lower <= x <= upper and rowLower <= A x <= rowUpper, some x whole.
+ * Linear programs: minimise c'x with lower <= x <= upper and rowLower <= A x <= rowUpper.
  * Rows are gathered sparse; HiGHS (https://highs.dev, compiled to WebAssembly) solves them once it has been loaded.
  */
 import type { Highs, Model } from 'highs';
@@ -23,15 +23,16 @@ export interface LinearProgram {
   readonly values: readonly number[];
 }
 
-export function createLinearProgram(): LinearProgram {
-  const cost: number[] = [];
-  const columnLower: number[] = [];
-  const columnUpper: number[] = [];
-  const rowLower: number[] = [];
-  const rowUpper: number[] = [];
-  const starts: number[] = [0];
-  const indices: number[] = [];
-  const values: number[] = [];
+/** Empty, or a copy of `start` to be continued. */
+export function createLinearProgram(start?: Omit<LinearProgram, 'addColumn' | 'addRow'>): LinearProgram {
+  const cost = [...(start?.cost ?? [])];
+  const columnLower = [...(start?.columnLower ?? [])];
+  const columnUpper = [...(start?.columnUpper ?? [])];
+  const rowLower = [...(start?.rowLower ?? [])];
+  const rowUpper = [...(start?.rowUpper ?? [])];
+  const starts = [...(start?.starts ?? [0])];
+  const indices = [...(start?.indices ?? [])];
+  const values = [...(start?.values ?? [])];
   return {
     get columns() {
       return cost.length;
@@ -72,49 +73,29 @@ export interface Bounds {
   readonly rowUpper: readonly number[];
 }
 
-/** At most one of two columns, each >= 0, may differ from zero; the upper bounds hold for either. */
-export interface EitherOr {
-  readonly first: number;
-  readonly firstUpper: number;
-  readonly second: number;
-  readonly secondUpper: number;
-}
-
 export type LinearAnswer =
   | {
       readonly status: 'optimal';
       readonly objective: number;
       readonly x: Float64Array;
-      /** Of each column; all NaN once there are binaries. */
-      readonly reducedCost: Float64Array;
-      /** What no answer can go below: the objective itself without binaries, less than that where a search was cut off. */
-      readonly bound: number;
     }
   | { readonly status: 'infeasible' }
   | { readonly status: 'unbounded' }
-  /** Numerical trouble, or a search cut off before it found anything: the solver's own number for its state. */
+  /** Numerical trouble: the solver's own number for its state. */
   | { readonly status: 'unsolved'; readonly code: number };
-
-/** How long binaries are searched for. Counted in nodes, never in seconds: every machine comes to the same answer. */
-export interface SearchEffort {
-  /** Ends the search with the best answer so far. */
-  readonly nodesMax: number;
-  /** Relative distance to the best bound at which an answer is good enough. */
-  readonly gap: number;
-}
 
 /** A program inside the solver, to be solved again and again; `dispose` frees its memory, which nothing else does. */
 export interface LinearSession {
   /** Replaces all bounds. The next solve starts from the basis of the last one. */
   setBounds(bounds: Bounds): void;
-  /** From now on each pair is either-or: one binary a pair, and two rows. Columns so added follow those of the program. */
-  addEitherOr(pairs: readonly EitherOr[]): void;
+  /** Replaces the value of a column in a row. */
+  setCoefficient(row: number, column: number, value: number): void;
   solve(): LinearAnswer;
   dispose(): void;
 }
 
 export interface LinearSolver {
-  open(program: LinearProgram, effort: SearchEffort): LinearSession;
+  open(program: LinearProgram): LinearSession;
 }
 
 let loading: Promise<LinearSolver> | undefined;
@@ -131,7 +112,7 @@ export function loadLinearSolver(): Promise<LinearSolver> {
 
 function createSolver(highs: Highs): LinearSolver {
   return {
-    open(program, effort) {
+    open(program) {
       // Bounds that cross are an answer, not a mistake; the solver gets to see the other ones only.
       const bounds = uncrossed(program);
       const { columnLower, columnUpper, rowLower, rowUpper } = bounds ?? noBounds(program);
@@ -152,12 +133,7 @@ function createSolver(highs: Highs): LinearSolver {
           values: program.values,
         },
       });
-      model.options.set({
-        output_flag: false,
-        mip_rel_gap: effort.gap,
-        mip_max_nodes: effort.nodesMax,
-        mip_feasibility_tolerance: 1e-9,
-      });
+      model.options.set({ output_flag: false });
       return createSession(highs, model, program, bounds === undefined);
     },
   };
@@ -201,22 +177,10 @@ function noBounds({ columns, rows }: LinearProgram): Bounds {
 function createSession(highs: Highs, model: Model, program: LinearProgram, startsCrossed: boolean): LinearSession {
   const state = highs.constants.modelStatus;
   let crossed = startsCrossed;
-  let hasBinaries = false;
   const run = (): LinearAnswer => {
     const status = model.run().modelStatus;
-    // Cut off by the number of nodes, with an answer in hand.
-    const isCutOff =
-      status === state.solutionLimit &&
-      model.info.get('primal_solution_status') === highs.constants.solutionStatus.feasible;
-    if (status === state.optimal || isCutOff) {
-      const { colValue, colDual } = model.getSolution();
-      return {
-        status: 'optimal',
-        objective: model.getObjectiveValue(),
-        x: colValue,
-        reducedCost: hasBinaries ? new Float64Array(colValue.length).fill(Number.NaN) : colDual,
-        bound: hasBinaries ? Number(model.info.get('mip_dual_bound')) : model.getObjectiveValue(),
-      };
+    if (status === state.optimal) {
+      return { status: 'optimal', objective: model.getObjectiveValue(), x: model.getSolution().colValue };
     }
     if (status === state.infeasible) return { status: 'infeasible' };
     if (status === state.unbounded) return { status: 'unbounded' };
@@ -232,21 +196,11 @@ function createSession(highs: Highs, model: Model, program: LinearProgram, start
       if (program.columns > 0) model.changeColsBounds(columns, bounds.columnLower, bounds.columnUpper);
       if (program.rows > 0) model.changeRowsBounds(rows, bounds.rowLower, bounds.rowUpper);
     },
-    addEitherOr(pairs) {
-      hasBinaries ||= pairs.length > 0;
-      for (const pair of pairs) {
-        const binary = model.getDimensions().numCols;
-        model.addVar(0, 1);
-        model.changeColIntegrality(binary, highs.constants.variableType.integer);
-        // first <= U1 z and second <= U2 (1 - z)
-        model.addRow(-Infinity, 0, { indices: [pair.first, binary], values: [1, -pair.firstUpper] });
-        model.addRow(-Infinity, pair.secondUpper, { indices: [pair.second, binary], values: [1, pair.secondUpper] });
-      }
-    },
+    setCoefficient: (row, column, value) => void model.changeCoefficient(row, column, value),
     solve() {
       if (crossed) return { status: 'infeasible' };
       const answer = run();
-      if (answer.status !== 'unsolved' || answer.code === state.solutionLimit) return answer;
+      if (answer.status !== 'unsolved') return answer;
       // "Unbounded or infeasible" is all that presolve can tell, and a lost basis heals from a cold start.
       model.clearSolver();
       model.options.set({ presolve: 'off' });

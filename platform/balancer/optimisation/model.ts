@@ -39,10 +39,12 @@ export interface PlanModel {
   readonly groups: readonly DemandGroup[];
   readonly demands: readonly Demand[];
   readonly columns: PlanColumns;
+  /** What the objective of the plan is above that of the program: it counts peaks that are paid and all production. */
+  readonly costOffset: number;
 }
 
 /** Numbers of the program's columns by step (or boundary), and by battery where there is one for each. */
-interface PlanColumns {
+export interface PlanColumns {
   readonly import: readonly number[];
   readonly export: readonly number[];
   readonly generation: readonly number[];
@@ -50,6 +52,9 @@ interface PlanColumns {
   readonly discharge: readonly (readonly number[])[];
   /** T + 1 boundaries. */
   readonly energy: readonly (readonly number[])[];
+  /** Highest import and export, each where it costs something. */
+  readonly importPeak: number | undefined;
+  readonly exportPeak: number | undefined;
 }
 
 /**
@@ -60,16 +65,25 @@ export function buildPlanModel(problem: PlanProblem, purpose: 'plan' | 'feasibil
   const hours = problem.stepS.map((seconds) => seconds / 3600);
   const program = createLinearProgram();
   const prices = purpose === 'plan' ? planPrices(problem, hours) : feasibilityPrices(hours);
-  const columns = addColumns(problem, program, prices, unlimitedPower(problem, hours));
-  addBalances(problem, program, columns, hours);
-  if (purpose === 'plan') addCostRows(problem, program, columns, hours);
+  const powers = addColumns(problem, program, prices, unlimitedPower(problem, hours));
+  addBalances(problem, program, powers, hours);
+  const isPlan = purpose === 'plan';
+  const columns = { ...powers, ...(isPlan ? addPeaks(problem, program, powers) : NO_PEAKS) };
+  if (isPlan) addDeviations(problem, program, columns, hours);
   const book = createDemandBook(program);
   demandExchange(problem, columns, book);
   demandProduction(problem, columns, book);
   if (problem.chargeFrom === 'surplus') demandSurplusOnly(problem, columns, book);
   for (const [index, battery] of problem.batteries.entries()) demandOfBattery(battery, index, columns, book);
   for (const each of problem.packages) demandPackage(each, problem, columns, hours, book);
-  return { problem, hours, program, groups: book.groups, demands: book.demands, columns };
+  const costOffset = isPlan ? offsetOf(problem, hours) : 0;
+  return { problem, hours, program, groups: book.groups, demands: book.demands, columns, costOffset };
+}
+
+function offsetOf({ costs, generationW }: PlanProblem, hours: readonly number[]): number {
+  const produced = sum(generationW.map((powerW, step) => (powerW / 1000) * (hours[step] as number)));
+  const paid = costs.importPeakPerKW * costs.importPeakSoFarW + costs.exportPeakPerKW * costs.exportPeakSoFarW;
+  return costs.curtailmentPerKWh * produced - paid / 1000;
 }
 
 /** The bounds with the demands that `isActive` lets through, each as tight as the tightest. */
@@ -173,7 +187,14 @@ function unlimitedPower(problem: PlanProblem, hours: readonly number[]): number 
   return (2 * (site + batteries + packages + Math.max(0, ...limits)) + 1000) / 1000;
 }
 
-function addColumns(problem: PlanProblem, program: LinearProgram, prices: Prices, unlimited: number): PlanColumns {
+type Peaks = Pick<PlanColumns, 'importPeak' | 'exportPeak'>;
+
+/** Without those of the peaks. */
+type PowerColumns = Omit<PlanColumns, keyof Peaks>;
+
+const NO_PEAKS: Peaks = { importPeak: undefined, exportPeak: undefined };
+
+function addColumns(problem: PlanProblem, program: LinearProgram, prices: Prices, unlimited: number): PowerColumns {
   const steps = problem.stepS.length;
   const column = (cost: number, lower: number, upper: number) => program.addColumn(cost, lower, upper);
   const everyStep = (add: (step: number) => number) => Array.from({ length: steps }, (_, step) => add(step));
@@ -194,7 +215,7 @@ function addColumns(problem: PlanProblem, program: LinearProgram, prices: Prices
 function addBalances(
   problem: PlanProblem,
   program: LinearProgram,
-  columns: PlanColumns,
+  columns: PowerColumns,
   hours: readonly number[],
 ): void {
   const batteries = problem.batteries;
@@ -213,23 +234,26 @@ function addBalances(
   }
 }
 
-/** Peaks, and the deviation from a target that is not zero. */
-function addCostRows(
-  problem: PlanProblem,
+function addPeaks({ costs }: PlanProblem, program: LinearProgram, columns: PowerColumns): Peaks {
+  const addPeak = (price: number, soFarW: number, powers: readonly number[]) => {
+    if (price === 0) return undefined;
+    const peak = program.addColumn(price, soFarW / 1000, Infinity);
+    for (const power of powers) program.addRow(-Infinity, 0, [power, peak], [1, -1]);
+    return peak;
+  };
+  return {
+    importPeak: addPeak(costs.importPeakPerKW, costs.importPeakSoFarW, columns.import),
+    exportPeak: addPeak(costs.exportPeakPerKW, costs.exportPeakSoFarW, columns.export),
+  };
+}
+
+/** The deviation from targets that are not zero. */
+function addDeviations(
+  { costs, exchange }: PlanProblem,
   program: LinearProgram,
   columns: PlanColumns,
   hours: readonly number[],
 ): void {
-  const { costs, exchange } = problem;
-  const peaks = [
-    [costs.importPeakPerKW, costs.importPeakSoFarW, columns.import],
-    [costs.exportPeakPerKW, costs.exportPeakSoFarW, columns.export],
-  ] as const;
-  for (const [price, soFarW, powers] of peaks) {
-    if (price === 0) continue;
-    const peak = program.addColumn(price, soFarW / 1000, Infinity);
-    for (const power of powers) program.addRow(-Infinity, 0, [power, peak], [1, -1]);
-  }
   for (const [t, targetW] of exchange.targetW.entries()) {
     const above = costs.aboveTargetPerKWh[t] as number;
     const below = costs.belowTargetPerKWh[t] as number;

@@ -39,13 +39,13 @@ export interface PlanObjective {
   readonly storedEnergy: number;
 }
 
-/** How the optimum was found: `binaries` is 0 where the linear program alone was physical. */
+/** How the optimum was found. */
 export interface PlanEffort {
+  /** Linear programs solved: 1 where the first answer was physical. */
   readonly solves: number;
-  readonly binaries: number;
   /**
    * How much cheaper another plan can be at most, relative to the objective (absolute where that is below 1). 0 for a
-   * linear program; more than 1e-6 only where the search over binaries was cut off.
+   * linear program; more than 1e-6 only where the search was cut off.
    */
   readonly gap: number;
 }

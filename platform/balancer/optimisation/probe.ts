@@ -1,7 +1,8 @@
 /** Asks whether a choice of a problem's demands can be met together, again and again, each time from the basis before. */
-import type { LinearSolver, SearchEffort } from '../../../numerics/linear-program.ts';
+import type { LinearSolver } from '../../../numerics/linear-program.ts';
 import { boundsWith, type Demand, type PlanModel } from './model.ts';
-import { flowsBothWays, solvePhysically } from './solve.ts';
+import { flowsBothWays } from './net.ts';
+import { solvePhysically } from './solve.ts';
 
 export interface Probe {
   /** The demands that are met by a point which meets the chosen ones; undefined when no point does. */
@@ -14,11 +15,8 @@ export interface Probe {
 /** kW and kWh by which a demand may be missed and still count as met. */
 const TOLERANCE = 1e-6;
 
-/** Any answer is good enough. What a few nodes do not decide counts as possible: no clash is told that was not proven. */
-const ANY: SearchEffort = { nodesMax: 50, gap: 1e9 };
-
 export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
-  const linear = solver.open(model.program, ANY);
+  const linear = solver.open(model.program);
   return {
     meet(isChosen) {
       const bounds = boundsWith(model, isChosen);
@@ -29,9 +27,9 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
       if (answer.status === 'optimal' && !hasLoops(model, answer.x)) {
         return { isMet: (demand) => isMet(model, answer.x, demand) };
       }
-      const session = solver.open({ ...model.program, ...bounds }, ANY);
+      const session = solver.open({ ...model.program, ...bounds });
       try {
-        const found = solvePhysically(session, model, bounds, true);
+        const found = solvePhysically(solver, session, model, bounds, true);
         if (found.status === 'infeasible') return undefined;
         // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
         const point = found.status === 'optimal' && !hasLoops(model, found.x) ? found.x : undefined;
@@ -54,7 +52,7 @@ function hasLoops({ columns }: PlanModel, x: Float64Array): boolean {
     ...columns.charge.map((charge, n) => [charge, columns.discharge[n] ?? []] as const),
   ] as const;
   return pairs.some(([firsts, seconds]) =>
-    firsts.some((first, step) => flowsBothWays(x, first, seconds[step] as number)),
+    firsts.some((first, step) => flowsBothWays(x, { first, second: seconds[step] as number })),
   );
 }
 
