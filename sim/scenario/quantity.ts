@@ -12,7 +12,7 @@ const scales = {
   frequency: { Hz: 1, mHz: 1e-3 },
   length: { m: 1, km: 1e3 },
   temperature: { C: 1 },
-  temperatureDifference: { K: 1 },
+  'temperature difference': { K: 1 },
 } as const satisfies Record<string, Scale>;
 
 export type QuantityKind = keyof typeof scales;
@@ -41,7 +41,7 @@ const EXAMPLES: Record<QuantityKind, string> = {
   frequency: '10 mHz',
   length: '120 m',
   temperature: '15 C',
-  temperatureDifference: '8 K',
+  'temperature difference': '8 K',
 };
 
 /**

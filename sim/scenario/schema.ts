@@ -70,7 +70,7 @@ const bessSchema = z.strictObject({
   commandedBy: z.array(z.string().min(1)).optional(),
 });
 
-const temperatureDifference = quantity('temperatureDifference');
+const temperatureDifference = quantity('temperature difference');
 
 /** Measures the air, and passes on what a weather service expects. */
 const weatherStationSchema = z.strictObject({
@@ -166,7 +166,7 @@ const profilesSchema = z.strictObject({
       /** Standard deviation of the drift. */
       sigma: temperatureDifference.prefault('3.5 K'),
       /** Added throughout: -8 K is a cold spell. */
-      anomaly: quantity('temperatureDifference', { signed: true }).prefault('0 K'),
+      anomaly: quantity('temperature difference', { signed: true }).prefault('0 K'),
       csv: temperatureCsvSchema.optional(),
       /**
        * Change of all H0 loads per K by which a quarter hour below the heating limit is colder than usual: storage heaters

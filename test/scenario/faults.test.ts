@@ -136,6 +136,21 @@ describe('sense', () => {
     ],
     ['duration: 1h', 'duration: 0s', 's.yaml:5:56: clock.duration: a duration of zero has no instant'],
     ['step: 10s', 'step: 0s', 's.yaml:5:66: clock.step: a step of zero never ends'],
+    [
+      'kind: pmu, id: pmu-1, at: "bus:2", every: 10s',
+      'kind: weather-station',
+      's.yaml:8:13: devices.0.kind: a weather station has nothing to measure: the scenario has no profiles.temperature (add profiles: { temperature: {} })',
+    ],
+    [
+      'grid: ieee-33',
+      'grid: ieee-33\nprofiles: { load: { kind: grid }, temperature: { loadPerKelvin: 1 % } }',
+      's.yaml:7:65: profiles.temperature.loadPerKelvin: acts on H0 loads only, and those of this scenario are of kind grid',
+    ],
+    [
+      'grid: ieee-33',
+      'grid: ieee-33\nprofiles: { temperature: { anomaly: -8 C } }',
+      's.yaml:7:37: profiles.temperature.anomaly: "-8 C" is no temperature difference: write a number with K, for example "8 K"',
+    ],
     ['every: 10s', 'every: 15s', 's.yaml:8:49: devices.0.every: 15 s is no multiple of the step of 10 s'],
     ['at: "bus:2"', 'at: "bus:44"', 's.yaml:8:33: devices.0.at: the grid has no bus "44" (did you mean "4"?)'],
     ['at: "bus:1*"', 'at: "bus:x*"', 's.yaml:9:30: devices.1.at: no bus of the grid matches "x*"'],
