@@ -1,4 +1,5 @@
 /** What an error means to the person at the keyboard: which exit code, and which words. */
+import { join } from 'node:path';
 import { formatProblem, InvalidInputError, type Problem } from '../grids/problem.ts';
 import { shownPath } from '../grids/shown-path.ts';
 import { UsageError } from './command.ts';
@@ -27,7 +28,11 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
   }
   if (error instanceof Error && error.name === 'ServiceFailure') {
     const died = 'phase' in error && error.phase === 'run';
-    return { code: died ? exitCodes.died.code : exitCodes.notStarted.code, lines: [error.message] };
+    const kept =
+      'record' in error && typeof error.record === 'string'
+        ? [`what was run until then is kept: ${join(shownPath(error.record), 'report.html')}`]
+        : [];
+    return { code: died ? exitCodes.died.code : exitCodes.notStarted.code, lines: [error.message, ...kept] };
   }
   return { code: exitCodes.bug.code, lines: describeBug(error, debug) };
 }

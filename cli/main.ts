@@ -34,9 +34,10 @@ export async function runFromProcess(): Promise<void> {
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
+      if (!interruption.signal.aborted) return interruption.abort();
       // The second Ctrl-C does not wait for a tidy end.
-      if (interruption.signal.aborted) process.exit(exitCodes.interrupted.code);
-      interruption.abort();
+      process.stderr.write('\ntwin: ended at once, without a report\n');
+      process.exit(exitCodes.interrupted.code);
     });
   }
   // `twin plan X | head` closes the pipe early: that is no error.

@@ -55,6 +55,8 @@ export class ServiceFailure extends Error {
   override readonly name = 'ServiceFailure';
   readonly phase: 'start' | 'run';
   readonly service: string;
+  /** Folder with the record of what was run until then, once it has been written. */
+  record: string | undefined;
 
   constructor(phase: 'start' | 'run', service: string, message: string, options?: ErrorOptions) {
     super(message, options);

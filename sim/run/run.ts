@@ -138,7 +138,8 @@ async function runInFolder(
     if (stage !== undefined && instants > 0) {
       ledger.violation(explained.message);
       // What was measured until then is worth keeping, but why the run died is worth more.
-      await finish('failed', instants, stage).catch((second: Error) => log.error(second.message));
+      const written = await finish('failed', instants, stage).catch((second: Error) => log.error(second.message));
+      if (written !== undefined && explained instanceof ServiceFailure) explained.record = directory;
     }
     await stage?.close();
     throw explained;

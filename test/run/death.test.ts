@@ -15,6 +15,8 @@ interface End {
   readonly directory: string;
   readonly code: number;
   readonly sentence: string;
+  /** What is said after it. */
+  readonly more: readonly string[];
 }
 
 /** Runs the hamlet, which has to fail, into a folder that is not there yet. */
@@ -26,7 +28,8 @@ async function failing(options: Partial<RunOptions>, onProgress?: (progress: Run
     (reason: unknown) => reason,
   );
   const { code, lines } = describeFailure(error, false);
-  return { directory, code, sentence: lines.join('\n') };
+  const [sentence = '', ...more] = lines;
+  return { directory, code, sentence, more };
 }
 
 /** Of the process that `twin serve NAME` is, by its config file in the run's folder. */
@@ -44,8 +47,11 @@ function childOf(directory: string, name: string): number {
 
 describe('in mid-run', () => {
   it('a service that throws ends the run with 31, and the record says so', async () => {
-    const { code, sentence, directory } = await failing({ set: ['platform.historian.directory=/dev/null/nowhere'] });
+    const { code, sentence, more, directory } = await failing({
+      set: ['platform.historian.directory=/dev/null/nowhere'],
+    });
     expect(code).toBe(31);
+    expect(more).toEqual([`what was run until then is kept: ${join(directory, 'report.html')}`]);
     expect(sentence).toMatch(/^historian died in mid-run: ENOTDIR/);
     const { manifest, report, audit } = readRehearsal(directory);
     expect(manifest).toMatchObject({ state: 'failed', instants: 18 });

@@ -84,6 +84,7 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
     await twin.says('Ctrl-C again ends at once');
     expect(twin.child.exitCode).toBeNull();
     twin.interrupt();
+    await twin.says('ended at once, without a report');
     expect(await twin.ended).toBe(40);
     await expect.poll(() => children.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   });
