@@ -363,7 +363,7 @@ export class SparseLdl {
     const f = this.pivotFront[first]!;
     const order = this.order[f]!;
     const at = this.indexOffset[f]!;
-    let position = 0;
+    let position = first === second ? this.pivotColumn[first]! : 0;
     while (position < order && this.index[at + position] !== second) position += 1;
     if (position === order) return Number.NaN;
     const value = this.inverse[this.offset[f]! + position + this.pivotColumn[first]! * order]!;

@@ -16,7 +16,7 @@ export function branchEndFlow(
   voltage: Float64Array,
 ): BranchEndFlow {
   const { phases } = grid;
-  const [own, transfer]: readonly [ComplexBlock, ComplexBlock] =
+  const [atFrom, atTo]: readonly [ComplexBlock, ComplexBlock] =
     end === 'from' ? [branch.yff, branch.yft] : [branch.ytf, branch.ytt];
   const bus = end === 'from' ? branch.from : branch.to;
   const flow: { activePower: number[]; reactivePower: number[]; current: number[] } = {
@@ -24,22 +24,27 @@ export function branchEndFlow(
     reactivePower: [],
     current: [],
   };
+  const ofFrom = 2 * branch.from * phases;
+  const ofTo = 2 * branch.to * phases;
   for (let row = 0; row < phases; row += 1) {
     let re = 0;
     let im = 0;
-    const add = (y: ComplexBlock, at: number) => {
-      for (let column = 0; column < phases; column += 1) {
-        const g = y[2 * (row * phases + column)]!;
-        const b = y[2 * (row * phases + column) + 1]!;
-        if (g === 0 && b === 0) continue;
-        const vr = voltage[2 * (at * phases + column)]!;
-        const vi = voltage[2 * (at * phases + column) + 1]!;
-        re += g * vr - b * vi;
-        im += g * vi + b * vr;
+    for (let column = 0; column < 2 * phases; column += 2) {
+      const at = 2 * row * phases + column;
+      // A phase that does not take part may have no voltage.
+      if (atFrom[at] !== 0 || atFrom[at + 1] !== 0) {
+        const vr = voltage[ofFrom + column]!;
+        const vi = voltage[ofFrom + column + 1]!;
+        re += atFrom[at]! * vr - atFrom[at + 1]! * vi;
+        im += atFrom[at]! * vi + atFrom[at + 1]! * vr;
       }
-    };
-    add(own, branch.from);
-    add(transfer, branch.to);
+      if (atTo[at] !== 0 || atTo[at + 1] !== 0) {
+        const vr = voltage[ofTo + column]!;
+        const vi = voltage[ofTo + column + 1]!;
+        re += atTo[at]! * vr - atTo[at + 1]! * vi;
+        im += atTo[at]! * vi + atTo[at + 1]! * vr;
+      }
+    }
     const vr = voltage[2 * (bus * phases + row)]!;
     const vi = voltage[2 * (bus * phases + row) + 1]!;
     flow.activePower.push(vr * re + vi * im);

@@ -49,16 +49,23 @@ function busRow(grid: CompiledGrid, result: EstimateResult, id: string): Estimat
   const { phases } = grid;
   const bus = grid.busIndex.get(id)!;
   const base = grid.baseVoltageV[bus]!;
-  const row = (value: (k: number) => number): PerPhase =>
-    Array.from({ length: phases }, (_, phase) => finite(value(bus * phases + phase)));
   const { voltage, voltageMagnitudeSigma, voltageAngleSigma } = result;
-  return {
+  const row = {
     id,
-    voltageMagnitudeV: row((k) => base * Math.sqrt(voltage[2 * k]! ** 2 + voltage[2 * k + 1]! ** 2)),
-    voltageAngleRad: row((k) => Math.atan2(voltage[2 * k + 1]!, voltage[2 * k]!)),
-    voltageMagnitudeSigmaV: row((k) => base * (voltageMagnitudeSigma?.[k] ?? Number.NaN)),
-    voltageAngleSigmaRad: row((k) => voltageAngleSigma?.[k] ?? Number.NaN),
+    voltageMagnitudeV: [] as PerPhase,
+    voltageAngleRad: [] as PerPhase,
+    voltageMagnitudeSigmaV: [] as PerPhase,
+    voltageAngleSigmaRad: [] as PerPhase,
   };
+  for (let k = bus * phases; k < (bus + 1) * phases; k += 1) {
+    const re = voltage[2 * k]!;
+    const im = voltage[2 * k + 1]!;
+    row.voltageMagnitudeV.push(finite(base * Math.sqrt(re * re + im * im)));
+    row.voltageAngleRad.push(finite(Math.atan2(im, re)));
+    row.voltageMagnitudeSigmaV.push(finite(base * (voltageMagnitudeSigma?.[k] ?? Number.NaN)));
+    row.voltageAngleSigmaRad.push(finite(voltageAngleSigma?.[k] ?? Number.NaN));
+  }
+  return row;
 }
 
 function branchRow(grid: CompiledGrid, result: EstimateResult, branch: CompiledBranch): Estimate['branches'][number] {
@@ -66,18 +73,19 @@ function branchRow(grid: CompiledGrid, result: EstimateResult, branch: CompiledB
   const to = branchEndFlow(grid, branch, 'to', result.voltage);
   // A positive-sequence grid computes with a third of the power that its branches carry.
   const watts = grid.phases === 1 ? 3 * grid.basePowerVA : grid.basePowerVA;
-  const power = (values: readonly number[]) => values.map((value) => finite(value * watts));
-  const current = (values: readonly number[], bus: number) =>
-    values.map((value) => finite((value * grid.basePowerVA) / grid.baseVoltageV[bus]!));
   return {
     id: branch.id,
-    activePowerFromW: power(from.activePower),
-    reactivePowerFromVar: power(from.reactivePower),
-    activePowerToW: power(to.activePower),
-    reactivePowerToVar: power(to.reactivePower),
-    currentFromA: current(from.current, branch.from),
-    currentToA: current(to.current, branch.to),
+    activePowerFromW: scaled(from.activePower, watts),
+    reactivePowerFromVar: scaled(from.reactivePower, watts),
+    activePowerToW: scaled(to.activePower, watts),
+    reactivePowerToVar: scaled(to.reactivePower, watts),
+    currentFromA: scaled(from.current, grid.basePowerVA / grid.baseVoltageV[branch.from]!),
+    currentToA: scaled(to.current, grid.basePowerVA / grid.baseVoltageV[branch.to]!),
   };
+}
+
+function scaled(values: readonly number[], by: number): PerPhase {
+  return values.map((value) => finite(value * by));
 }
 
 function finite(value: number): number | null {

@@ -69,28 +69,33 @@ export class MeterRows {
   ): void {
     const base = this.grid.basePowerVA;
     const withheld = this.pseudo.isVague(bus) && !window.lastResort;
+    const fresh = live !== undefined && live.endUs === window.toUs;
     for (let phase = 0; phase < this.grid.phases; phase += 1) {
-      const { source, powers } = this.assumed(bus, phase, window);
+      const active = meter && this.meterPower(meter.meter, live, 'active', phase, window);
+      const reactive = meter && this.meterPower(meter.meter, live, 'reactive', phase, window);
+      // What a fresh meter says needs no forecast beside it; memory wants to know it all the same.
+      const known = fresh && active !== undefined && reactive !== undefined && this.tracker === undefined;
+      const assumed = known ? undefined : this.assumed(bus, phase, window);
       for (const what of ['active', 'reactive'] as const) {
-        const measured = meter === undefined ? undefined : this.meterPower(meter.meter, live, what, phase, window);
-        const assumed = powers[what];
-        const fromMeter = measured !== undefined && (measured.sigma <= assumed.sigma || live!.endUs === window.toUs);
-        const { value, sigma } = fromMeter
-          ? { value: -measured.value, sigma: measured.sigma }
-          : { value: assumed.value, sigma: withheld ? Infinity : assumed.sigma };
+        const measured = what === 'active' ? active : reactive;
+        const other = assumed?.powers[what];
+        const fromMeter = measured !== undefined && (fresh || other === undefined || measured.sigma <= other.sigma);
+        const sigma = fromMeter ? measured.sigma : withheld ? Infinity : other!.sigma;
         const kind = `${what}Power` as const;
         if (fromMeter) inventory.add('smart-meter', kind, live!.endUs, sigma / base);
-        else if (!withheld) inventory.add(source, kind, window.toUs, sigma / base);
-        const owner = fromMeter ? `smart-meter/${meter!.meter.device}` : `${source}/${this.grid.busIds[bus]![0]!}`;
+        else if (!withheld) inventory.add(assumed!.source, kind, window.toUs, sigma / base);
+        const owner = fromMeter
+          ? `smart-meter/${meter!.meter.device}`
+          : `${assumed!.source}/${this.grid.busIds[bus]![0]!}`;
         const row: ScalarMeasurement = {
           id: `${owner}:${what}power:${PHASE_NAMES[phase]!}`,
           kind,
           place: { at: 'bus', bus },
           phase,
-          value: value / base,
+          value: (fromMeter ? -measured.value : other!.value) / base,
           sigma: sigma / base,
         };
-        const sensitivity = fromMeter ? 0 : assumed.weather / base;
+        const sensitivity = fromMeter ? 0 : other!.weather / base;
         const shares = this.config.assumptions.correlatedWeather && what === 'active';
         into.push(shares ? { ...row, shared: { cause: WEATHER, sensitivity } } : row);
       }

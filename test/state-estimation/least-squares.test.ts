@@ -66,8 +66,8 @@ function expectSame(ours: EstimateResult, theirs: EstimateResult): void {
   if (theirs.flowSigmas === undefined) return;
   expectSameVariances(ours.voltageMagnitudeSigma!, theirs.voltageMagnitudeSigma!);
   expectSameVariances(ours.voltageAngleSigma!, theirs.voltageAngleSigma!);
-  expectSameVariances(ours.flowSigmas!.branch, theirs.flowSigmas!.branch);
-  expectSameVariances(ours.flowSigmas!.injection, theirs.flowSigmas!.injection);
+  expectSameVariances(ours.flowSigmas!.branch, theirs.flowSigmas.branch);
+  expectSameVariances(ours.flowSigmas!.injection, theirs.flowSigmas.injection);
   const [mine, general] = [ours.residuals!, theirs.residuals!];
   expect(mine.map(({ index, measurement }) => [index, measurement])).toEqual(
     general.map(({ index, measurement }) => [index, measurement]),
