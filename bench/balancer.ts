@@ -20,8 +20,14 @@ import {
   type PlanCosts,
   type PlanProblem,
 } from '../platform/balancer/optimisation/problem.ts';
-import { createRecedingHorizon } from '../platform/balancer/optimisation/receding-horizon.ts';
+import { batteryModelOf } from '../platform/balancer/config.ts';
 import { balanceStep, stateOfChargeAfter, type BatteryModel } from '../platform/balancer/rules.ts';
+import { balancer } from '../platform/balancer/service.ts';
+import type { Forecast } from '../platform/contract/forecast.ts';
+import type { Measurement } from '../platform/contract/measurement.ts';
+import type { Setpoint } from '../platform/contract/setpoint.ts';
+import { formatInstant } from '../platform/contract/time.ts';
+import type { Input } from '../platform/service/definition.ts';
 
 const QUARTER_S = 900;
 const STEPS_A_DAY = 96;
@@ -166,47 +172,90 @@ function measurePlans(
   );
 }
 
-/** A day of 96 plans, each of the rest of the day, and 8,640 decisions by rule. */
-function measureHorizon(optimiser: Optimiser): void {
+/** A day of the balancer service: 96 plans, each of the rest of the day, and 8,640 setpoints by rule. */
+async function measureHorizon(): Promise<void> {
   const day = siteProblem('island', 1, STEPS_A_DAY, 1);
   const [battery] = day.batteries;
   if (battery === undefined) throw new Error('no battery');
-  const plans: number[] = [];
-  const horizon = createRecedingHorizon({
-    planEveryUs: QUARTER_S * 1e6,
-    problemAt(timeUs, [soc = battery.initialSoc]) {
-      const from = Math.floor(timeUs / (QUARTER_S * 1e6));
-      const rest = STEPS_A_DAY - from;
-      return {
-        ...day,
-        startUs: timeUs,
-        stepS: day.stepS.slice(from),
-        loadW: day.loadW.slice(from),
-        generationW: day.generationW.slice(from),
-        batteries: [{ ...battery, initialSoc: soc, socTargets: [] }],
-        exchange: openExchange(rest),
-        costs: islandCosts(rest),
-      };
-    },
-    plan(problem) {
-      const { ms, value } = timed(() => optimiser.plan(problem));
-      plans.push(ms);
-      return value;
+  const config = balancer.configSchema.parse({
+    mode: 'near-real-time',
+    site: 'bench',
+    planning: 'optimisation',
+    breaker: { device: 'pmu', component: 'branch:t:to', importSign: -1 },
+    battery: {
+      device: 'cbes',
+      ratedPowerW: battery.maxChargeW,
+      capacityWh: battery.capacityWh,
+      socMin: battery.socMin,
+      socMax: battery.socMax,
     },
   });
+  await balancer.ready?.(config);
+  const core = balancer.create(config);
+  const model = batteryModelOf(config.battery);
+  const [planning, following]: [number[], number[]] = [[], []];
   let soc = battery.initialSoc;
-  const { ms } = timed(() => {
-    for (let tick = 0; tick < 8640; tick += 1) {
-      const step = Math.floor(tick / 90);
-      const netW = ((day.loadW[step] ?? 0) - (day.generationW[step] ?? 0)) * (0.9 + 0.2 * Math.sin(tick));
-      const { powerW } = horizon.decide({ timeUs: tick * 10e6, netW, soc: [soc], durationS: 10 });
-      soc = stateOfChargeAfter(battery, soc, powerW[0] ?? 0, 10);
-    }
-  });
-  const planned = plans.reduce((sum, each) => sum + each, 0);
-  line('receding horizon, one day', [ms], `${plans.length} plans, ${median(plans).toFixed(1)} ms each (median)`);
-  const perStep = (1000 * (ms - planned)) / 8640;
+  let batteryW = 0;
+  for (let tick = 0; tick < 8640; tick += 1) {
+    const step = Math.floor(tick / 90);
+    const timeUs = tick * 10e6;
+    const netW = ((day.loadW[step] ?? 0) - (day.generationW[step] ?? 0)) * (0.9 + 0.2 * Math.sin(tick));
+    const inputs = [powerInput(timeUs, netW - batteryW), batteryInput(timeUs, batteryW, soc)];
+    if (tick % 90 === 0) inputs.push(forecastInput(timeUs, day.loadW.slice(step), day.generationW.slice(step)));
+    const { ms, value } = timed(() => core.step({ timeUs, sequence: tick + 1, inputs, final: false }));
+    (value.some(({ topic }) => topic.includes('/plan/')) ? planning : following).push(ms);
+    const setpoint = value.find(({ topic }) => topic.startsWith('setpoint/'))?.message as Setpoint | undefined;
+    batteryW = setpoint?.activePowerW ?? 0;
+    soc = stateOfChargeAfter(model, soc, batteryW, 10);
+  }
+  const total = [...planning, ...following].reduce((sum, each) => sum + each, 0);
+  line(
+    'receding horizon, one day',
+    [total],
+    `${planning.length} plans, ${median(planning).toFixed(1)} ms each (median)`,
+  );
+  const perStep = 1000 * median(following);
   console.log(`${'  following the plan'.padEnd(38)} ${perStep.toFixed(2).padStart(6)} us a step`);
+}
+
+function powerInput(timeUs: number, importW: number): Input {
+  const reading = { component: 'branch:t:to', measurand: 'activepower', phase: 'total', data: -importW } as const;
+  return input(timeUs, 'power', measurement(timeUs, 'pmu', [reading]));
+}
+
+function batteryInput(timeUs: number, powerW: number, soc: number): Input {
+  const of = { component: 'battery:cbes', phase: 'total' } as const;
+  const readings = [
+    { ...of, measurand: 'activepower', data: powerW },
+    { ...of, measurand: 'stateofcharge', data: soc },
+  ] as const;
+  return input(timeUs, 'bess', measurement(timeUs, 'cbes', [...readings]));
+}
+
+function forecastInput(timeUs: number, loadW: readonly number[], generationW: readonly number[]): Input {
+  const series = (component: string, powerW: readonly number[]) => ({
+    component,
+    activePowerW: [...powerW],
+    activePowerSigmaW: powerW.map(() => 0),
+  });
+  const timestamp = formatInstant(timeUs);
+  const message: Forecast = {
+    schema: 'platone.forecast/1',
+    issuer: 'forecasting',
+    timestamp,
+    start: timestamp,
+    stepUs: QUARTER_S * 1e6,
+    series: [series('site:load', loadW), series('site:generation', generationW)],
+  };
+  return input(timeUs, 'forecast', message);
+}
+
+function measurement(timeUs: number, device: string, readings: Measurement['readings']): Measurement {
+  return { schema: 'platone.measurement/1', device, timestamp: formatInstant(timeUs), sequence: 0, readings };
+}
+
+function input(timeUs: number, kind: string, message: object): Input {
+  return { topic: kind, kind, message, taggedUs: timeUs, late: false };
 }
 
 /** Microseconds of the near-real-time rule: median of rounds of 100,000 calls with changing inputs. */
@@ -251,5 +300,5 @@ measurePlans(optimiser, 'tariff', 20, 672, Math.min(rounds, 3), 15_000);
 measurePlans(optimiser, 'negative', 1, 96, Math.min(rounds, 3));
 measurePlans(optimiser, 'negative', 20, 96, Math.min(rounds, 3));
 measurePlans(optimiser, 'clash', 1, 96, Math.min(rounds, 3));
-measureHorizon(optimiser);
+await measureHorizon();
 measureRule(rounds);
