@@ -1,6 +1,6 @@
 /** `twin estimate GRID MEASUREMENTS`: the state of a grid from measurements by weighted least squares. */
 import { compileGrid } from '../../grids/compile.ts';
-import { formatNames } from '../../grids/import/imported-grid.ts';
+import { formatMeasurements, formatNames } from '../../grids/import/imported-grid.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
@@ -8,7 +8,7 @@ import type { GridDocument } from '../../grids/schema.ts';
 import { type CleanedEstimate, estimateWithoutBadData } from '../../platform/state-estimation/bad-data.ts';
 import type { EstimationProblem } from '../../platform/state-estimation/estimator.ts';
 import { createLeastSquares } from '../../platform/state-estimation/least-squares.ts';
-import { parseMeasurementFile, parseMeasurements } from '../../platform/state-estimation/measurement-file.ts';
+import { parseMeasurementFile } from '../../platform/state-estimation/measurement-file.ts';
 import { analyseObservability } from '../../platform/state-estimation/observability.ts';
 import { createSchweppeHuber } from '../../platform/state-estimation/schweppe-huber.ts';
 import { sourceBalances } from '../../platform/state-estimation/source-balance.ts';
@@ -107,11 +107,8 @@ export function estimate(
     const hint = `name a file: twin estimate ${file} measurements.json`;
     throw new InvalidInputError([{ file, path: '', message, hint }]);
   }
-  const text =
-    measurementsFile === undefined
-      ? JSON.stringify({ measurements: imported.measurements })
-      : readText(measurementsFile);
-  // A power-grid-model file names every appliance: a node without one injects nothing.
+  const text = measurementsFile === undefined ? formatMeasurements(imported) : readText(measurementsFile);
+  // A power-grid-model file names every appliance, whoever measured: a node without one injects nothing.
   const namesAllCustomers = imported.format === 'power-grid-model';
   const problemWith = (document: GridDocument) =>
     problemOf(compileGrid(document), text, measurementsFile ?? file, namesAllCustomers);
@@ -144,7 +141,7 @@ function placeTaps(
 }
 
 function problemOf(grid: CompiledGrid, text: string, file: string, namesAllCustomers: boolean): EstimationProblem {
-  const measurements = parseMeasurements(text, grid, file);
+  const { measurements, namesAllCustomers: names } = parseMeasurementFile(text, grid, file);
   const injections = measurements.flatMap((measurement) => {
     const power = measurement.kind === 'activePower' || measurement.kind === 'reactivePower';
     return power && measurement.place.at === 'bus' ? [measurement.place.bus] : [];
@@ -152,7 +149,7 @@ function problemOf(grid: CompiledGrid, text: string, file: string, namesAllCusto
   return {
     grid,
     measurements,
-    zeroInjections: zeroInjectionBuses(grid, new Set(injections), namesAllCustomers),
+    zeroInjections: zeroInjectionBuses(grid, new Set(injections), namesAllCustomers || names),
     referenceBus: grid.sources[0]?.bus ?? 0,
     statistics: 'full',
   };

@@ -2,7 +2,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { formatGrid } from '../../grids/generate/format.ts';
-import { describeNote, formatNames, type ImportedGrid } from '../../grids/import/imported-grid.ts';
+import { describeNote, formatMeasurements, formatNames, type ImportedGrid } from '../../grids/import/imported-grid.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import { makeOutputFolder } from '../../grids/output-folder.ts';
 import { defineCommand } from '../command.ts';
@@ -67,10 +67,6 @@ function writeImport(imported: ImportedGrid, sources: readonly string[], folder:
     renameSync(part, join(folder, name));
   }
   return files.map(([name]) => name);
-}
-
-function formatMeasurements({ measurements }: ImportedGrid): string {
-  return `{\n  "measurements": [\n${measurements.map((item) => `    ${JSON.stringify(item)}`).join(',\n')}\n  ]\n}\n`;
 }
 
 function formatNotes(imported: ImportedGrid, sources: readonly string[]): string {

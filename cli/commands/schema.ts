@@ -8,6 +8,7 @@ import { forecastSchema } from '../../platform/contract/forecast.ts';
 import { measurementSchema } from '../../platform/contract/measurement.ts';
 import { setpointSchema } from '../../platform/contract/setpoint.ts';
 import { progressSchema, tickSchema } from '../../platform/contract/timing.ts';
+import { measurementFileSchema } from '../../platform/state-estimation/measurement-file.ts';
 import { scenarioJsonSchema } from '../../sim/scenario/json-schema.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -16,6 +17,7 @@ const schemas: Readonly<Record<string, () => object>> = {
   scenario: scenarioJsonSchema,
   grid: () => toJson('grid', gridDocumentSchema),
   measurement: () => toJson('measurement', measurementSchema),
+  'measurement-file': () => toJson('measurement-file', measurementFileSchema),
   setpoint: () => toJson('setpoint', setpointSchema),
   estimate: () => toJson('estimate', estimateSchema),
   forecast: () => toJson('forecast', forecastSchema),
@@ -40,6 +42,7 @@ export const command = defineCommand<{ readonly name: string }>({
   examples: [
     { line: 'twin schema scenario > scenario.schema.json', does: 'For completion and checks in an editor' },
     { line: 'twin schema measurement', does: 'What a device sends' },
+    { line: 'twin schema measurement-file', does: 'What twin estimate reads' },
     { line: 'twin schema balancer-api', does: 'The REST interface of the balancer as OpenAPI 3.1' },
   ],
   async run({ name }, { terminal }) {

@@ -59,3 +59,13 @@ export function describeNote({ message, places, count }: ImportNote, most = 3): 
   const rest = count - shown.length;
   return `${message} (${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''})`;
 }
+
+/**
+ * The measurements as a native MEASUREMENTS file, with what the source's format says of all of them: a power-grid-model
+ * file names every appliance, and its voltage sensors are complex numbers.
+ */
+export function formatMeasurements({ format, measurements }: Pick<ImportedGrid, 'format' | 'measurements'>): string {
+  const rows = measurements.map((item) => `    ${JSON.stringify(item)}`).join(',\n');
+  const rules = format === 'power-grid-model' ? '  "namesAllCustomers": true,\n  "voltageErrors": "circular",\n' : '';
+  return `{\n${rules}  "measurements": [\n${rows}\n  ]\n}\n`;
+}

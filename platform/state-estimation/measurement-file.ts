@@ -1,4 +1,7 @@
-/** The native MEASUREMENTS file: `{ "measurements": [ { id, kind, at, phase?, value, sigma, unit? } ] }`, every fault with its place. */
+/**
+ * The native MEASUREMENTS file: `{ "measurements": [ { id, kind, at, phase?, value, sigma, unit? } ] }` and what holds for
+ * all of them, every fault with its place.
+ */
 import { z } from 'zod';
 import { closest, didYouMean } from '../../numerics/edit-distance.ts';
 import { createSourceMap, formatPath, type JsonPath, parseJson, type SourceMap } from '../../grids/json-source.ts';
@@ -48,7 +51,21 @@ const measurementSchema = z.strictObject({
 type Read = z.infer<typeof measurementSchema>;
 type Written = Read & { readonly kind: ScalarKind };
 
-const fileSchema = z.strictObject({ $schema: z.string().optional(), measurements: z.array(z.unknown()) });
+const aboutAll = {
+  $schema: z.string().optional(),
+  /** The grid document names everything that injects: a bus where nothing is connected injects nothing. */
+  namesAllCustomers: z.boolean().optional(),
+  /**
+   * Errors of voltages: `polar`, of magnitude and angle each for itself (default), or `circular`, of a complex number, as
+   * large across as along with the sigma of the magnitude. Then `<id>-angle` (by phase `<id>-angle-A`) is the angle of
+   * the magnitude `<id>` (`<id>-A`).
+   */
+  voltageErrors: z.enum(['polar', 'circular']).optional(),
+};
+const fileSchema = z.strictObject({ ...aboutAll, measurements: z.array(z.unknown()) });
+
+/** The whole file, for `twin schema`. */
+export const measurementFileSchema = z.strictObject({ ...aboutAll, measurements: z.array(measurementSchema) });
 
 /** As other programs write them where a value is missing. */
 const NOT_A_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
@@ -58,6 +75,8 @@ export interface MeasurementFile {
   readonly measurements: EstimatorMeasurement[];
   /** Reported positions of tap changers: they belong to the grid, not to the equations. */
   readonly taps: readonly TapReading[];
+  /** A bus where nothing is connected injects nothing, whatever else is known of the grid. */
+  readonly namesAllCustomers: boolean;
 }
 
 /** The measurements of a file without its tap positions. */
@@ -113,7 +132,9 @@ export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: st
     measurements.push({ measurement: absent ? { ...measurement, sigma: Infinity } : measurement, busId });
   });
   if (problems.length > 0) fail(problems);
-  return { measurements: pairCurrents(sumFusedInjections(grid, measurements)), taps };
+  const { namesAllCustomers = false, voltageErrors } = outer.data;
+  const summed = pairCurrents(sumFusedInjections(grid, measurements));
+  return { measurements: voltageErrors === 'circular' ? pairVoltages(summed) : summed, taps, namesAllCustomers };
 }
 
 function isAbsent(value: unknown): boolean {
@@ -278,6 +299,37 @@ function pairCurrents(measurements: readonly ScalarMeasurement[]): EstimatorMeas
   });
 }
 
+const ANGLE_ID = /^(.*)-angle(-[ABC])?$/;
+
+/** A magnitude and its angle become a phasor with an error as large across as along. */
+function pairVoltages(measurements: readonly EstimatorMeasurement[]): EstimatorMeasurement[] {
+  const angles = new Map<string, ScalarMeasurement>();
+  for (const one of measurements) {
+    const [, name, phase = ''] = ANGLE_ID.exec(one.id) ?? [];
+    if (one.kind === 'voltageAngle' && name !== undefined) angles.set(name + phase, one);
+  }
+  const paired = new Set<string>();
+  const phasors = measurements.map((one): EstimatorMeasurement => {
+    const angle = one.kind === 'voltageMagnitude' ? angles.get(one.id) : undefined;
+    if (angle === undefined || one.kind !== 'voltageMagnitude' || one.phase === 'sum') return one;
+    paired.add(angle.id);
+    const { id, place, phase, value, sigma } = one;
+    const angleSigmaRad = sigma / value;
+    return {
+      id,
+      angleId: angle.id,
+      kind: 'voltagePhasor',
+      place,
+      phase,
+      value,
+      sigma,
+      angleRad: angle.value,
+      angleSigmaRad,
+    };
+  });
+  return phasors.filter(({ id, kind }) => kind !== 'voltageAngle' || !paired.has(id));
+}
+
 function schemaProblems(
   issue: z.core.$ZodIssue,
   above: JsonPath,
@@ -288,7 +340,7 @@ function schemaProblems(
   const path = [...above, ...issue.path.filter((part): part is string | number => typeof part !== 'symbol')];
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      const hint = didYouMean(key, keys.length > 0 ? keys : ['measurements']);
+      const hint = didYouMean(key, keys.length > 0 ? keys : Object.keys(fileSchema.shape));
       return {
         path: formatPath([...path, key]),
         ...source.place([...path, key], true),

@@ -1,15 +1,12 @@
 /** power-grid-model's estimation cases, read by our reader, give its answers within the tolerances of each case. */
 import { describe, expect, test } from 'vitest';
 import { compileGrid } from '../../grids/compile.ts';
+import { formatMeasurements } from '../../grids/import/imported-grid.ts';
 import { importGrid } from '../../grids/import/read-grid-files.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { branchEndFlow } from '../../platform/state-estimation/branch-flows.ts';
-import type {
-  EstimateResult,
-  EstimationProblem,
-  EstimatorMeasurement,
-} from '../../platform/state-estimation/estimator.ts';
-import { parseMeasurements } from '../../platform/state-estimation/measurement-file.ts';
+import type { EstimateResult, EstimationProblem } from '../../platform/state-estimation/estimator.ts';
+import { parseMeasurementFile } from '../../platform/state-estimation/measurement-file.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injections.ts';
 import {
@@ -29,38 +26,22 @@ const linearisedOnly: Readonly<Record<string, string>> = {
     'two sensors contradict each other by 1000 sigma; the iterative-linear method splits the difference, least squares moves the voltage too',
 };
 
-/** Cases whose voltage sensors are complex numbers with a circular error; with magnitude and angle apart they differ. */
-const withComplexVoltages = new Set(['residual-test']);
-
-function problemOf({ text, symmetric }: Calculation, complexVoltages: boolean): EstimationProblem {
+function problemOf({ text, symmetric }: Calculation): EstimationProblem {
   const imported = importGrid([{ name: 'input.json', text }], {
     representation: symmetric ? 'positive-sequence' : 'three',
   });
   const grid = compileGrid(imported.grid);
-  const measurements = parseMeasurements(JSON.stringify({ measurements: imported.measurements }), grid);
+  const { measurements, namesAllCustomers } = parseMeasurementFile(formatMeasurements(imported), grid);
   const injections = measurements.flatMap((m) =>
     (m.kind === 'activePower' || m.kind === 'reactivePower') && m.place.at === 'bus' ? [m.place.bus] : [],
   );
   return {
     grid,
-    measurements: complexVoltages ? pairVoltages(measurements) : measurements,
-    zeroInjections: zeroInjectionBuses(grid, new Set(injections), true),
+    measurements,
+    zeroInjections: zeroInjectionBuses(grid, new Set(injections), namesAllCustomers),
     referenceBus: grid.sources[0]!.bus,
     statistics: 'always',
   };
-}
-
-/** A magnitude and the angle that follows it become one phasor. */
-function pairVoltages(measurements: readonly EstimatorMeasurement[]): EstimatorMeasurement[] {
-  return measurements.flatMap((m, i): EstimatorMeasurement[] => {
-    const next = measurements[i + 1];
-    if (m.kind === 'voltageAngle') return [];
-    if (m.kind !== 'voltageMagnitude' || next?.kind !== 'voltageAngle' || m.phase === 'sum') return [m];
-    const { id, place, phase, value, sigma } = m;
-    return [
-      { id, kind: 'voltagePhasor', place, phase, value, sigma, angleRad: next.value, angleSigmaRad: sigma / value },
-    ];
-  });
 }
 
 interface Compared {
@@ -141,7 +122,7 @@ describe.skipIf(!hasReference)("power-grid-model's estimation cases (skipped wit
     for (const calculation of readCalculations(FOLDER, name)) {
       const reason = linearisedOnly[name];
       test(`${name} ${calculation.what}${reason === undefined ? '' : `: differs, ${reason}`}`, () => {
-        const problem = problemOf(calculation, withComplexVoltages.has(name));
+        const problem = problemOf(calculation);
         const result = createWeightedLeastSquares().estimate(problem);
         expect(result.status).toBe('converged');
         const rows = compare(calculation, problem.grid, result);
@@ -154,7 +135,7 @@ describe.skipIf(!hasReference)("power-grid-model's estimation cases (skipped wit
 
   test('single-line-load-il: the objective of least squares is smaller than that of the linearised answer', () => {
     const [calculation] = readCalculations(FOLDER, 'single-line-load-il');
-    const result = createWeightedLeastSquares().estimate(problemOf(calculation!, false));
+    const result = createWeightedLeastSquares().estimate(problemOf(calculation!));
     const line = calculation!.output['line']![0]!;
     // A sigma of 1000 VA is one of 1000 / sqrt(2) in P and in Q; one sensor says 1 MW, the other 2 MW.
     const weighted = (watts: number) => (watts / (1000 * Math.SQRT1_2)) ** 2;
