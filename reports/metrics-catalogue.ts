@@ -99,6 +99,30 @@ export const metricCatalogue: readonly MetricDefinition[] = [
   share('estimate.coverage', 'bus-phases and recorded intervals that had an estimate; warm-up counted', ours),
   share('estimate.sigma2.coverage', 'true voltages inside estimate +- 2 sigma (95.4 % when sigma is right)', ours),
   share('estimate.converged', 'estimator answers with status "converged"', ours),
+  share(
+    'model.finding.precision',
+    'things that the estimator named as wrong on paper (switch, open point, tap, phases of a meter) and that were, as named',
+    ours,
+  ),
+  share(
+    'model.finding.recall',
+    'things that the scenario had made wrong on paper and that were named, as they are',
+    ours,
+  ),
+  value(
+    'model.finding.delay',
+    's',
+    'max',
+    'per named thing: first estimate that names it - begin of the run, or of the event that made it wrong',
+    ours,
+  ),
+  value(
+    'model.finding.wrong',
+    '1',
+    'max',
+    'things named wrongly so far, per estimate of an estimator that watches',
+    ours,
+  ),
   error('forecast.load.error', 'W', 'forecast site load (last one issued before the step) - true interval mean', ours),
   error('forecast.generation.error', 'W', 'forecast site generation - true interval mean', ours),
   error(

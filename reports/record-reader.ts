@@ -69,7 +69,7 @@ const textColumns = {
   'truth-energy': ['device'],
   'device-states': ['device'],
   measurements: ['kind', 'device', 'component', 'measurand', 'phase'],
-  'estimate-runs': ['estimator', 'status', 'inventory', 'suspects'],
+  'estimate-runs': ['estimator', 'status', 'inventory', 'suspects', 'modelFindings'],
   estimates: ['estimator', 'bus', 'phase'],
   setpoints: ['device', 'issuer'],
   acknowledgements: ['device', 'status'],

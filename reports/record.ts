@@ -5,6 +5,7 @@
  * Convention: a value at instant t_k stands for the interval (t_(k-1), t_k]; the first instant (the start) carries the
  * initial state only and is left out of energies.
  */
+import type { ModelFeature } from '../platform/contract/estimate.ts';
 import type { InvariantName } from './metrics-catalogue.ts';
 import { historyTables, type TableColumns } from '../platform/contract/history.ts';
 
@@ -145,6 +146,17 @@ export interface Audit {
   readonly invariants?: readonly InvariantCount[];
 }
 
+/** Something of the grid that is not in the field as the platform was told, while it is not. */
+export interface ModelFault {
+  readonly feature: ModelFeature;
+  /** Of the line, switch or transformer, or the bus of the meter. */
+  readonly id: string;
+  readonly onPaper: boolean | number | string;
+  readonly inField: boolean | number | string;
+  readonly fromUs: number;
+  readonly untilUs: number;
+}
+
 /**
  * `foresight.json`: energy off what the use cases asked for, kWh, on means of quarter hours and without grid losses. Absent
  * where nothing was asked for.
@@ -181,6 +193,8 @@ export interface Manifest {
   /** The true grid document and the platform's copy. */
   readonly grid: unknown;
   readonly platformGrid: unknown;
+  /** Where the two differ, and meters in the field differ from what they say, in what an estimator can find out. */
+  readonly modelFaults: readonly ModelFault[];
   /** Command-line options in force. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Expanded devices: id, kind, place, and the error model in words and figures. */

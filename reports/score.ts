@@ -7,6 +7,7 @@ import type { ExpectationResult } from './expectations.ts';
 import { batterySamples, branchSamples, busSamples, siteBalance, type BusSamples } from './grid-metrics.ts';
 import { compareForecasts } from './forecast-metrics.ts';
 import { computeKpis, islandBandW, type BatterySeries, type KpiValues, type SiteSeries } from './kpis.ts';
+import { compareFindings } from './model-metrics.ts';
 import { computeLatencies, type Latencies } from './latency.ts';
 import {
   kpiCatalogue,
@@ -77,6 +78,7 @@ export function score(record: RunRecord): Score {
   const samples: Readonly<Record<string, Float64Array>> = {
     ...details.devices.samples,
     ...details.estimates.samples,
+    ...compareFindings(record.manifest.modelFaults, tables['estimate-runs']),
     ...siteBalance(tables['truth-site']),
     ...batterySamples(details.batteries),
     ...branchSamples(tables['truth-branch']),

@@ -5,6 +5,10 @@ import { instantSchema } from './instant-schema.ts';
 /** One value per phase: three, or one in a positive-sequence grid; null where a phase is dead or unobserved. */
 const perPhase = z.array(z.number().nullable());
 
+/** Features of a grid that an estimator may find to be otherwise than it was told. */
+const modelFeatureSchema = z.enum(['lineClosed', 'switchClosed', 'tapPosition', 'meterPhases']);
+export type ModelFeature = z.infer<typeof modelFeatureSchema>;
+
 export const estimateSchema = z.object({
   schema: z.literal('platone.estimate/1'),
   estimator: z.string().min(1),
@@ -54,6 +58,19 @@ export const estimateSchema = z.object({
         kind: z.enum(['switch', 'tap', 'phase']),
         element: z.string(),
         says: z.string(),
+        /**
+         * What would be so in the field, by the id of line, switch or transformer, or the bus of a meter: closed or not, a
+         * position, or on which phases it really is what the meter calls A, B and C (`ACB`).
+         */
+        inField: z
+          .array(
+            z.object({
+              feature: modelFeatureSchema,
+              id: z.string(),
+              value: z.union([z.boolean(), z.number(), z.string()]),
+            }),
+          )
+          .min(1),
         evidence: z.number(),
         estimates: z.int().positive(),
       }),

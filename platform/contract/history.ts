@@ -29,6 +29,8 @@ export const historyTables = {
     inventory: 'STRING',
     /** JSON of the estimate's suspects. */
     suspects: 'STRING',
+    /** JSON of what is known to be wrong on paper; empty where the estimator does not watch its model. */
+    modelFindings: 'STRING',
   },
   /** One row per estimate, bus and phase. */
   estimates: {

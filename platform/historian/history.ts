@@ -89,6 +89,7 @@ function addEstimate(runs: Table, states: Table, { message, taggedUs }: Input): 
     estimate.chiSquareLimit ?? Number.NaN,
     JSON.stringify(estimate.inventory),
     JSON.stringify(estimate.suspects ?? []),
+    estimate.modelFindings === undefined ? '' : JSON.stringify(estimate.modelFindings),
   );
   for (const bus of estimate.buses) {
     for (let index = 0; index < bus.voltageMagnitudeV.length; index++) {

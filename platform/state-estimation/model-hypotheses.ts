@@ -6,7 +6,10 @@ import { compileGrid, joins } from '../../grids/compile.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { spanForest } from '../../grids/topology.ts';
+import type { Estimate } from '../contract/estimate.ts';
 import type { EstimationProblem, EstimatorMeasurement, MeasuredPlace } from './estimator.ts';
+
+export type InField = NonNullable<Estimate['modelFindings']>[number]['inField'];
 
 export interface Hypothesis {
   readonly kind: 'switch' | 'tap' | 'phase';
@@ -14,6 +17,7 @@ export interface Hypothesis {
   readonly element: string;
   /** What would be the case, a sentence without its full stop. */
   readonly says: string;
+  readonly inField: InField;
   /** The problem as it is if this holds; undefined where the problem has nothing to do with it. */
   apply(problem: EstimationProblem): EstimationProblem | undefined;
 }
@@ -55,7 +59,8 @@ export function tapHypotheses(document: GridDocument, steps: number = 4): Hypoth
           unit.id === id ? { ...unit, tap: { ...tap, position: other } } : unit,
         );
         const says = `the tap of ${id} stands at ${other}, not at ${position}`;
-        return { kind: 'tap', element: id, says, apply: changedGrid({ ...document, transformers }) };
+        const inField: InField = [{ feature: 'tapPosition', id, value: other }];
+        return { kind: 'tap', element: id, says, inField, apply: changedGrid({ ...document, transformers }) };
       });
   });
 }
@@ -68,22 +73,26 @@ export function switchHypotheses(document: GridDocument): Hypothesis[] {
   const hypotheses: Hypothesis[] = document.switches.map(({ id, closed }) => {
     const switches = document.switches.map((one) => (one.id === id ? { ...one, closed: !closed } : one));
     const says = `switch ${id} is ${closed ? 'open' : 'closed'}`;
-    return { kind: 'switch', element: id, says, apply: changedGrid({ ...document, switches }) };
+    const inField: InField = [{ feature: 'switchClosed', id, value: !closed }];
+    return { kind: 'switch', element: id, says, inField, apply: changedGrid({ ...document, switches }) };
   });
   const grid = compileGrid(document);
   for (const line of document.lines) {
     if (!line.inService || (line.fromClosed && line.toClosed)) continue;
     const closed = withLine(document, line.id, { fromClosed: true, toClosed: true });
+    const isClosed = { feature: 'lineClosed', id: line.id, value: true } as const;
     hypotheses.push({
       kind: 'switch',
       element: line.id,
       says: `line ${line.id} is closed`,
+      inField: [isClosed],
       apply: changedGrid(closed),
     });
     for (const other of linesBetween(grid, line.from, line.to)) {
       const moved = withLine(closed, other, { toClosed: false });
       const says = `line ${line.id} is closed and line ${other} open instead`;
-      hypotheses.push({ kind: 'switch', element: other, says, apply: changedGrid(moved) });
+      const isOpen = { feature: 'lineClosed', id: other, value: false } as const;
+      hypotheses.push({ kind: 'switch', element: other, says, inField: [isClosed, isOpen], apply: changedGrid(moved) });
     }
   }
   return hypotheses;
@@ -119,13 +128,26 @@ export const PHASE_ORDERS = [
   [2, 0, 1],
 ] as const;
 
-/** The meter at a bus has its phases in another order: its powers and voltages belong to other phases. */
-export function phaseHypothesis(grid: CompiledGrid, bus: number, order: readonly number[]): Hypothesis {
+/** Phases as a meter names them. */
+export const AS_NAMED: readonly number[] = [0, 1, 2];
+
+/**
+ * The meter at a bus has its phases in another order: its powers and voltages belong to other phases. `known` is the
+ * order that its values have been brought out of already.
+ */
+export function phaseHypothesis(
+  grid: CompiledGrid,
+  bus: number,
+  order: readonly number[],
+  known: readonly number[],
+): Hypothesis {
   const name = grid.busIds[bus]![0]!;
+  const phases = known.map((p) => PHASES[order[p]!]!);
   return {
     kind: 'phase',
     element: name,
-    says: `the meter at ${name} calls phases ${order.map((p) => PHASES[p]).join(', ')} by the names A, B, C`,
+    says: `the meter at ${name} calls phases ${phases.join(', ')} by the names A, B, C`,
+    inField: [{ feature: 'meterPhases', id: name, value: phases.join('') }],
     apply: (problem) => reorder(problem, bus, order),
   };
 }

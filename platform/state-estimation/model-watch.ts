@@ -5,7 +5,15 @@
  * Wald 1945; for topology errors Monticelli, "State Estimation in Electric Power Systems", 1999, ch. 9).
  */
 import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
-import { type Hypothesis, PHASE_ORDERS, phaseHypothesis, switchHypotheses, tapHypotheses } from './model-hypotheses.ts';
+import {
+  AS_NAMED,
+  type Hypothesis,
+  type InField,
+  PHASE_ORDERS,
+  phaseHypothesis,
+  switchHypotheses,
+  tapHypotheses,
+} from './model-hypotheses.ts';
 import { createLeastSquares } from './least-squares.ts';
 
 export interface ModelWatchOptions {
@@ -19,6 +27,7 @@ export interface ModelFinding {
   readonly kind: Hypothesis['kind'];
   readonly element: string;
   readonly says: string;
+  readonly inField: InField;
   /** Sum of objective differences against the model, and number of estimates that gave it. */
   readonly evidence: number;
   readonly estimates: number;
@@ -48,6 +57,8 @@ export class ModelWatch {
   readonly findings: ModelFinding[] = [];
   private readonly options: Required<ModelWatchOptions>;
   private readonly accepted: Hypothesis[] = [];
+  /** Of the phases of meters, by bus, as far as they are known to differ from their names. */
+  private readonly orders = new Map<number, readonly number[]>();
   private candidates: { readonly grids: GridCandidate[]; readonly phases: PhaseCandidate[] } | undefined;
   private readonly model = createLeastSquares();
 
@@ -63,7 +74,7 @@ export class ModelWatch {
     const problem = this.correct(given);
     const now = this.model.estimate({ ...problem, statistics: 'never' });
     if (now.status !== 'converged') return [];
-    this.candidates ??= { grids: gridCandidates(problem), phases: phaseCandidates(problem) };
+    this.candidates ??= { grids: gridCandidates(problem), phases: phaseCandidates(problem, this.orders) };
     for (const candidate of this.candidates.phases) weighPhases(candidate, problem, now);
     const suspicious = now.objective > now.chiSquareLimit;
     for (const candidate of this.candidates.grids) {
@@ -90,13 +101,24 @@ export class ModelWatch {
       (one) => one !== best && (best.hypothesis.kind !== 'phase' || one.hypothesis.element === best.hypothesis.element),
     );
     if (rival !== undefined && best.evidence - rival.evidence < this.options.lead) return [];
-    const { kind, element, says } = best.hypothesis;
-    const finding = { kind, element, says, evidence: best.evidence, estimates: best.estimates };
+    const { kind, element, says, inField } = best.hypothesis;
+    const finding = { kind, element, says, inField, evidence: best.evidence, estimates: best.estimates };
+    if (isPhaseCandidate(best)) {
+      const known = this.orders.get(best.bus) ?? AS_NAMED;
+      this.orders.set(
+        best.bus,
+        known.map((p) => best.order[p]!),
+      );
+    }
     this.findings.push(finding);
     this.accepted.push(best.hypothesis);
     this.candidates = undefined;
     return [finding];
   }
+}
+
+function isPhaseCandidate(candidate: Candidate): candidate is PhaseCandidate {
+  return 'order' in candidate;
 }
 
 function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
@@ -109,7 +131,10 @@ function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
 }
 
 /** Every other order of the phases at every bus whose voltages are measured in all of them. */
-function phaseCandidates({ grid, measurements }: EstimationProblem): PhaseCandidate[] {
+function phaseCandidates(
+  { grid, measurements }: EstimationProblem,
+  known: ReadonlyMap<number, readonly number[]>,
+): PhaseCandidate[] {
   if (grid.phases === 1) return [];
   const byBus = new Map<number, number[]>();
   measurements.forEach((m, i) => {
@@ -123,7 +148,7 @@ function phaseCandidates({ grid, measurements }: EstimationProblem): PhaseCandid
     voltages.includes(-1)
       ? []
       : PHASE_ORDERS.map((order) => ({
-          hypothesis: phaseHypothesis(grid, bus, order),
+          hypothesis: phaseHypothesis(grid, bus, order, known.get(bus) ?? AS_NAMED),
           bus,
           order,
           voltages,

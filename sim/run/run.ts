@@ -19,6 +19,7 @@ import { type RunOptions, type RunProgress, type RunResult, ServiceFailure, usua
 import { type Preparation, prepareRun } from './prepare.ts';
 import type { InvariantChecker } from './invariants.ts';
 import { Recorder } from './recorder.ts';
+import { modelFaultsOf } from './model-faults.ts';
 import { createRunFolder, type RunFolder } from './run-folder.ts';
 import { openRunLog } from './run-log.ts';
 import { createSafety } from './safety.ts';
@@ -254,6 +255,7 @@ function describeRun(
     scenario,
     grid,
     platformGrid,
+    modelFaults: modelFaultsOf(loaded),
     options: { ...options },
     devices: loaded.devices.map(({ entry: _entry, ...device }) => ({ ...device, errors: errorsOf(park, device.id) })),
     assumptions: [...grid.assumptions, ...preparation.profiles.assumptions, ...modelAssumptions],

@@ -98,7 +98,16 @@ const estimate = {
   buses: [{ ...phase, voltageAngleSigmaRad: [null] }],
   branches: [],
   suspects: [{ measurement: 'm', normalisedResidual: 4 }],
-  modelFindings: [{ kind: 'tap', element: 't', says: 'x', evidence: 1, estimates: 2 }],
+  modelFindings: [
+    {
+      kind: 'tap',
+      element: 't',
+      says: 'x',
+      inField: [{ feature: 'tapPosition', id: 't', value: -1 }],
+      evidence: 1,
+      estimates: 2,
+    },
+  ],
   inventory: [{ source: 'pmu-1', kind: 'pmu', count: 6, ageUsMax: 0, sigmaRelativeMedian: 0.01 }],
 };
 

@@ -154,6 +154,7 @@ test('every kind of message reaches its table', async () => {
       chiSquareLimit: Number.NaN,
       inventory: JSON.stringify(estimate.inventory),
       suspects: '[]',
+      modelFindings: '',
     },
   ]);
   const states = await table('estimates');

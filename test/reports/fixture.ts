@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { randomStream } from '../../numerics/random.ts';
+import type { Estimate } from '../../platform/contract/estimate.ts';
 import type { TableColumns } from '../../platform/contract/history.ts';
 import { messagesTable, recordTables, type Audit, type Manifest } from '../../reports/record.ts';
 
@@ -33,6 +34,9 @@ export interface FixtureOptions {
     readonly noise: number;
   };
   readonly positions?: boolean;
+  /** What was made wrong on paper, and what every estimate says of it; absent: the estimator does not watch. */
+  readonly modelFaults?: Manifest['modelFaults'];
+  readonly modelFindings?: Estimate['modelFindings'];
 }
 
 export const fixtureStartUs = 1_617_228_000_000_000; // 2021-04-01T00:00:00+02:00
@@ -339,6 +343,7 @@ function recordQuarter(
     18.3,
     JSON.stringify(inventory),
     JSON.stringify([]),
+    options.modelFindings === undefined ? '' : JSON.stringify(options.modelFindings),
   ]);
   world.forecasts.push(quantiles([timeUs - QUARTER_HOUR_US, timeUs, 'site:load', site.loadW * 1.1, 500]));
   world.forecasts.push(
@@ -459,6 +464,7 @@ function manifest(options: FixtureOptions): Manifest {
     },
     grid: gridDocument(options),
     platformGrid: gridDocument(options),
+    modelFaults: options.modelFaults ?? [],
     options: { pace: 'lockstep', databus: 'embedded' },
     devices: [
       {

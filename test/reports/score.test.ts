@@ -296,6 +296,26 @@ describe('failing closed', () => {
       class: 'realtime',
       pmus: 2,
       audit: { invariants: invariantCatalogue.map(({ name }) => ({ name, checked: 1, violations: 0 })) },
+      modelFaults: [
+        {
+          feature: 'tapPosition',
+          id: 't',
+          onPaper: 0,
+          inField: 1,
+          fromUs: fixtureStartUs,
+          untilUs: fixtureStartUs + 86_400e6,
+        },
+      ],
+      modelFindings: [
+        {
+          kind: 'tap',
+          element: 't',
+          says: 'so',
+          inField: [{ feature: 'tapPosition', id: 't', value: 1 }],
+          evidence: 31,
+          estimates: 4,
+        },
+      ],
       expect: listQuantities().map(({ name, unit }) => `${name} >= -1e12 ${unit === '1' ? '' : unit}`),
     });
     const missing = expectations.filter(({ observed }) => observed === null).map(({ text }) => text.split(' ')[0]);
