@@ -13,7 +13,7 @@ import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import type { DeviceCondition } from '../faults/device-faults.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
-import type { ControllableDevice } from './device.ts';
+import type { BatteryNameplate, ControllableDevice } from './device.ts';
 import { drawSpecimen, limitSigma, resolutionSigma, combineSigmas, type ErrorModel } from './error-model.ts';
 import { createPostman, isDue, reading, wholeSteps, type DeviceClock } from './message.ts';
 
@@ -32,48 +32,33 @@ const FIELD = {
 } as const;
 const HOUR_US = 3600e6;
 
-/** What the device is made of, SI, every default filled in. */
-interface Plate {
-  readonly ratedW: number;
-  readonly capacityWh: number;
-  readonly minimumWh: number;
-  readonly maximumWh: number;
-  readonly chargeEfficiency: number;
-  readonly dischargeEfficiency: number;
-  /** Time from zero to rated power; 0 = at once. */
-  readonly rampUs: number;
-  readonly commandDelayUs: number;
-  readonly standbyW: number;
-}
-
-function readPlate(device: BessDevice): Plate {
+function nameplateOf(device: BessDevice): BatteryNameplate {
   const ideal = device.preset === 'ideal';
   const efficiency = ideal ? 1 : FIELD.efficiency;
   return {
-    ratedW: device.power,
+    ratedPowerW: device.power,
     capacityWh: device.energy,
-    minimumWh: (device.socMin ?? FIELD.socMin) * device.energy,
-    maximumWh: (device.socMax ?? FIELD.socMax) * device.energy,
+    socMin: device.socMin ?? FIELD.socMin,
+    socMax: device.socMax ?? FIELD.socMax,
     chargeEfficiency: device.chargeEfficiency ?? efficiency,
     dischargeEfficiency: device.dischargeEfficiency ?? efficiency,
-    rampUs: device.rampTime ?? (ideal ? 0 : FIELD.rampUs),
+    standbyLossW: device.standbyLoss ?? 0,
+    rampTimeUs: device.rampTime ?? (ideal ? 0 : FIELD.rampUs),
     commandDelayUs: device.commandDelay ?? (ideal ? 0 : FIELD.commandDelayUs),
-    standbyW: device.standbyLoss ?? 0,
   };
 }
 
 /** What is wrong with the plate of a battery, as sentences; empty when nothing is. */
 export function bessFaults(device: BessDevice): string[] {
-  const plate = readPlate(device);
+  const plate = nameplateOf(device);
   const faults: string[] = [];
-  const percent = (energyWh: number) => `${Number(((100 * energyWh) / plate.capacityWh).toPrecision(6))} %`;
-  if (!(plate.ratedW > 0)) faults.push('power must be above 0 W');
+  const percent = (share: number) => `${Number((100 * share).toPrecision(6))} %`;
+  if (!(plate.ratedPowerW > 0)) faults.push('power must be above 0 W');
   if (!(plate.capacityWh > 0)) return [...faults, 'energy must be above 0 Wh'];
-  const storedWh = device.soc * device.energy;
-  if (plate.minimumWh >= plate.maximumWh) faults.push('socMin must be below socMax');
-  else if (storedWh < plate.minimumWh || storedWh > plate.maximumWh) {
-    const window = `${percent(plate.minimumWh)} to ${percent(plate.maximumWh)}`;
-    faults.push(`soc ${percent(storedWh)} lies outside its window of ${window}`);
+  const { socMin, socMax } = plate;
+  if (socMin >= socMax) faults.push('socMin must be below socMax');
+  else if (device.soc < socMin || device.soc > socMax) {
+    faults.push(`soc ${percent(device.soc)} lies outside its window of ${percent(socMin)} to ${percent(socMax)}`);
   }
   for (const [name, value] of [
     ['chargeEfficiency', plate.chargeEfficiency],
@@ -81,7 +66,7 @@ export function bessFaults(device: BessDevice): string[] {
   ] as const) {
     if (!(value > 0 && value <= 1)) faults.push(`${name} must be above 0 and at most 1`);
   }
-  if (plate.standbyW < 0 || plate.standbyW > 0.5 * plate.ratedW)
+  if (plate.standbyLossW < 0 || plate.standbyLossW > 0.5 * plate.ratedPowerW)
     faults.push('standbyLoss must lie between 0 and half the power');
   return faults;
 }
@@ -105,8 +90,10 @@ export function createBess(options: {
   readonly condition?: ((timeUs: number) => DeviceCondition) | undefined;
 }): ControllableDevice {
   const { device, condition } = options;
-  const plate = readPlate(device);
-  const backend = createBackend(plate, device.commandedBy ?? [DEFAULT_COMMANDER]);
+  const plate = nameplateOf(device);
+  const commandedBy = device.commandedBy ?? [DEFAULT_COMMANDER];
+  const windowWh = { least: plate.socMin * plate.capacityWh, most: plate.socMax * plate.capacityWh };
+  const backend = createBackend(plate, commandedBy);
   const telemetry = createTelemetry(options);
   let storedWh = device.soc * device.energy;
   let rampedW = 0;
@@ -117,17 +104,19 @@ export function createBess(options: {
     id: device.id,
     kind: 'bess',
     route: device.route,
+    nameplate: plate,
+    commandedBy,
     command: (setpoint, timeUs) => backend.accept(setpoint, timeUs, condition?.(timeUs).lateUs ?? 0),
     advance(fromUs, toUs) {
       const wanted = backend.over(fromUs, toUs, rampedW);
       const hours = (toUs - fromUs) / HOUR_US;
-      const { lowerW, upperW } = limits(plate, storedWh, hours, condition?.(fromUs).powerShare ?? 1);
+      const { lowerW, upperW } = limits(plate, windowWh, storedWh, hours, condition?.(fromUs).powerShare ?? 1);
       const activePowerW = clamp(wanted.meanW, lowerW, upperW);
       const storedBefore = storedWh;
       storedWh = clamp(
-        storedWh - hours * (drawn(plate, activePowerW) + plate.standbyW),
-        plate.minimumWh,
-        plate.maximumWh,
+        storedWh - hours * (drawn(plate, activePowerW) + plate.standbyLossW),
+        windowWh.least,
+        windowWh.most,
       );
       // What left the store less what left the terminals is what was lost.
       lossesWh += storedBefore - storedWh - activePowerW * hours;
@@ -165,28 +154,28 @@ export function createBess(options: {
 }
 
 /** Rate at which the store empties, W, for a terminal power: conversion losses included, standby not. */
-function drawn({ chargeEfficiency, dischargeEfficiency }: Plate, powerW: number): number {
+function drawn({ chargeEfficiency, dischargeEfficiency }: BatteryNameplate, powerW: number): number {
   return powerW > 0 ? powerW / dischargeEfficiency : powerW * chargeEfficiency;
 }
 
 /** The inverse of `drawn`. */
-function delivered({ chargeEfficiency, dischargeEfficiency }: Plate, rateW: number): number {
+function delivered({ chargeEfficiency, dischargeEfficiency }: BatteryNameplate, rateW: number): number {
   return rateW > 0 ? rateW * dischargeEfficiency : rateW / chargeEfficiency;
 }
 
 /** Mean powers over a step that keep the share of the rating that is left and the stored energy inside its window. */
 function limits(
-  plate: Plate,
+  plate: BatteryNameplate,
+  windowWh: { readonly least: number; readonly most: number },
   storedWh: number,
   hours: number,
   powerShare: number,
 ): { readonly lowerW: number; readonly upperW: number } {
-  const { minimumWh, maximumWh, standbyW } = plate;
-  const ratedW = powerShare * plate.ratedW;
+  const ratedW = powerShare * plate.ratedPowerW;
   if (hours === 0) return { lowerW: -ratedW, upperW: ratedW };
-  const upperW = Math.min(ratedW, delivered(plate, (storedWh - minimumWh) / hours - standbyW));
+  const upperW = Math.min(ratedW, delivered(plate, (storedWh - windowWh.least) / hours - plate.standbyLossW));
   // An empty battery must take its standby power from the grid: then the upper limit is negative.
-  const lowerW = Math.max(-ratedW, delivered(plate, (storedWh - maximumWh) / hours - standbyW));
+  const lowerW = Math.max(-ratedW, delivered(plate, (storedWh - windowWh.most) / hours - plate.standbyLossW));
   return { lowerW: Math.min(lowerW, upperW), upperW };
 }
 
@@ -196,8 +185,8 @@ function clamp(value: number, lower: number, upper: number): number {
 }
 
 /** Reactive power that the inverter's apparent power leaves beside the active power. */
-function reactiveWithin({ ratedW }: Plate, activePowerW: number, reactivePowerVar: number): number {
-  const room = Math.sqrt(Math.max(0, ratedW * ratedW - activePowerW * activePowerW));
+function reactiveWithin({ ratedPowerW }: BatteryNameplate, activePowerW: number, reactivePowerVar: number): number {
+  const room = Math.sqrt(Math.max(0, ratedPowerW * ratedPowerW - activePowerW * activePowerW));
   return clamp(reactivePowerVar, -room, room);
 }
 
@@ -208,7 +197,7 @@ const DEFAULT_COMMANDER = 'balancer';
  * The vendor's backend: takes setpoints from those who may send them, lets them wait for the command delay, drops them
  * when they run out, and acknowledges the newest.
  */
-function createBackend(plate: Plate, commanders: readonly string[]) {
+function createBackend(plate: BatteryNameplate, commanders: readonly string[]) {
   const commands: Command[] = [];
   let newestUs = Number.NEGATIVE_INFINITY;
   let answered: { readonly setpoint: Setpoint; readonly command: Command | undefined } | undefined;
@@ -234,7 +223,7 @@ function createBackend(plate: Plate, commanders: readonly string[]) {
       const command: Command = {
         effectiveUs,
         expiresUs: effectiveUs + setpoint.validForUs,
-        activePowerW: clamp(setpoint.activePowerW, -plate.ratedW, plate.ratedW),
+        activePowerW: clamp(setpoint.activePowerW, -plate.ratedPowerW, plate.ratedPowerW),
         reactivePowerVar: setpoint.reactivePowerVar ?? 0,
       };
       // A delay that has become shorter lets a newer setpoint overtake: what it overtakes never acts.
@@ -262,7 +251,7 @@ function createBackend(plate: Plate, commanders: readonly string[]) {
     over(fromUs: number, toUs: number, startW: number) {
       const changes = commands.flatMap(({ effectiveUs, expiresUs }) => [effectiveUs, expiresUs]);
       const inside = changes.filter((timeUs) => timeUs > fromUs && timeUs < toUs).sort((a, b) => a - b);
-      const slope = plate.rampUs === 0 ? Number.POSITIVE_INFINITY : plate.ratedW / plate.rampUs;
+      const slope = plate.rampTimeUs === 0 ? Number.POSITIVE_INFINITY : plate.ratedPowerW / plate.rampTimeUs;
       let powerW = startW;
       let integral = 0;
       let atUs = fromUs;
@@ -356,7 +345,7 @@ function createTelemetry(options: {
   };
 }
 
-function describe(device: BessDevice, plate: Plate): ErrorModel {
+function describe(device: BessDevice, plate: BatteryNameplate): ErrorModel {
   const ideal = device.preset === 'ideal';
   return {
     summary: ideal
@@ -364,15 +353,7 @@ function describe(device: BessDevice, plate: Plate): ErrorModel {
       : 'battery: charging stores eta times the energy, discharging draws 1/eta; setpoints after a delay and along a ramp, ' +
         'default 0 W when one has run out; telemetry power with a gain error drawn once (sigma = limit / sqrt 3) and rounded values',
     figures: {
-      ratedPowerW: plate.ratedW,
-      capacityWh: plate.capacityWh,
-      socMin: plate.minimumWh / plate.capacityWh,
-      socMax: plate.maximumWh / plate.capacityWh,
-      chargeEfficiency: plate.chargeEfficiency,
-      dischargeEfficiency: plate.dischargeEfficiency,
-      rampTimeUs: plate.rampUs,
-      commandDelayUs: plate.commandDelayUs,
-      standbyLossW: plate.standbyW,
+      ...plate,
       telemetryDelayUs: ideal ? 0 : (device.telemetryDelay ?? 0),
       ...(ideal
         ? {}

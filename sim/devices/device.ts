@@ -49,8 +49,27 @@ export interface PhasorDevice extends Device {
   primary(): Float64Array;
 }
 
+/** What stands on the nameplate of a battery and its inverter, SI, every default filled in. */
+export interface BatteryNameplate {
+  readonly ratedPowerW: number;
+  readonly capacityWh: number;
+  /** Window of the state of charge, 0..1. */
+  readonly socMin: number;
+  readonly socMax: number;
+  readonly chargeEfficiency: number;
+  readonly dischargeEfficiency: number;
+  readonly standbyLossW: number;
+  /** Time from zero to rated power; 0: at once. */
+  readonly rampTimeUs: number;
+  /** From the arrival of a setpoint at the backend to its effect. */
+  readonly commandDelayUs: number;
+}
+
 /** A device that acts on the grid and obeys setpoints. */
 export interface ControllableDevice extends Device {
+  readonly nameplate: BatteryNameplate;
+  /** Issuers whose setpoints it obeys. */
+  readonly commandedBy: readonly string[];
   /** A setpoint arrived at the device's backend at `timeUs`; it takes effect after the command delay. */
   command(setpoint: Setpoint, timeUs: number): void;
   /**

@@ -22,19 +22,10 @@ export interface ForesightBattery {
 
 /** What the nameplates say of the batteries of a run. */
 export function foresightBatteries({ controllables }: Pick<DevicePark, 'controllables'>): readonly ForesightBattery[] {
-  return controllables.map((device) => {
-    const { figures } = device.describe();
-    const figure = (name: string) => Number(figures[name]);
-    const model: BatteryModel = {
-      maxDischargeW: figure('ratedPowerW'),
-      maxChargeW: figure('ratedPowerW'),
-      capacityWh: figure('capacityWh'),
-      socMin: figure('socMin'),
-      socMax: figure('socMax'),
-      chargeEfficiency: figure('chargeEfficiency'),
-      dischargeEfficiency: figure('dischargeEfficiency'),
-    };
-    return { device: device.id, model };
+  return controllables.map(({ id, nameplate }) => {
+    const { ratedPowerW, capacityWh, socMin, socMax, chargeEfficiency, dischargeEfficiency } = nameplate;
+    const limits = { maxDischargeW: ratedPowerW, maxChargeW: ratedPowerW, capacityWh, socMin, socMax };
+    return { device: id, model: { ...limits, chargeEfficiency, dischargeEfficiency } };
   });
 }
 

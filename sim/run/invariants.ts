@@ -7,20 +7,11 @@ import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import { type InvariantName, invariantCatalogue } from '../../reports/metrics-catalogue.ts';
 import type { InvariantCount } from '../../reports/record.ts';
-import type { DeviceMessage } from '../devices/device.ts';
+import type { BatteryNameplate, DeviceMessage } from '../devices/device.ts';
 
-/** Nameplate of a battery, SI. */
-export interface BatteryPlate {
+/** What the checker has to know of a battery. */
+export interface BatteryPlate extends Omit<BatteryNameplate, 'commandDelayUs'> {
   readonly device: string;
-  readonly ratedPowerW: number;
-  readonly capacityWh: number;
-  readonly socMin: number;
-  readonly socMax: number;
-  readonly chargeEfficiency: number;
-  readonly dischargeEfficiency: number;
-  readonly standbyLossW: number;
-  /** Time from zero to rated power; 0: at once. */
-  readonly rampTimeUs: number;
   /** From the arrival of a setpoint to its effect, faults included. */
   readonly responseUsMax: number;
   /** Who may command it. */

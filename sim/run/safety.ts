@@ -7,36 +7,21 @@ import { type BatteryPlate, createInvariantChecker, type FreshnessRule, type Inv
 import { parseInstant } from '../../platform/contract/time.ts';
 
 export function createSafety(
-  { scenario, devices }: Pick<LoadedScenario, 'scenario' | 'devices'>,
-  park: DevicePark,
+  { scenario: { events, clock } }: Pick<LoadedScenario, 'scenario'>,
+  { controllables }: Pick<DevicePark, 'controllables'>,
   services: readonly Pick<ServicePlan, 'name' | 'config'>[],
 ): InvariantChecker {
-  const latest = commandDelays(scenario.events);
-  const plates = devices.flatMap((device): BatteryPlate[] => {
-    if (device.kind !== 'bess') return [];
-    const figures = park.controllables.find(({ id }) => id === device.id)?.describe().figures ?? {};
-    const figure = (name: string) => Number(figures[name]);
-    return [
-      {
-        device: device.id,
-        ratedPowerW: figure('ratedPowerW'),
-        capacityWh: figure('capacityWh'),
-        socMin: figure('socMin'),
-        socMax: figure('socMax'),
-        chargeEfficiency: figure('chargeEfficiency'),
-        dischargeEfficiency: figure('dischargeEfficiency'),
-        standbyLossW: figure('standbyLossW'),
-        rampTimeUs: figure('rampTimeUs'),
-        responseUsMax: figure('commandDelayUs') + latest(device),
-        commandedBy: device.commandedBy ?? ['balancer'],
-      },
-    ];
+  const latest = commandDelays(events);
+  const plates = controllables.map((device): BatteryPlate => {
+    const { commandDelayUs, ...nameplate } = device.nameplate;
+    const { id, commandedBy } = device;
+    return { device: id, ...nameplate, responseUsMax: commandDelayUs + latest(device), commandedBy };
   });
   const balancer = services.find(({ name }) => name === 'balancer');
   return createInvariantChecker({
     plates,
     freshness: balancer === undefined ? undefined : freshnessOf(balancer.config),
-    startUs: parseInstant(scenario.clock.start),
+    startUs: parseInstant(clock.start),
   });
 }
 
