@@ -25,8 +25,8 @@ interface Values {
   readonly measurements?: readonly string[];
   readonly format: 'table' | 'json';
   readonly estimator: EstimatorName;
-  readonly removeBadData: boolean;
-  readonly estimateTaps: boolean;
+  readonly 'remove-bad-data': boolean;
+  readonly 'estimate-taps': boolean;
 }
 
 type EstimatorName = 'wls' | 'schweppe-huber';
@@ -60,20 +60,26 @@ export const command = defineCommand<Values>({
     },
   },
   examples: [
-    { line: 'twin estimate ieee-33 measurements.json', does: 'Voltages, suspects and the chi-square test' },
-    { line: 'twin estimate ieee-33 measurements.json --format json', does: 'The same for other programs' },
-    { line: 'twin estimate ieee-33 measurements.json --remove-bad-data', does: 'Without what contradicts the rest' },
+    {
+      line: 'twin estimate cigre-lv docs/examples/cigre-lv-measurements.json',
+      does: 'Voltages, suspects and the chi-square test, of one meter with its wires swapped among many',
+    },
+    {
+      line: 'twin estimate cigre-lv docs/examples/cigre-lv-measurements.json --remove-bad-data',
+      does: 'Without what contradicts the rest',
+    },
+    { line: 'twin estimate ieee-33 measurements.json --format json', does: 'For other programs' },
     { line: 'twin estimate pandapower.json', does: 'With the measurements in the file' },
   ],
-  async run({ grid, measurements = [], format, estimator, removeBadData, estimateTaps: findTaps }, { terminal }) {
+  async run({ grid, measurements = [], format, estimator, ...flags }, { terminal }) {
     // The files of a CIM grid are all XML: the one that is none holds the measurements.
     const last = measurements.at(-1);
     const own = last === undefined || last.toLowerCase().endsWith('.xml');
     const files = [grid, ...(own ? measurements : measurements.slice(0, -1))];
     const { text, converged, hint } = estimate(files, own ? undefined : last, format, {
       estimator,
-      removeBadData,
-      estimateTaps: findTaps,
+      removeBadData: flags['remove-bad-data'],
+      estimateTaps: flags['estimate-taps'],
     });
     terminal.print(text);
     if (hint !== undefined) terminal.say(hint);

@@ -1,13 +1,16 @@
 /** `twin estimate` reads native measurements, answers in the published form, and names every fault in its place. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { estimate } from '../../cli/commands/estimate.ts';
+import type { describeEstimate } from '../../cli/estimate-answer.ts';
 import { compileGrid } from '../../grids/compile.ts';
 import { loadGrid } from '../../grids/load.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { measurementFileSchema } from '../../platform/state-estimation/measurement-file.ts';
 import { createPowerFlow } from '../../sim/physics/power-flow.ts';
+import { twin } from '../cli/harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'twin-estimate-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -319,6 +322,62 @@ describe('twin estimate', () => {
     ]);
     const [kind] = faults('ieee-33', text);
     expect(kind).toMatchObject({ column: 26, hint: 'did you mean "voltageMagnitude"?' });
+  });
+
+  test('the example of the README: one meter with its wires swapped is named, and what the house draws is found', async () => {
+    const file = 'docs/examples/cigre-lv-measurements.json';
+    const read = async (...options: string[]) => {
+      const { code, out } = await twin(['estimate', 'cigre-lv', file, '--format', 'json', ...options]);
+      expect(code).toBe(0);
+      return JSON.parse(out) as ReturnType<typeof describeEstimate>;
+    };
+    const first = await read();
+    expect(first.suspects[0]!.measurement).toBe('meter-r16-p');
+    expect(first.suspects).toHaveLength(22);
+    const cleaned = await read('--remove-bad-data');
+    expect(cleaned.removed.map(({ measurement }) => measurement)).toEqual(['meter-r16-p', 'meter-r16-q']);
+    expect(cleaned.objective).toBeLessThan(cleaned.chiSquareLimit);
+    const house = cleaned.buses.find(({ id }) => id === 'r16')!;
+    // 52.25 kW of the grid document, from which the file was made.
+    expect(Math.abs((house.pW as number) + 52_250)).toBeLessThan(3 * (house.pSigmaW as number));
+    const text = JSON.parse(readFileSync(file, 'utf8')) as unknown;
+    expect(measurementFileSchema.safeParse(text).success).toBe(true);
+  });
+
+  test('a grid that names every customer has no injection where nothing is connected', () => {
+    const grid = write('two-buses.json', {
+      schema: 1,
+      name: 'two buses',
+      representation: 'positive-sequence',
+      buses: [
+        { id: 'a', nominalVoltageV: 400 },
+        { id: 'b', nominalVoltageV: 400 },
+      ],
+      lines: [{ id: 'line', from: 'a', to: 'b', lengthM: 100, r1OhmPerKm: 0.2, x1OhmPerKm: 0.08 }],
+      externalGrids: [{ id: 'grid', bus: 'a' }],
+    });
+    const measurements = [{ id: 'v', kind: 'voltageMagnitude', at: 'bus:a', value: 1.02, sigma: 0.01, unit: 'pu' }];
+    const [open, closed] = [{}, { namesAllCustomers: true }].map((rule) =>
+      estimate(grid, write('one.json', { ...rule, measurements }), 'json'),
+    );
+    expect(open!.converged).toBe(false);
+    expect(closed!.converged).toBe(true);
+  });
+
+  test('voltages with circular errors are phasors: two that disagree meet at their weighted mean', () => {
+    const sensor = (id: string, value: number, rad: number, sigma: number) => [
+      { id, kind: 'voltageMagnitude', at: 'bus:1', value, sigma, unit: 'pu' },
+      { id: `${id}-angle`, kind: 'voltageAngle', at: 'bus:1', value: rad, sigma },
+    ];
+    const grid = loadGrid('ieee-33');
+    const rows = [...sensor('one', 1.1, -0.1, 0.1), ...sensor('two', 0.9, 0.1, 0.2)];
+    const file = write('circular.json', { voltageErrors: 'circular', namesAllCustomers: true, measurements: rows });
+    const answer = JSON.parse(estimate('ieee-33', file, 'json').text) as ReturnType<typeof describeEstimate>;
+    // Weights 4 and 1 of two complex numbers.
+    const re = (4 * 1.1 * Math.cos(0.1) + 0.9 * Math.cos(0.1)) / 5;
+    const im = (-4 * 1.1 * Math.sin(0.1) + 0.9 * Math.sin(0.1)) / 5;
+    const bus = answer.buses.find(({ id }) => id === grid.externalGrids[0]!.bus)!;
+    expect(bus.vmPu).toBeCloseTo(Math.hypot(re, im), 10);
   });
 
   test('broken files are faults, not crashes', () => {
