@@ -76,14 +76,22 @@ function printPlan(plan: RunPlan, terminal: Terminal): void {
     terminal.print(`      reads      ${inputs.join(', ') || 'nothing'}`);
   }
 
-  heading('Messages (estimate)');
-  const counts = traffic.map(({ kind, perInstant, perDay }) => [
+  heading('Messages of the run (estimate)');
+  const audited = traffic.filter(({ hops }) => hops.length > 0);
+  const counts = audited.map(({ kind, perInstant, inRun, hops }) => [
     kind,
     `at most ${perInstant} an instant`,
-    `${perDay} a day`,
+    `${inRun} in all`,
+    `x ${hops.length} hops`,
+    `= ${inRun * hops.length}`,
   ]);
-  const sum = traffic.reduce((all, { perDay }) => all + perDay, 0);
-  printColumns([...counts, ['in all', '', `${sum} a day`]], terminal);
+  const published = audited.reduce((sum, { inRun, hops }) => sum + inRun * hops.length, 0);
+  printColumns([...counts, ['in all', '', '', '', `= ${published}`]], terminal);
+  const others = traffic.filter(({ hops }) => hops.length === 0).map(({ kind, inRun }) => `${inRun} of ${kind}`);
+  terminal.print('  The last column is what a run calls published: there a message counts once on');
+  terminal.print('  each hop, from its sender to a broker, over the bridge, to every service that');
+  terminal.print('  reads it. What the balancer says of plans and use cases comes on top.');
+  terminal.print(`  Not counted there: ${others.join(', ')}.`);
 
   heading('Bridge');
   for (const line of plan.bridgeTopics.length === 0 ? ['none'] : plan.bridgeTopics) terminal.print(`  ${line}`);

@@ -3,6 +3,8 @@
  * instant passes through them, traffic, and the bridge's rules.
  */
 import { bridgeConfigSchema, mosquittoConf } from '../../platform/bridge/config.ts';
+import { topics } from '../../platform/contract/topics.ts';
+import { topicMatches } from '../../platform/databus/topic-filter.ts';
 import { loadService } from '../../platform/service/registry.ts';
 import { bridgeAccount } from '../access-layer/accounts.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
@@ -11,12 +13,13 @@ import type { RunOptions } from './options.ts';
 import { type Preparation, prepareRun } from './prepare.ts';
 import { orderServices } from './service-order.ts';
 
-const DAY_US = 86_400e6;
 /** A household meter's interval where the scenario names none. */
 const METER_INTERVAL_US = 900e6;
 
 interface PlannedDevices {
   readonly kind: string;
+  /** One of them. */
+  readonly example: string;
   readonly count: number;
   readonly everyUs: number;
   readonly route: Road;
@@ -31,11 +34,13 @@ interface PlannedService {
   readonly upstreams: readonly string[];
 }
 
-/** Messages of one kind: the most in one instant, and all of a day. */
+/** Messages of one kind: the most in one instant, all of the run, and the ways that each of them goes. */
 interface PlannedTraffic {
   readonly kind: string;
   readonly perInstant: number;
-  readonly perDay: number;
+  readonly inRun: number;
+  /** As in the audit, where a message counts once on each; none for ticks and progress, which the audit leaves out. */
+  readonly hops: readonly string[];
 }
 
 export interface RunPlan {
@@ -72,7 +77,7 @@ export async function planScenario(options: RunOptions): Promise<RunPlan> {
     devices,
     roads,
     services: order.sorted,
-    traffic: estimateTraffic(devices, services, roads.length, schedule.stepUs),
+    traffic: estimateTraffic({ devices, services, roads, schedule, site: loaded.scenario.site }),
     bridgeTopics: bridge?.topics ?? [],
     bridgeLogin: preparation.accounts.credentials(bridgeAccount),
   };
@@ -91,10 +96,11 @@ export function planMosquittoConf({ bridgeTopics, bridgeLogin }: RunPlan, databu
 
 function groupDevices(devices: readonly ExpandedDevice[], stepUs: number): PlannedDevices[] {
   const groups = new Map<string, PlannedDevices>();
-  for (const { kind, every, route, preset } of devices) {
+  for (const { kind, id, every, route, preset } of devices) {
     const everyUs = every ?? (kind === 'smart-meter' && preset === 'field' ? METER_INTERVAL_US : stepUs);
     const key = `${kind} ${everyUs} ${route}`;
-    groups.set(key, { kind, everyUs, route, count: (groups.get(key)?.count ?? 0) + 1 });
+    const { example, count } = groups.get(key) ?? { example: id, count: 0 };
+    groups.set(key, { kind, example, everyUs, route, count: count + 1 });
   }
   return [...groups.values()];
 }
@@ -121,34 +127,56 @@ async function describeServices(preparation: Preparation): Promise<ServiceWithRa
   );
 }
 
-/** What a service publishes at its own period, by its name. */
-const outputKinds: Readonly<Record<string, string>> = {
-  forecasting: 'forecast',
-  'state-estimation': 'estimate',
-  balancer: 'setpoint',
+/** What a service publishes at its own period, by its name, and to which topic. */
+const outputs: Readonly<Record<string, { readonly kind: string; readonly topic: (site: string) => string }>> = {
+  forecasting: { kind: 'forecast', topic: (site) => topics.forecast(site, 'forecasting') },
+  'state-estimation': { kind: 'estimate', topic: (site) => topics.estimate(site, 'state-estimation') },
 };
 
-function estimateTraffic(
-  devices: readonly PlannedDevices[],
-  services: readonly ServiceWithRate[],
-  roadCount: number,
-  stepUs: number,
-): PlannedTraffic[] {
+/** Stand for an interval, so that there is none yet at the first instant. */
+const ofIntervals: readonly string[] = ['smart-meter', 'estimate'];
+
+interface TrafficOptions {
+  readonly devices: readonly PlannedDevices[];
+  readonly services: readonly ServiceWithRate[];
+  readonly roads: readonly Road[];
+  readonly schedule: Preparation['schedule'];
+  readonly site: string;
+}
+
+function estimateTraffic({ devices, services, roads, schedule, site }: TrafficOptions): PlannedTraffic[] {
+  const { stepUs, instants } = schedule;
   const traffic = new Map<string, PlannedTraffic>();
-  const add = (kind: string, count: number, everyUs: number) => {
-    const { perInstant, perDay } = traffic.get(kind) ?? { perInstant: 0, perDay: 0 };
-    const day = (count * DAY_US) / Math.max(everyUs, stepUs);
-    traffic.set(kind, { kind, perInstant: perInstant + count, perDay: Math.round(perDay + day) });
+  const add = (kind: string, count: number, everyUs: number, hops: readonly string[]) => {
+    const known = traffic.get(kind) ?? { perInstant: 0, inRun: 0, hops };
+    const times =
+      Math.floor(((instants - 1) * stepUs) / Math.max(everyUs, stepUs)) + (ofIntervals.includes(kind) ? 0 : 1);
+    traffic.set(kind, { ...known, kind, perInstant: known.perInstant + count, inRun: known.inRun + count * times });
   };
-  for (const { kind, count, everyUs } of devices) {
-    add(kind, count, everyUs);
-    if (kind === 'pmu' && services.some(({ name }) => name === 'power-calculation')) add('power', count, everyUs);
+  const readersOf = (topic: string) =>
+    services
+      .filter(({ inputs }) => inputs.some((filter) => topicMatches(filter, topic)))
+      .map(({ name }) => `dsotp>${name}`);
+  const calculates = services.some(({ name }) => name === 'power-calculation');
+  for (const { kind, example, count, everyUs, route } of devices) {
+    const bridged = route === 'bal';
+    const topic = bridged ? topics.bridgedMeasurement(site, kind, example) : topics.directPmu(site, example);
+    const way = bridged ? ['device>bal', 'bal>dsotp'] : ['device>dsotp'];
+    add(kind, count, everyUs, [...way, ...readersOf(topic)]);
+    if (kind !== 'pmu' || !calculates) continue;
+    add('power', count, everyUs, ['service>dsotp', ...readersOf(topics.power(site, example))]);
   }
   for (const { name, everyUs = stepUs } of services) {
-    const kind = outputKinds[name];
-    if (kind !== undefined) add(kind, 1, everyUs);
+    const output = outputs[name];
+    if (output !== undefined) add(output.kind, 1, everyUs, ['service>dsotp', ...readersOf(output.topic(site))]);
   }
-  add('tick', roadCount, stepUs);
-  add('progress', services.length, stepUs);
+  if (services.some(({ name }) => name === 'balancer')) {
+    for (const { example, count, everyUs } of devices.filter(({ kind }) => kind === 'bess')) {
+      const readers = readersOf(topics.setpoint(site, example));
+      add('setpoint', count, everyUs, ['service>dsotp', 'dsotp>bal', 'bal>device', ...readers]);
+    }
+  }
+  add('tick', roads.length, stepUs, []);
+  add('progress', services.length, stepUs, []);
   return [...traffic.values()];
 }

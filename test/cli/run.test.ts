@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Audit } from '../../reports/record.ts';
 import { type Surroundings, twin } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'twin-run-'));
@@ -131,8 +132,28 @@ describe('twin plan', () => {
     expect(out).toMatch(/ 1 +pmu +every 10\s?s +bal\n/);
     expect(out.indexOf('power-calculation (in-process)')).toBeLessThan(out.indexOf('balancer (in-process)'));
     expect(out).toMatch(/waits for +tick of bal, progress of power-calculation\n/);
-    expect(out).toMatch(/ pmu +at most 1 an instant +8640 a day\n/);
     expect(out).toContain('topic # in 1 /bal/ platone/dsotp/');
+  });
+
+  it('counts messages as the audit of the run does, kind by kind', async () => {
+    const quarter = ['--set', 'clock.duration=15min', '--set', 'platform.stateEstimation={}'];
+    const meters = ['--set', 'devices.2={ kind: smart-meter, at: "bus:house-*", every: 15min }'];
+    const { out } = await twin(['plan', minute, ...quarter, ...meters]);
+    const planned = new Map(
+      [...out.matchAll(/^ +([\w-]+) +at most .* x \d+ hops +(= \d+)$/gm)].map(
+        ([, ...pair]) => pair as [string, string],
+      ),
+    );
+    const { directory } = await run([...quarter, ...meters]);
+    const { hops } = JSON.parse(readFileSync(join(directory, 'audit.json'), 'utf8')) as Pick<Audit, 'hops'>;
+    const counted = new Map<string, number>();
+    for (const { kind, published } of hops) counted.set(kind, (counted.get(kind) ?? 0) + published);
+    // Answers to use cases come as they arise.
+    counted.delete('use-case');
+    expect(Object.fromEntries(planned)).toEqual(
+      Object.fromEntries([...counted].map(([kind, count]) => [kind, `= ${count}`])),
+    );
+    expect(planned.size).toBe(6);
   });
 
   it('prints the bridge for Mosquitto and nothing else', async () => {
