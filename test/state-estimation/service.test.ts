@@ -186,20 +186,7 @@ describe('state estimation of Abbenhausen', () => {
   test('a forecast of the site as a whole is shared out to its customers', () => {
     const village = createVillage();
     village.live(0);
-    const perCustomer = perfectForecast(village);
-    const total = (prefix: string) =>
-      perCustomer.series
-        .filter(({ component }) => component.startsWith(prefix))
-        .reduce((sum, { activePowerW }) => sum + activePowerW[0]!, 0);
-    const site = (component: string, power: number) => ({
-      component,
-      activePowerW: [power, power],
-      activePowerSigmaW: [0.1 * power, 0.1 * power],
-    });
-    const forecast: Forecast = {
-      ...perCustomer,
-      series: [site('site:load', total('load:')), site('site:generation', total('generator:'))],
-    };
+    const forecast = siteForecast(village, 0.1);
     const timeUs = startUs + quarterUs;
     const inputs = [input('forecast', forecast, startUs), input('pmu', village.message(pmu!, timeUs), timeUs)];
     const estimate = step(createService(), timeUs, inputs)!;
@@ -242,20 +229,7 @@ describe('state estimation of Abbenhausen', () => {
     const village = createVillage();
     village.live(0);
     const timeUs = startUs + quarterUs;
-    const perCustomer = perfectForecast(village);
-    const total = (prefix: string) =>
-      perCustomer.series
-        .filter(({ component }) => component.startsWith(prefix))
-        .reduce((sum, { activePowerW }) => sum + activePowerW[0]!, 0);
-    const site = (component: string, power: number) => ({
-      component,
-      activePowerW: [power, power],
-      activePowerSigmaW: [0.3 * power, 0.3 * power],
-    });
-    const forecast: Forecast = {
-      ...perCustomer,
-      series: [site('site:load', total('load:')), site('site:generation', total('generator:'))],
-    };
+    const forecast = siteForecast(village, 0.3);
     // One house reports; the rest is forecast.
     const meter = village.message(houses[0]!, timeUs, { intervalStartUs: startUs });
     const inputs = [input('forecast', forecast, startUs), input('smart-meter', meter, timeUs)];
@@ -368,4 +342,20 @@ function perfectForecast(village: Village): Forecast {
       ...document.generators.map((generator, i) => series(`generator:${generator.id}`, sum(actual.generator, i))),
     ],
   };
+}
+
+/** The same as sums of all loads and of all generators, uncertain by this share of them. */
+function siteForecast(village: Village, uncertainty: number): Forecast {
+  const perCustomer = perfectForecast(village);
+  const site = (component: string, prefix: string) => {
+    const power = perCustomer.series
+      .filter((series) => series.component.startsWith(prefix))
+      .reduce((sum, { activePowerW }) => sum + activePowerW[0]!, 0);
+    return {
+      component,
+      activePowerW: [power, power],
+      activePowerSigmaW: [uncertainty * power, uncertainty * power],
+    };
+  };
+  return { ...perCustomer, series: [site('site:load', 'load:'), site('site:generation', 'generator:')] };
 }
