@@ -1,6 +1,7 @@
 /** The bridge alone, as in the field: connections come back after a break, and nothing is lost meanwhile. */
-import { InvalidInputError } from '../../grids/problem.ts';
+import { bySchema } from '../../grids/by-schema.ts';
 import { mqttDatabus } from '../databus/mqtt.ts';
+import { untilAborted } from '../service/until-aborted.ts';
 import { startBridge, type BridgeEnd } from './bridge.ts';
 import { bridgeConfigSchema, bridgeRules, type BridgeConfig } from './config.ts';
 
@@ -11,7 +12,8 @@ import { bridgeConfigSchema, bridgeRules, type BridgeConfig } from './config.ts'
  * Throws InvalidInputError with every fault of the configuration, DatabusError when a broker is not there or refuses.
  */
 export async function serveBridge(document: unknown, configFile: string, signal: AbortSignal): Promise<void> {
-  const { config, rules } = readConfig(document, configFile);
+  const config = bySchema(bridgeConfigSchema, document, { file: configFile });
+  const rules = bridgeRules(config.topics, configFile);
   const failure = new AbortController();
   const bridge = await startBridge({
     rules,
@@ -24,21 +26,11 @@ export async function serveBridge(document: unknown, configFile: string, signal:
     onFailure: (error) => failure.abort(error),
   });
   try {
-    await aborted(AbortSignal.any([signal, failure.signal]));
+    await untilAborted(AbortSignal.any([signal, failure.signal]));
     failure.signal.throwIfAborted();
   } finally {
     await bridge.stop();
   }
-}
-
-function readConfig(document: unknown, file: string) {
-  const parsed = bridgeConfigSchema.safeParse(document);
-  if (!parsed.success) {
-    throw new InvalidInputError(
-      parsed.error.issues.map(({ path, message }) => ({ file, path: path.map(String).join('.'), message })),
-    );
-  }
-  return { config: parsed.data, rules: bridgeRules(parsed.data.topics, file) };
 }
 
 function endOf(broker: BridgeConfig['local'], reconnectMs: number, passwordFromEnvironment?: string): BridgeEnd {
@@ -48,11 +40,4 @@ function endOf(broker: BridgeConfig['local'], reconnectMs: number, passwordFromE
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

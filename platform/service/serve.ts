@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { bySchema } from '../../grids/by-schema.ts';
+import { InvalidInputError } from '../../grids/problem.ts';
 import { readText } from '../../grids/read-text.ts';
 import { createIntakeVerifier } from '../contract/intake-verifier.ts';
 import { topics } from '../contract/topics.ts';
@@ -13,6 +14,7 @@ import type { ServiceDefinition } from './definition.ts';
 import { type HttpSide, ListenFailure } from './http-side.ts';
 import { isServiceName, loadService, serviceNames } from './registry.ts';
 import { type RunningService, startService } from './runner.ts';
+import { untilAborted } from './until-aborted.ts';
 import { atEveryBoundary, calendarUs } from './wall-clock.ts';
 
 /** What every service is told besides its own configuration; the environment overrides broker URL and credentials. */
@@ -51,28 +53,26 @@ export const servableNames = [...serviceNames, 'ticker', 'bridge'] as const;
  * when the broker cannot be reached, and whatever the service itself dies of.
  */
 export async function serveService(name: string, configFile: string, signal: AbortSignal): Promise<void> {
-  const problems = (list: readonly Omit<Problem, 'file'>[]) =>
-    new InvalidInputError(list.map((problem) => ({ ...problem, file: configFile })));
   const document = readDocument(configFile);
   if (name === 'bridge') {
     const { serveBridge } = await import('../bridge/serve.ts');
     await serveBridge(document, configFile, signal);
     return;
   }
-  const settings = check(settingsSchema, withEnvironment(document), '', problems);
+  const settings = bySchema(settingsSchema, withEnvironment(document), { file: configFile });
+  const ofService = { file: configFile, under: ['service'] };
   const log = pino({ level: settings.log, base: { service: name } });
   if (name === 'ticker') {
-    await tick(settings, check(tickerSchema, settings.service, 'service', problems), signal);
+    await tick(settings, bySchema(tickerSchema, settings.service, ofService), signal);
     return;
   }
   if (!isServiceName(name)) {
-    throw problems([
-      { path: '', message: `no service is named "${name}"`, hint: `known: ${servableNames.join(', ')}` },
-    ]);
+    const hint = `known: ${servableNames.join(', ')}`;
+    throw new InvalidInputError([{ file: configFile, path: '', message: `no service is named "${name}"`, hint }]);
   }
   const definition = await loadService(name);
-  const config = check(definition.configSchema, settings.service, 'service', problems);
-  const http = settings.http && (await readHttp(definition, settings.http, problems));
+  const config = bySchema(definition.configSchema, settings.service, ofService);
+  const http = settings.http && (await readHttp(definition, settings.http, configFile));
   await serve(definition, config, settings, http, log, signal);
 }
 
@@ -85,13 +85,15 @@ interface Http {
 async function readHttp(
   definition: ServiceDefinition,
   section: Readonly<Record<string, unknown>>,
-  problems: (list: readonly Omit<Problem, 'file'>[]) => InvalidInputError,
+  file: string,
 ): Promise<Http> {
   const side = await definition.http?.();
-  if (side === undefined) throw problems([{ path: 'http', message: `${definition.name} answers no HTTP` }]);
+  if (side === undefined) {
+    throw new InvalidInputError([{ file, path: 'http', message: `${definition.name} answers no HTTP` }]);
+  }
   const token = process.env[side.tokenVariable];
   const given = token === undefined ? section : { ...section, token };
-  return { side, settings: check(side.settingsSchema, given, 'http', problems) };
+  return { side, settings: bySchema(side.settingsSchema, given, { file, under: ['http'] }) };
 }
 
 type Settings = z.infer<typeof settingsSchema>;
@@ -126,7 +128,7 @@ async function serve(
     if (api) opened.push(api);
     const urls = { ...(health && { health: health.url }), ...(api && { http: api.url }) };
     log.info({ databus: settings.databus.url, ...urls }, `${definition.name} is up`);
-    await aborted(AbortSignal.any([signal, failure.signal]));
+    await untilAborted(AbortSignal.any([signal, failure.signal]));
     failure.signal.throwIfAborted();
   } finally {
     for (const each of opened) await each.close();
@@ -181,7 +183,7 @@ async function tick(settings: Settings, ticker: z.infer<typeof tickerSchema>, si
     }
   });
   try {
-    await aborted(AbortSignal.any([signal, failure.signal]));
+    await untilAborted(AbortSignal.any([signal, failure.signal]));
     failure.signal.throwIfAborted();
   } finally {
     stop();
@@ -211,27 +213,4 @@ function withEnvironment(document: unknown): unknown {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
   const settings = document as { databus?: object } | null;
   return { ...settings, databus: { ...settings?.databus, ...given } };
-}
-
-function check<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-  under: string,
-  problems: (list: readonly Omit<Problem, 'file'>[]) => InvalidInputError,
-): z.infer<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw problems(
-    parsed.error.issues.map(({ path, message }) => ({
-      path: [under, ...path.map(String)].filter((part) => part !== '').join('.'),
-      message,
-    })),
-  );
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

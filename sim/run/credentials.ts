@@ -1,6 +1,7 @@
 /** User names and passwords for brokers that a run does not start itself, from a file that stays out of the record. */
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { bySchema } from '../../grids/by-schema.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { readText } from '../../grids/read-text.ts';
 
@@ -24,9 +25,5 @@ export function readCredentials(file: string | undefined): Credentials {
   } catch (error) {
     throw new InvalidInputError([{ file, path: '', message: (error as Error).message }]);
   }
-  const parsed = credentialsSchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  throw new InvalidInputError(
-    parsed.error.issues.map(({ path, message }) => ({ file, path: path.map(String).join('.'), message })),
-  );
+  return bySchema(credentialsSchema, document, { file });
 }

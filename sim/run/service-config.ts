@@ -2,10 +2,11 @@
  * From a scenario to the configuration of each service: what the harness knows (site, grid copy, roads, upstreams, what
  * stands where), overlaid with what the scenario says, then checked by the service's own schema.
  */
+import { bySchema } from '../../grids/by-schema.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { KeyRegister } from '../../platform/contract/certification.ts';
-import { formatInstant } from '../../platform/contract/time.ts';
+import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import type { UseCaseWish } from '../../platform/contract/trigger.ts';
 import { loadService, type ServiceName, serviceNames } from '../../platform/service/registry.ts';
 import { readCsvSeries, type Series } from '../profiles/csv.ts';
@@ -33,14 +34,7 @@ export async function serviceConfig(name: ServiceName, facts: ServiceFacts): Pro
   const known = harnessKnows[name](facts);
   const config = overlay(known, facts.loaded.serviceOptions[name] ?? {});
   const { configSchema } = await loadService(name);
-  const parsed = configSchema.safeParse(config);
-  if (parsed.success) return parsed.data;
-  throw new InvalidInputError(
-    parsed.error.issues.map(({ path, message }) => ({
-      path: ['platform', nameInScenario(name), ...path.map(String)].join('.'),
-      message,
-    })),
-  );
+  return bySchema(configSchema, config, { under: ['platform', nameInScenario(name)] });
 }
 
 type Config = Readonly<Record<string, unknown>>;
@@ -188,7 +182,7 @@ function routesOf(devices: readonly ExpandedDevice[]): readonly Road[] {
 }
 
 function startUs({ scenario }: LoadedScenario): number {
-  return Date.parse(scenario.clock.start) * 1000;
+  return parseInstant(scenario.clock.start);
 }
 
 /** What the scenario says goes over what the harness knows; objects are merged, everything else is replaced. */
