@@ -207,6 +207,15 @@ function kpi(name: string, title: string, unit: string, formula: string, source:
   return { name, title, unit, formula, source };
 }
 
+/** A figure of the energy account as run, and the same with every battery idle. */
+function withAndWithout(name: string, title: string, unit: string, formula: string): readonly KpiDefinition[] {
+  const idle = formula
+    .replaceAll('P_a', 'P_b')
+    .replaceAll(/\blosses\b/g, 'losses_b')
+    .replaceAll('importWithoutLosses', 'importWithoutLossesBefore');
+  return [kpi(name, title, unit, formula, site), kpi(`${name}Before`, `${title}, battery idle`, unit, idle, site)];
+}
+
 /**
  * P_a: grid exchange (MV side of the transformer, import positive), P_b: the same with every battery idle,
  * x+ = max(x, 0), x- = max(-x, 0), E_left = energy in the batteries at the end less that at the start.
@@ -387,39 +396,15 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
   ),
   kpi('regret', 'Regret', 'kWh', 'energy off target less that of perfect foresight', ours),
   kpi('regretShare', 'Regret, relative', '%', 'regret / energy off target with the battery idle', ours),
-  kpi('importedEnergy', 'Imported', 'kWh', 'sum P_a+ dt', site),
-  kpi('importedEnergyBefore', 'Imported, battery idle', 'kWh', 'sum P_b+ dt', site),
-  kpi('exportedEnergy', 'Exported', 'kWh', 'sum P_a- dt', site),
-  kpi('exportedEnergyBefore', 'Exported, battery idle', 'kWh', 'sum P_b- dt', site),
-  kpi('importWithoutLosses', 'Imported without losses', 'kWh', 'sum (P_a - losses)+ dt, split per step', site),
-  kpi(
-    'importWithoutLossesBefore',
-    'Imported without losses, battery idle',
-    'kWh',
-    'sum (P_b - losses_b)+ dt, split per step',
-    site,
-  ),
-  kpi('exportWithoutLosses', 'Exported without losses', 'kWh', 'sum (P_a - losses)- dt, split per step', site),
-  kpi(
-    'exportWithoutLossesBefore',
-    'Exported without losses, battery idle',
-    'kWh',
-    'sum (P_b - losses_b)- dt, split per step',
-    site,
-  ),
-  kpi(
+  ...withAndWithout('importedEnergy', 'Imported', 'kWh', 'sum P_a+ dt'),
+  ...withAndWithout('exportedEnergy', 'Exported', 'kWh', 'sum P_a- dt'),
+  ...withAndWithout('importWithoutLosses', 'Imported without losses', 'kWh', 'sum (P_a - losses)+ dt, split per step'),
+  ...withAndWithout('exportWithoutLosses', 'Exported without losses', 'kWh', 'sum (P_a - losses)- dt, split per step'),
+  ...withAndWithout(
     'selfSufficiencyWithoutLosses',
     'Load served by own sources, without losses',
     '%',
     '1 - importWithoutLosses / E_load',
-    site,
-  ),
-  kpi(
-    'selfSufficiencyWithoutLossesBefore',
-    'Load served by own sources, without losses, battery idle',
-    '%',
-    '1 - importWithoutLossesBefore / E_load',
-    site,
   ),
   kpi(
     'exchangedEnergyReductionWithoutLosses',
@@ -437,17 +422,14 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
   ),
   kpi('loadEnergy', 'Consumed', 'kWh', 'sum P_load dt', site),
   kpi('generationEnergy', 'Generated', 'kWh', 'sum P_generation dt', site),
-  kpi('lossesEnergy', 'Grid losses', 'kWh', 'sum losses dt', site),
-  kpi('lossesEnergyBefore', 'Grid losses, battery idle', 'kWh', 'sum losses_b dt', site),
+  ...withAndWithout('lossesEnergy', 'Grid losses', 'kWh', 'sum losses dt'),
   kpi('batteryCharged', 'Charged', 'kWh', 'sum P_battery- dt', site),
   kpi('batteryDischarged', 'Discharged', 'kWh', 'sum P_battery+ dt', site),
   kpi('batteryLosses', 'Battery losses', 'kWh', 'losses at the end less those at the start', site),
   kpi('batteryEnergyLeft', 'Energy left in the battery', 'kWh', 'E_left', site),
   kpi('batteryCycles', 'Full cycles', '1', 'sum P_battery+ dt / capacity', site),
-  kpi('importPeak', 'Import peak', 'kW', 'max P_a+', site),
-  kpi('importPeakBefore', 'Import peak, battery idle', 'kW', 'max P_b+', site),
-  kpi('exportPeak', 'Back-feed peak', 'kW', 'max P_a-', site),
-  kpi('exportPeakBefore', 'Back-feed peak, battery idle', 'kW', 'max P_b-', site),
+  ...withAndWithout('importPeak', 'Import peak', 'kW', 'max P_a+'),
+  ...withAndWithout('exportPeak', 'Back-feed peak', 'kW', 'max P_a-'),
 ];
 
 /** Totals of the message audit over all hops; `lost` is injected plus observed. */

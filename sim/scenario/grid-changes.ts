@@ -17,7 +17,7 @@ export function changeGrid(
   grid: GridDocument,
   changes: Readonly<Record<string, GridChange>>,
 ): { readonly grid: GridDocument; readonly faults: readonly GridChangeFault[] } {
-  const copy = structuredClone(grid) as unknown as Record<string, unknown>;
+  const copy: Record<string, unknown> = { ...structuredClone(grid) };
   const faults: GridChangeFault[] = [];
   for (const [key, value] of Object.entries(changes)) {
     const fault = applyChange(copy, key, value);
