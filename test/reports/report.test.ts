@@ -7,7 +7,8 @@ import { pageSections } from '../../reports/html/page.ts';
 import { escapeXml } from '../../reports/junit.ts';
 import { writeReport, type RunReport } from '../../reports/report.ts';
 import { renderSummary } from '../../reports/terminal.ts';
-import { writeFixture, type FixtureOptions } from './fixture.ts';
+import type { FixtureOptions } from './fixture-site.ts';
+import { writeFixture } from './fixture.ts';
 
 let root = '';
 let count = 0;

@@ -14,7 +14,8 @@ import { computeLatencies } from '../../reports/latency.ts';
 import { readRecord, type RunRecord, type Table } from '../../reports/record-reader.ts';
 import { score, type Score } from '../../reports/score.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
-import { fixtureBattery, fixtureStartUs, writeFixture, type FixtureOptions } from './fixture.ts';
+import { fixtureBattery, type FixtureOptions } from './fixture-site.ts';
+import { fixtureStartUs, writeFixture } from './fixture.ts';
 
 let root = '';
 let count = 0;
