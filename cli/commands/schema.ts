@@ -31,6 +31,11 @@ export const schemaNames = Object.keys(schemas);
 
 /** What is described by other documents than a JSON Schema. */
 const documents: Readonly<Record<string, () => Promise<object>>> = {
+  'balance-request': async () => ({
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'platone-twin balance-request',
+    ...(await import('../../platform/balancer/rest/openapi.ts')).planRequestSchema(),
+  }),
   'balancer-api': async () => (await import('../../platform/balancer/rest/openapi.ts')).openApiDocument(),
 };
 
@@ -43,6 +48,7 @@ export const command = defineCommand<{ readonly name: string }>({
     { line: 'twin schema scenario > scenario.schema.json', does: 'For completion and checks in an editor' },
     { line: 'twin schema measurement', does: 'What a device sends' },
     { line: 'twin schema measurement-file', does: 'What twin estimate reads' },
+    { line: 'twin schema balance-request', does: 'What twin balance reads' },
     { line: 'twin schema balancer-api', does: 'The REST interface of the balancer as OpenAPI 3.1' },
   ],
   async run({ name }, { terminal }) {

@@ -20,7 +20,7 @@ import {
   type SocTarget,
 } from './optimisation/problem.ts';
 import type { PymfmBattery, PymfmRequest } from './pymfm-request.ts';
-import { batteryModelOf, chargePositiveKW, pymfmTime, windowOf, type PymfmWindow } from './pymfm-units.ts';
+import { batteryModelOf, chargePositiveKW, windowOf, type PymfmWindow } from './pymfm-units.ts';
 
 /** Sunset counts here when `day_end` is absent, degrees. */
 const BERLIN = { latitudeDeg: 52.52, longitudeDeg: 13.4 };
@@ -158,8 +158,8 @@ export function answerOfPlan(request: PymfmRequest, outcome: PlanOutcome): Pymfm
     application: 'pymfm',
     control_logic: 'optimization_based',
     operation_mode: 'scheduling',
-    uc_start: pymfmTime(window.timesUs[0] as number),
-    uc_end: pymfmTime(window.timesUs.at(-1) as number),
+    uc_start: window.times[0] as string,
+    uc_end: window.times.at(-1) as string,
   };
   if (outcome.status === 'optimal') return { ...head, results: rowsOf(request, window, outcome) };
   const unmet =
@@ -189,7 +189,7 @@ function rowsOf(request: PymfmRequest, window: PymfmWindow, plan: Plan): PymfmOp
       lowerb: finiteKW(limits.minW[step]),
       ...(Object.fromEntries(batteries) as Record<string, number>),
       P_bat_total_kW: chargePositiveKW(total),
-      timestamp: pymfmTime(window.timesUs[step] as number),
+      timestamp: window.times[step] as string,
     };
   });
 }

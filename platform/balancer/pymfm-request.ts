@@ -25,6 +25,9 @@ const batterySchema = z.strictObject({
   dis_efficiency: efficiency.default(1),
 });
 
+/** The list that a single battery is wrapped into. */
+export const batteriesSchema = z.array(batterySchema).min(1);
+
 export const requestSchema = z.strictObject({
   id: z.string().min(1),
   application: z.string().optional(),
@@ -50,7 +53,7 @@ export const requestSchema = z.strictObject({
     .array(z.strictObject({ timestamp, upper_bound: z.number().nullish(), lower_bound: z.number().nullish() }))
     .nullish(),
   /** One battery, or a list of them. */
-  battery_specs: z.preprocess((specs) => (Array.isArray(specs) ? specs : [specs]), z.array(batterySchema).min(1)),
+  battery_specs: z.preprocess((specs) => (Array.isArray(specs) ? specs : [specs]), batteriesSchema),
 });
 
 export type PymfmRequest = z.output<typeof requestSchema>;

@@ -1,5 +1,5 @@
 /** pymfm's units, signs and times against ours: kW, kWh, % and charging positive there; W, Wh, 0..1 and discharging positive here. */
-import { formatInstant, parseInstant } from '../contract/time.ts';
+import { formatInstant, parseInstant, zoneOffsetUs } from '../contract/time.ts';
 import type { PymfmBattery, PymfmRequest, PymfmSample } from './pymfm-request.ts';
 import type { BatteryModel } from './rules.ts';
 
@@ -25,6 +25,8 @@ export interface PymfmWindow {
   readonly samples: readonly PymfmSample[];
   readonly timesUs: readonly number[];
   readonly stepUs: number;
+  /** As answers write them: in the zone of the samples, with six decimals, `2021-04-01T00:00:00.000000Z`. */
+  readonly times: readonly string[];
 }
 
 /** Of a scheduling request that passed the checks. */
@@ -41,11 +43,12 @@ export function windowOf(request: PymfmRequest): PymfmWindow {
     samples: within.map(({ sample }) => sample),
     timesUs: within.map(({ timeUs }) => timeUs),
     stepUs: (times[1] as number) - (times[0] as number),
+    times: within.map(({ sample, timeUs }) => pymfmTime(timeUs, zoneOffsetUs(sample.timestamp))),
   };
 }
 
-/** `2021-04-01T00:00:00.000000Z`: UTC with six decimals. */
-export function pymfmTime(timeUs: number): string {
-  const text = formatInstant(timeUs);
-  return text.includes('.') ? text : text.replace('Z', '.000000Z');
+/** pymfm writes a Z behind every time of a schedule, that of other zones too; here the zone is the one it is in. */
+function pymfmTime(timeUs: number, offsetUs: number): string {
+  const text = formatInstant(timeUs, offsetUs);
+  return text.includes('.') ? text : `${text.slice(0, 19)}.000000${text.slice(19)}`;
 }

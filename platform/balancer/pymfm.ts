@@ -6,7 +6,7 @@
  * Ours: W, Wh, 0..1, battery power positive when discharging. Efficiencies are physical here (charging stores eta,
  * discharging draws 1/eta); pymfm has them the wrong way round, so answers differ where they are below 1.
  */
-import { formatInstant, parseInstant } from '../contract/time.ts';
+import { formatInstant, parseInstant, zoneOffsetUs } from '../contract/time.ts';
 import {
   answerOfPlan,
   problemOfPymfm,
@@ -14,7 +14,7 @@ import {
   type PymfmUnmetAnswer,
 } from './pymfm-optimisation.ts';
 import type { PymfmRequest } from './pymfm-request.ts';
-import { batteryModelOf, chargePositiveKW, pymfmTime, windowOf } from './pymfm-units.ts';
+import { batteryModelOf, chargePositiveKW, windowOf } from './pymfm-units.ts';
 import { balanceStep, scheduleByRule } from './rules.ts';
 
 interface PymfmAnswerHead {
@@ -76,8 +76,8 @@ function answerNearRealTime(request: PymfmRequest): PymfmNearRealTimeAnswer {
     application: 'pymfm',
     control_logic: 'rule_based',
     operation_mode: 'near_real_time',
-    // As Python's isoformat writes it.
-    timestamp: formatInstant(parseInstant(asked.timestamp)).replace('Z', '+00:00'),
+    // As Python's isoformat writes it: in the zone of the request, UTC as an offset.
+    timestamp: formatInstant(parseInstant(asked.timestamp), zoneOffsetUs(asked.timestamp)).replace('Z', '+00:00'),
     'initial_SoC_bat_%': battery.initial_SoC,
     'SoC_bat_%': step.stateOfCharge * 100,
     P_bat_kW: chargePositiveKW(step.batteryW),
@@ -89,7 +89,7 @@ function answerNearRealTime(request: PymfmRequest): PymfmNearRealTimeAnswer {
 function answerScheduling(request: PymfmRequest): PymfmSchedulingAnswer {
   const [battery] = request.battery_specs;
   if (battery === undefined) throw new Error('a scheduling request without battery');
-  const { samples, timesUs, stepUs } = windowOf(request);
+  const { samples, times, stepUs } = windowOf(request);
   const netKW = samples.map((sample) => sample.P_load_kW - sample.P_gen_kW);
   const steps = scheduleByRule(
     batteryModelOf(battery),
@@ -104,14 +104,14 @@ function answerScheduling(request: PymfmRequest): PymfmSchedulingAnswer {
     application: 'pymfm',
     control_logic: 'rule_based',
     operation_mode: 'scheduling',
-    uc_start: pymfmTime(timesUs[0] as number),
-    uc_end: pymfmTime(timesUs.at(-1) as number),
+    uc_start: times[0] as string,
+    uc_end: times.at(-1) as string,
     results: steps.map((step, index) => ({
       P_net_before_kW: netKW[index] as number,
       P_net_after_kW: step.exchangeW / 1000,
       [`P_${name}_kW`]: chargePositiveKW(step.batteryW),
       [`SoC_${name}_%`]: step.stateOfCharge * 100,
-      timestamp: pymfmTime(timesUs[index] as number),
+      timestamp: times[index] as string,
     })),
   };
 }

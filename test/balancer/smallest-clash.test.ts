@@ -28,7 +28,7 @@ test('is a clash, as small as any, and irreducible', () => {
   fc.assert(
     fc.property(fc.array(mask, { minLength: 1, maxLength: 6 }), (clashes) => {
       const { holds, isClash } = world(clashes);
-      const found = smallestClash(COUNT, holds, () => 0);
+      const found = smallestClash(COUNT, holds, () => 0, 50);
       const sizes = clashes.map((clash) => members(clash).length);
       expect(isClash(found.reduce((all, index) => all | (1 << index), 0))).toBe(true);
       expect(found.length).toBe(Math.min(...sizes));
@@ -39,7 +39,7 @@ test('is a clash, as small as any, and irreducible', () => {
 
 test('of clashes equally small, the one with less weight', () => {
   const { holds } = world([0b0000011, 0b0001100, 0b1100000]);
-  expect(smallestClash(COUNT, holds, () => 0)).toHaveLength(2);
-  expect(smallestClash(COUNT, holds, (index) => (index === 2 || index === 3 ? 0 : 0.1))).toEqual([2, 3]);
-  expect(smallestClash(COUNT, holds, (index) => (index > 4 ? 0 : 0.1))).toEqual([5, 6]);
+  expect(smallestClash(COUNT, holds, () => 0, 50)).toHaveLength(2);
+  expect(smallestClash(COUNT, holds, (index) => (index === 2 || index === 3 ? 0 : 0.1), 50)).toEqual([2, 3]);
+  expect(smallestClash(COUNT, holds, (index) => (index > 4 ? 0 : 0.1), 50)).toEqual([5, 6]);
 });

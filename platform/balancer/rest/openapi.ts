@@ -1,7 +1,7 @@
 /** The API described in OpenAPI 3.1, from the schemas that check it; a test sends every example to a real server. */
 import { z } from 'zod';
 import { planSchema } from '../../contract/plan.ts';
-import { requestSchema } from '../pymfm-request.ts';
+import { batteriesSchema, requestSchema } from '../pymfm-request.ts';
 import { examples, type ExampleName } from './examples.ts';
 import { setpointOrderSchema, triggerOrderSchema } from './orders.ts';
 import { problemDetailsSchema, problemMediaType } from './problem-details.ts';
@@ -35,17 +35,16 @@ export function openApiDocument(basePath = ''): Json {
   };
 }
 
-function jsonSchema(schema: z.ZodType): Json {
+function jsonSchema(schema: z.ZodType) {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return rest;
 }
 
-/** One battery, or a list of them: the schema that checks wraps the one in a list first. */
-function planRequestSchema(): Json {
-  const whole = jsonSchema(requestSchema) as { readonly properties: Json };
-  const list = jsonSchema((requestSchema.shape.battery_specs as unknown as { readonly out: z.ZodType }).out);
-  const batteries = { anyOf: [list['items'], list] };
-  return { ...whole, properties: { ...whole.properties, battery_specs: batteries } };
+/** A request to plan. One battery, or a list of them: the schema that checks wraps the one in a list first. */
+export function planRequestSchema(): Json {
+  const whole = jsonSchema(requestSchema);
+  const list = jsonSchema(batteriesSchema);
+  return { ...whole, properties: { ...whole.properties, battery_specs: { anyOf: [list.items, list] } } };
 }
 
 const answerHead = {
