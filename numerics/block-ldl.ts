@@ -2,10 +2,10 @@
  * Sparse LDL^T of symmetric indefinite block matrices whose pivot blocks are sound in any order of elimination: ordering
  * and places are found once, and a factor is made seldom and solved with often, in WebAssembly.
  *
- * There is no pivoting between blocks, so `factorise` tries the factor on a known solution and says how well it does.
+ * There is no pivoting between blocks: who factorises tries the factor on a known solution (`multiply`, `solve`).
  */
 import { blockLdlLoops } from './block-ldl-loops.ts';
-import { minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
+import { eliminateInOrder, type Elimination, minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
 import { createMemory } from './wasm.ts';
 
 export interface BlockLdl {
@@ -15,60 +15,87 @@ export interface BlockLdl {
   readonly position: Int32Array;
   /** Right side and, after `solve`, solution. Its place in memory never changes. */
   readonly vector: Float64Array;
-  /** Forgets the values. */
-  clear(): void;
+  /** Begins a new matrix, all zero, in the room of one of the factors; what follows up to `factorise` belongs to it. */
+  clear(factor?: number): void;
   /** Adds to entry (r, c) of block (row, column), and to its mirror image; throws RangeError outside the pattern. */
   add(row: number, column: number, r: number, c: number, value: number): void;
+  /** Replaces the vector by its product with the matrix, before that is factorised. */
+  multiply(): void;
+  /** Factorises; the values are gone afterwards. False when a pivot block is singular. */
+  factorise(): boolean;
+  solve(factor?: number): void;
   /**
-   * Factorises; the values are gone afterwards. Answers with the largest relative error of a known solution, the vector
-   * being overwritten: about 1e-12 when all is well, infinite when a pivot block is singular.
+   * The blocks of the inverse that lie inside the pattern of the factor, entry (r, c) of block (row, column) at a time;
+   * NaN elsewhere. They are those of the moment, whatever becomes of the factor.
    */
-  factorise(): number;
-  solve(): void;
+  invert(factor?: number): (row: number, column: number, r: number, c: number) => number;
 }
 
 /** Relative size under which a pivot within a block counts as zero. */
 const SINGULAR = 1e-15;
 
+export interface BlockLdlOptions {
+  /** Factors that are kept side by side (default 1). */
+  readonly factors?: number;
+  /** Rows to be eliminated after all others: pivot blocks that are singular before their neighbours are gone. */
+  readonly last?: ReadonlySet<number>;
+}
+
 /** For blocks of `order` rows, an even number. All values are zero to begin with. */
-export function createBlockLdl(pattern: SymmetricPattern, order: number): BlockLdl {
-  const { position, start, index } = byLevel(minimumDegreeOrdering(pattern));
+export function createBlockLdl(pattern: SymmetricPattern, order: number, options: BlockLdlOptions = {}): BlockLdl {
+  const { factors = 1, last = new Set() } = options;
+  const { position, start, index } = byLevel(orderingOf(pattern, last));
   const { size } = pattern;
   const entries = order * order;
-  const counts = { vector: size * order, pivots: size * entries, lower: index.length * entries };
-  const numbers = counts.vector + counts.pivots + counts.lower;
-  const streams = size + index.length;
   const rowBytes = 8 * order;
+  const blockBytes = 8 * entries;
   // The vector does not begin at zero, so that an address below it is a number that the loops can meet.
   const vectorAt = rowBytes;
-  const memory = createMemory(vectorAt + 8 * numbers + 8 * streams);
-  const pivotsAt = vectorAt + 8 * counts.vector;
-  const lowerAt = pivotsAt + 8 * counts.pivots;
-  const vector = new Float64Array(memory.buffer, vectorAt, counts.vector);
-  const pivots = new Float64Array(memory.buffer, pivotsAt, counts.pivots);
-  const lower = new Float64Array(memory.buffer, lowerAt, counts.lower);
-  const downAt = lowerAt + 8 * counts.lower;
-  const upAt = downAt + 4 * streams;
-  writeStreams(start, index, vectorAt, rowBytes, {
-    down: new Int32Array(memory.buffer, downAt, streams),
-    up: new Int32Array(memory.buffer, upAt, streams),
+  const vectorEnd = vectorAt + size * rowBytes;
+  const factorBytes = (size + index.length) * blockBytes;
+  const downAt = vectorEnd + factors * factorBytes;
+  const upAt = downAt + 4 * (size + index.length);
+  const memory = createMemory(upAt + 4 * (size + index.length));
+  const { buffer } = memory;
+  const vector = new Float64Array(buffer, vectorAt, size * order);
+  writeStreams(start, index, { vectorAt, rowBytes }, [
+    new Int32Array(buffer, downAt, size + index.length),
+    new Int32Array(buffer, upAt, size + index.length),
+  ]);
+  const targets = eliminationTargets(start, index);
+  const layouts = Array.from({ length: factors }, (_, factor): Layout => {
+    const at = vectorEnd + factor * factorBytes;
+    return {
+      order,
+      size,
+      start,
+      index,
+      targets,
+      pivots: new Float64Array(buffer, at, size * entries),
+      lower: new Float64Array(buffer, at + size * blockBytes, index.length * entries),
+    };
   });
   const loops = blockLdlLoops(memory, order);
-  const layout: Layout = { order, size, start, index, pivots, lower, targets: eliminationTargets(start, index) };
-  const solve = (): void => {
+  let edited = 0;
+  const solve = (factor = 0): void => {
     if (size === 0) return;
-    loops.forward(vectorAt, pivotsAt, lowerAt, downAt);
-    loops.backward(pivotsAt - rowBytes, vectorAt, lowerAt - 8 * entries, downAt - 8 * entries, upAt);
+    const pivotsAt = vectorEnd + factor * factorBytes;
+    const lowerAt = pivotsAt + size * blockBytes;
+    const end = pivotsAt + factorBytes;
+    loops.forward(vectorAt, vectorEnd, lowerAt, downAt);
+    loops.backward(vectorEnd - rowBytes, vectorAt, lowerAt - blockBytes, end - blockBytes, upAt);
   };
   return {
     order,
     position,
     vector,
-    clear: () => {
-      pivots.fill(0);
-      lower.fill(0);
+    clear: (factor = 0) => {
+      edited = factor;
+      layouts[edited]!.pivots.fill(0);
+      layouts[edited]!.lower.fill(0);
     },
     add: (row, column, r, c, value) => {
+      const { pivots, lower } = layouts[edited]!;
       const [i, j] = [position[row]!, position[column]!];
       if (i === j) {
         pivots[i * entries + c * order + r]! += value;
@@ -79,16 +106,30 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number): BlockL
       if (slot < 0) throw new RangeError(`the pattern has no block (${row}, ${column})`);
       lower[slot * entries + (i > j ? c * order + r : r * order + c)]! += value;
     },
-    factorise: () => {
-      const known = knownSolution(counts.vector);
+    multiply: () => {
+      const x = vector.slice();
       vector.fill(0);
-      multiplyInto(layout, known, vector);
-      if (!factoriseBlocks(layout)) return Number.POSITIVE_INFINITY;
-      solve();
-      return vector.reduce((worst, value, k) => Math.max(worst, Math.abs(value / known[k]! - 1)), 0);
+      multiplyInto(layouts[edited]!, x, vector);
     },
+    factorise: () => factoriseBlocks(layouts[edited]!),
     solve,
+    invert: (factor = 0) => {
+      const inverse = invertPattern(layouts[factor]!);
+      return (row, column, r, c) => {
+        const [i, j] = [position[row]!, position[column]!];
+        if (i === j) return inverse.pivots[i * entries + c * order + r]!;
+        const slot = slotOf(start, index, Math.min(i, j), Math.max(i, j));
+        return slot < 0 ? Number.NaN : inverse.lower[slot * entries + (i > j ? c * order + r : r * order + c)]!;
+      };
+    },
   };
+}
+
+function orderingOf(pattern: SymmetricPattern, last: ReadonlySet<number>): Elimination {
+  const free = minimumDegreeOrdering(pattern);
+  if (last.size === 0) return free;
+  const order = [...free.order].toSorted((a, b) => Number(last.has(a)) - Number(last.has(b)));
+  return eliminateInOrder(pattern, Int32Array.from(order));
 }
 
 interface Columns {
@@ -124,19 +165,18 @@ function byLevel({ order, start, index }: Columns & { readonly order: Int32Array
 function writeStreams(
   start: Int32Array,
   index: Int32Array,
-  first: number,
-  rowBytes: number,
-  { down, up }: { down: Int32Array; up: Int32Array },
+  { vectorAt, rowBytes }: { readonly vectorAt: number; readonly rowBytes: number },
+  [down, up]: readonly [Int32Array, Int32Array],
 ): void {
   let at = 0;
   for (let k = 0; k + 1 < start.length; k++) {
     down[at++] = start[k + 1]! - start[k]!;
-    for (let s = start[k]!; s < start[k + 1]!; s++) down[at++] = first + index[s]! * rowBytes;
+    for (let s = start[k]!; s < start[k + 1]!; s++) down[at++] = vectorAt + index[s]! * rowBytes;
   }
   at = 0;
   for (let k = start.length - 2; k >= 0; k--) {
     up[at++] = start[k + 1]! - start[k]!;
-    for (let s = start[k + 1]! - 1; s >= start[k]!; s--) up[at++] = first + index[s]! * rowBytes;
+    for (let s = start[k + 1]! - 1; s >= start[k]!; s--) up[at++] = vectorAt + index[s]! * rowBytes;
   }
 }
 
@@ -174,11 +214,6 @@ interface Layout extends Omit<Columns, 'position'> {
   readonly targets: Int32Array;
 }
 
-/** Irregular numbers of size one, always the same. */
-function knownSolution(length: number): Float64Array {
-  return Float64Array.from({ length }, (_, k) => 1 + 0.5 * Math.sin(12.9898 * (k + 1)));
-}
-
 /** b += A x of what has been added. */
 function multiplyInto({ order, size, start, index, pivots, lower }: Layout, x: Float64Array, b: Float64Array): void {
   const entries = order * order;
@@ -207,25 +242,62 @@ function factoriseBlocks({ order, size, start, index, pivots, lower, targets }: 
   for (let k = 0; k < size; k++) {
     if (!invert(pivots, k * entries, order, work)) return false;
     const [first, end] = [start[k]!, start[k + 1]!];
-    // What stood in the column before it was divided by the pivot.
+    // What stood in the column before it was divided by the pivot, with its sign turned.
     if (own.length < (end - first) * entries) own = new Float64Array((end - first) * entries);
-    own.set(lower.subarray(first * entries, end * entries));
-    lower.fill(0, first * entries, end * entries);
-    for (let s = first; s < end; s++)
-      addProduct(lower, s * entries, own, (s - first) * entries, pivots, k * entries, order);
+    for (let e = first * entries; e < end * entries; e++) {
+      own[e - first * entries] = -lower[e]!;
+      lower[e] = 0;
+    }
+    for (let s = first; s < end; s++) {
+      subtractProduct(lower, s * entries, own, (s - first) * entries, pivots, k * entries, order);
+    }
     for (let q = first; q < end; q++) {
       const right = (q - first) * entries;
-      subtractTransposed(pivots, index[q]! * entries, lower, q * entries, own, right, order);
+      addTransposed(pivots, index[q]! * entries, lower, q * entries, own, right, order);
       for (let p = q + 1; p < end; p++) {
-        subtractTransposed(lower, targets[target++]! * entries, lower, p * entries, own, right, order);
+        addTransposed(lower, targets[target++]! * entries, lower, p * entries, own, right, order);
       }
     }
   }
   return true;
 }
 
-/** to += a b, with b symmetric. */
-function addProduct(
+/**
+ * From the last column on: Z_jk = -sum over i of Z_ji L_ik, Z_kk = P_k - sum over i of L_ik' Z_ik (Erisman and Tinney, "On
+ * computing certain elements of the inverse of a sparse matrix", CACM 18, 1975).
+ */
+function invertPattern({ order, size, start, index, pivots, lower }: Layout): Pick<Layout, 'pivots' | 'lower'> {
+  const entries = order * order;
+  const inverse = { pivots: pivots.slice(), lower: new Float64Array(lower.length) };
+  const turned = new Float64Array(entries);
+  for (let k = size - 1; k >= 0; k--) {
+    const [first, end] = [start[k]!, start[k + 1]!];
+    for (let s = first; s < end; s++) {
+      for (let t = first; t < end; t++) {
+        const [i, j] = [index[s]!, index[t]!];
+        if (i === j)
+          subtractProduct(inverse.lower, t * entries, inverse.pivots, j * entries, lower, s * entries, order);
+        else if (j > i) {
+          const at = slotOf(start, index, i, j) * entries;
+          subtractProduct(inverse.lower, t * entries, inverse.lower, at, lower, s * entries, order);
+        } else {
+          const at = slotOf(start, index, j, i) * entries;
+          for (let e = 0; e < entries; e++)
+            turned[(e % order) * order + Math.floor(e / order)] = inverse.lower[at + e]!;
+          subtractProduct(inverse.lower, t * entries, turned, 0, lower, s * entries, order);
+        }
+      }
+    }
+    for (let s = first; s < end; s++) {
+      for (let e = 0; e < entries; e++) turned[(e % order) * order + Math.floor(e / order)] = lower[s * entries + e]!;
+      subtractProduct(inverse.pivots, k * entries, turned, 0, inverse.lower, s * entries, order);
+    }
+  }
+  return inverse;
+}
+
+/** to -= a b. */
+function subtractProduct(
   to: Float64Array,
   at: number,
   a: Float64Array,
@@ -237,13 +309,14 @@ function addProduct(
   for (let c = 0; c < order; c++) {
     for (let k = 0; k < order; k++) {
       const factor = b[bAt + c * order + k]!;
-      for (let r = 0; r < order; r++) to[at + c * order + r]! += a[aAt + k * order + r]! * factor;
+      if (factor === 0) continue;
+      for (let r = 0; r < order; r++) to[at + c * order + r]! -= a[aAt + k * order + r]! * factor;
     }
   }
 }
 
-/** to -= a b'. */
-function subtractTransposed(
+/** to += a b'. */
+function addTransposed(
   to: Float64Array,
   at: number,
   a: Float64Array,
@@ -256,7 +329,7 @@ function subtractTransposed(
     for (let k = 0; k < order; k++) {
       const factor = b[bAt + k * order + c]!;
       if (factor === 0) continue;
-      for (let r = 0; r < order; r++) to[at + c * order + r]! -= a[aAt + k * order + r]! * factor;
+      for (let r = 0; r < order; r++) to[at + c * order + r]! += a[aAt + k * order + r]! * factor;
     }
   }
 }

@@ -6,14 +6,14 @@
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { ROW } from './equations/row-kinds.ts';
 import type { EstimationProblem, FlowSigmas } from './estimator.ts';
-import type { WlsSolver } from './wls-solver.ts';
+import type { SolvedState } from './wls-statistics.ts';
 
 /** Share of R below which R - R Z R has lost its digits. */
 const CANCELLED = 1e-8;
 const PER_BRANCH_PHASE = 6;
 
 /** The factor must belong to the solver's state. */
-export function flowSigmas(solver: WlsSolver, problem: EstimationProblem): FlowSigmas {
+export function flowSigmas(solver: SolvedState, problem: EstimationProblem): FlowSigmas {
   const { grid } = problem;
   const branch = new Float64Array(PER_BRANCH_PHASE * grid.branches.length * grid.phases).fill(Number.NaN);
   for (const one of grid.branches) branchSigmas(solver, grid, one, branch);
@@ -26,7 +26,7 @@ interface Gradient {
   readonly values: number[];
 }
 
-function branchSigmas(solver: WlsSolver, grid: CompiledGrid, branch: CompiledBranch, out: Float64Array): void {
+function branchSigmas(solver: SolvedState, grid: CompiledGrid, branch: CompiledBranch, out: Float64Array): void {
   const { stateOf } = solver.equations;
   const { phases } = grid;
   const states = [...statesAt(stateOf, branch.from, phases), ...statesAt(stateOf, branch.to, phases)];
@@ -92,7 +92,7 @@ function gradients(
 }
 
 /** Covariance -Z of some unknowns, row major. */
-function covarianceOf(solver: WlsSolver, unknowns: readonly number[]): Float64Array {
+function covarianceOf(solver: SolvedState, unknowns: readonly number[]): Float64Array {
   const n = unknowns.length;
   const covariance = new Float64Array(n * n);
   for (let a = 0; a < n; a += 1) {
@@ -116,7 +116,7 @@ function form(gradient: Gradient, unknowns: readonly number[], covariance: Float
   return sum;
 }
 
-function injectionSigmas(solver: WlsSolver, problem: EstimationProblem): Float64Array {
+function injectionSigmas(solver: SolvedState, problem: EstimationProblem): Float64Array {
   const { grid } = problem;
   const { phases } = grid;
   const { stateOf } = solver.equations;
@@ -138,7 +138,7 @@ function injectionSigmas(solver: WlsSolver, problem: EstimationProblem): Float64
 }
 
 /** R - R Z R of the P and Q injections that are measured themselves; NaN at all others. */
-function measuredInjectionSigmas(solver: WlsSolver, busPhases: number): Float64Array {
+function measuredInjectionSigmas(solver: SolvedState, busPhases: number): Float64Array {
   const { measuredRows, kind, active, partStart, partOwn, causeEntry, variance, unknowns } = solver.equations;
   const { busPhaseOfState, injectionOf } = solver.equations;
   const sigmas = new Float64Array(2 * busPhases).fill(Number.NaN);

@@ -17,6 +17,11 @@ export function chiSquareLimitOf(degreesOfFreedom: number): number {
   return degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
 }
 
+/** A solved problem with what its uncertainty is read from: the inverse of the augmented matrix in (x, mu, lambda). */
+export interface SolvedState extends Pick<WlsSolver, 'equations' | 'x' | 'multiplier'> {
+  readonly ldl: Pick<WlsSolver['ldl'], 'inverseEntry' | 'quadraticForm' | 'solve'>;
+}
+
 /** What the residuals say: one entry a row in use, and the largest normalised one of each measurement. */
 export interface ResidualStatistics {
   readonly residuals: readonly Residual[];
@@ -26,7 +31,7 @@ export interface ResidualStatistics {
 
 /** The factor must belong to the solver's state. */
 export function residualStatistics(
-  solver: WlsSolver,
+  solver: SolvedState,
   measurements: readonly EstimatorMeasurement[],
 ): ResidualStatistics {
   const { measuredRows, variance, active, source, unknowns } = solver.equations;
@@ -71,7 +76,7 @@ export function suspectsOf(residuals: readonly Residual[]): Suspect[] {
  * reference bus (rad; zero there). NaN at dead buses.
  */
 export function voltageSigmas(
-  solver: WlsSolver,
+  solver: SolvedState,
   referenceBus: number,
 ): { magnitude: Float64Array; angle: Float64Array } {
   const { equations, ldl, x } = solver;
@@ -105,8 +110,8 @@ export function voltageSigmas(
 }
 
 /** Covariance of every state component with the angle of `state`: one solve with the angle's gradient. */
-function covarianceWithAngle(solver: WlsSolver, state: number): Float64Array {
-  const column = new Float64Array(solver.ldl.structure.size);
+function covarianceWithAngle(solver: SolvedState, state: number): Float64Array {
+  const column = new Float64Array(solver.equations.unknowns + solver.equations.rows);
   if (state < 0) return column;
   const re = solver.x[2 * state]!;
   const im = solver.x[2 * state + 1]!;

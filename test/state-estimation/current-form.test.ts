@@ -36,7 +36,7 @@ describe('the estimator in current form', () => {
             const measurements = frames.problem.measurements.map((one, k) => ({ ...one, value: values[k]! }));
             const theirs = createWeightedLeastSquares({ tolerance: 1e-12 }).estimate({
               ...frames.problem,
-              measurements: measurements as typeof frames.problem.measurements,
+              measurements,
             });
             const { status, objective } = estimator.estimate(values, start);
             expect([status, theirs.status]).toEqual(['converged', 'converged']);

@@ -1,6 +1,7 @@
 /** The one entry to least squares: on trees it takes the recursion, and what it answers is the general form's answer. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createEstimationFrames } from '../../bench/peers/estimation-frames.ts';
 import { compileGrid } from '../../grids/compile.ts';
 import { generateFeederGrid } from '../../grids/generate/feeders.ts';
 import { estimateWithoutBadData } from '../../platform/state-estimation/bad-data.ts';
@@ -165,15 +166,32 @@ describe('least squares by structure', () => {
     }
   });
 
-  test('takes the general form where the recursion does not fit, with its answer', () => {
-    const grid = compileGrid(generateFeederGrid({ buses: 120, meshed: true, representation: 'positive-sequence' }));
-    const meshed = { ...measureTree(grid, 0, new Set(), (k) => Math.sin(k)), statistics: 'always' as const };
-    expect(createLeastSquares().estimate(meshed)).toEqual(createWeightedLeastSquares().estimate(meshed));
-    expect(createLeastSquares().estimate(meshed).method).toBe('augmented');
+  test('takes the current form on loops and in three phases, with the statistics of the general form', () => {
+    for (const [phases, meshed] of [
+      [1, true],
+      [3, false],
+      [3, true],
+    ] as const) {
+      const representation = phases === 3 ? 'three' : 'positive-sequence';
+      const grid = compileGrid(generateFeederGrid({ buses: 40, meshed, representation, feederBuses: 20 }));
+      const { problem: empty, values, perUnit } = createEstimationFrames(grid, 1);
+      const measurements = empty.measurements.map((one, k) => ({ ...one, value: perUnit[k]! * values[k]! }));
+      const problem = { ...empty, measurements: measurements as EstimatorMeasurement[], statistics: 'full' as const };
+      const ours = createLeastSquares(TIGHT).estimate(problem);
+      expect(ours.method).toBe('current-form');
+      expectSame(ours, createWeightedLeastSquares(TIGHT).estimate(problem));
+    }
+  });
+
+  test('takes the general form where neither fits, with its answer', () => {
     const radial = compileGrid(generateFeederGrid({ buses: 60, representation: 'positive-sequence' }));
     const problem = measureTree(radial, 0, new Set(), (k) => Math.sin(k));
-    const blind = { ...problem, measurements: problem.measurements.filter((one) => one.kind !== 'voltageMagnitude') };
-    expect(createLeastSquares().estimate(blind)).toEqual(createWeightedLeastSquares().estimate(blind));
+    const clouded = problem.measurements.map((one, k) =>
+      k % 5 === 0 && one.kind === 'activePower' ? { ...one, shared: { cause: 'sky', sensitivity: one.sigma } } : one,
+    );
+    const together = { ...problem, measurements: clouded };
+    expect(createLeastSquares().estimate(together).method).toBe('augmented');
+    expect(createLeastSquares().estimate(together)).toEqual(createWeightedLeastSquares().estimate(together));
     expect(createLeastSquares().estimate({ ...problem, measurements: [] }).status).toBe('no-measurements');
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Exact weighted least squares for frame after frame with one factor: the equations are written in currents, so that the
- * network stands in them as a constant matrix and only what happens at single buses changes from step to step.
+ * Exact weighted least squares for frame after frame with constant factors: the equations are written in currents, so
+ * that the network stands in them as a constant matrix and only what happens at single buses changes from step to step.
  *
  * Unknown are the voltages v and, where the injection is known, a multiplier l of Kirchhoff's current law. A measured
  * power z = s + e gives the condition Y v = conj(s / v), and stationarity of e' R^-1 e / 2 with it
@@ -9,13 +9,20 @@
  * least squares with equality constraints as they stand. Written as M x = f(x) with the matrix M of some state nearby,
  * f is found bus by bus and each step costs one forward and one backward pass through the factor of M. The matrix only
  * decides how fast the steps shrink, not where they end; it is made anew where they shrink slowly.
+ *
+ * It covers grids of any shape in one phase or three, and every kind of measurement; not errors with a common cause,
+ * branches so short that their currents are unknowns, and what elimination bus by bus cannot solve: unobservable grids.
  */
-import type { EstimationProblem } from '../estimator.ts';
-import { loadMeasurements } from '../equations/load.ts';
-import { evaluate } from '../equations/evaluate.ts';
+import type { EstimationProblem, EstimatorMeasurement, FlowSigmas } from '../estimator.ts';
 import { flatStart } from '../flat-start.ts';
-import { createCurrentFormState, entryOfVoltage, makeFactor, PLACE, step, type CurrentFormState } from './steps.ts';
-import { layOutCurrentForm, type CurrentFormStructure } from './structure.ts';
+import { flowSigmas } from '../flow-sigmas.ts';
+import { turnPhasor } from '../wls-start.ts';
+import { residualStatistics, type ResidualStatistics, voltageSigmas } from '../wls-statistics.ts';
+import { makeFactor } from './matrix.ts';
+import { createMeasuredFrame } from './measured.ts';
+import { createCurrentFormState, refine, step } from './steps.ts';
+import { type CurrentFormStructure, entryOfVoltage, FLAT, layOutCurrentForm, NEAR } from './structure.ts';
+import { solvedState } from './uncertainty.ts';
 
 export interface FrameEstimate {
   readonly status: 'converged' | 'diverged';
@@ -33,18 +40,45 @@ export interface FrameEstimatorOptions {
 export interface FrameEstimator {
   /** Voltages at `2 * (bus * phases + phase)`, phase 0 of the reference bus real; NaN at dead places. Overwritten. */
   readonly voltage: Float64Array;
-  /** Estimates from values in the order of the problem's measurements, from no load or from the last answer. */
-  estimate(values: Float64Array, start: 'flat' | 'last'): FrameEstimate;
+  /** Measured values (a phasor is two) minus free states. */
+  readonly degreesOfFreedom: number;
+  /**
+   * Takes over standard deviations and angles of phasors; those of the problem stand at first. What is absent must be what
+   * the problem declares absent. Answers with the largest standard deviation over the smallest.
+   */
+  readonly weigh: (measurements: readonly EstimatorMeasurement[]) => number;
+  /**
+   * Estimates from values in the order of the problem's measurements, per unit; those of measurements that the problem
+   * declares absent do not matter. `flat` starts from no load, `last` from the last answer.
+   */
+  readonly estimate: (values: Float64Array, start: 'flat' | 'last') => FrameEstimate;
   /** Currents into the branches at both ends at the estimate, per unit, interleaved by branch and phase. */
-  branchCurrents(from: Float64Array, to: Float64Array): void;
+  readonly branchCurrents: (from: Float64Array, to: Float64Array) => void;
+  /** Standard deviations and residuals at the last answer, from these same values; none where the digits do not suffice. */
+  readonly statistics: (
+    values: Float64Array,
+    measurements: readonly EstimatorMeasurement[],
+    withFlows: boolean,
+  ) => FrameStatistics | undefined;
 }
 
-/** A known solution may come back with this relative error; beyond it the order of elimination is no good. */
-const FACTOR_ERROR_MAX = 1e-6;
-/** A step that shrinks by less than this is slow. */
+export interface FrameStatistics {
+  readonly checks: ResidualStatistics;
+  /** At `bus * phases + phase`; NaN at dead places. */
+  readonly magnitude: Float64Array;
+  readonly angle: Float64Array;
+  readonly flows: FlowSigmas | undefined;
+}
+
+/** A state that is known comes back with at most this error, per unit: steps with worse factors need not shrink. */
+const FACTOR_ERROR_MAX = 1e-4;
+/** Steps of this size and less are made with the equations themselves on the right side. */
+const REFINED_STEP = 1e-5;
+/** A step that shrinks by less than this is slow; so many are borne with, for the first ones leave the start. */
 const SLOW = 0.3;
-/** So many slow steps are borne with, once the matrix is that of an earlier answer: the first ones leave the start. */
 const SLOW_STEPS_MAX = 3;
+/** Where rounding stops the steps from shrinking, this is small enough. */
+const STALL_STEP = 1e-8;
 
 /** Lays out one structure of measurements; half a sentence when it is none for this estimator. */
 export function createFrameEstimator(
@@ -55,199 +89,160 @@ export function createFrameEstimator(
   const structure = layOutCurrentForm(problem);
   if (typeof structure === 'string') return structure;
   const state = createCurrentFormState(structure);
-  loadProblem(structure, state, problem);
-  const { grid, ldl } = structure;
-  const { phases } = grid;
-  const flat = ldl.vector.slice();
-  putVoltages(structure, state, flatStart(grid), flat);
-  const voltage = new Float64Array(2 * grid.busCount * phases).fill(Number.NaN);
-  const weights = layOutWeights(structure, problem);
-  ldl.vector.set(flat);
-  let settled = false;
-  let made = false;
-  const renew = (): boolean => {
-    made = makeFactor(structure, state) < FACTOR_ERROR_MAX;
-    return made;
-  };
-  const iterate = (): { converged: boolean; iterations: number } => {
+  const { grid, ldl, equations } = structure;
+  const { vector } = ldl;
+  const voltages = flatStart(grid);
+  const flat = state.idle.slice();
+  const frame = createMeasuredFrame(structure, state, problem, (entry) => Math.atan2(flat[entry + 1]!, flat[entry]!));
+  putFlatStart(structure, voltages, flat);
+  vector.set(flat);
+  if (!(makeFactor(structure, state, FLAT) < FACTOR_ERROR_MAX)) return 'it is not observable, or too badly conditioned';
+
+  const voltage = new Float64Array(voltages.length).fill(Number.NaN);
+  /** The same with zeros where no voltage is. */
+  const known = new Float64Array(voltages.length);
+  const read = createReader(structure, problem.referenceBus, known);
+  /** Whether the second factor has been made, and the vector holds an answer. */
+  let near = false;
+  let answered = false;
+  const renew = (): boolean => (near = makeFactor(structure, state, NEAR) < FACTOR_ERROR_MAX);
+  const iterate = (start: 'flat' | 'last'): number => {
     let previous = Number.POSITIVE_INFINITY;
-    let slow = settled ? 0 : SLOW_STEPS_MAX;
-    if (!made && !renew()) return { converged: false, iterations: 0 };
+    let slow = 0;
+    let refined = false;
     for (let iterations = 1; iterations <= iterationsMax; iterations++) {
-      const change = step(structure, state);
-      if (change <= tolerancePu * tolerancePu) return { converged: true, iterations };
-      if (!Number.isFinite(change)) break;
+      const change: number = refined
+        ? refine(structure, state, NEAR)
+        : step(structure, state, iterations === 1 && start === 'flat' ? FLAT : NEAR);
+      if (refined && change <= tolerancePu * tolerancePu) return iterations;
+      if (!(change < Number.POSITIVE_INFINITY)) return -iterations;
       if (change > SLOW * SLOW * previous) slow += 1;
-      if (slow > SLOW_STEPS_MAX) {
-        if (!renew()) break;
+      if (refined && slow > SLOW_STEPS_MAX && change < STALL_STEP * STALL_STEP) return iterations;
+      if (!near || slow > SLOW_STEPS_MAX) {
+        if (!renew()) return -iterations;
         slow = 0;
       }
+      refined ||= change < REFINED_STEP * REFINED_STEP || slow > 1;
       previous = change;
     }
-    return { converged: false, iterations: iterationsMax };
+    return -iterationsMax;
   };
   return {
     voltage,
+    degreesOfFreedom: frame.degreesOfFreedom,
+    weigh: frame.weigh,
     estimate: (values, start) => {
-      takeValues(structure, state, weights, values);
-      if (start === 'flat') ldl.vector.set(flat);
-      let { converged, iterations } = iterate();
-      if (!converged) {
-        made = false;
-        settled = false;
+      const base = frame.take(values);
+      const from = answered && near ? start : 'flat';
+      if (from === 'flat') vector.set(flat);
+      const iterations = iterate(from);
+      answered = iterations > 0;
+      if (!answered) {
         voltage.fill(Number.NaN);
-        ldl.vector.set(flat);
-        return { status: 'diverged', iterations, objective: Number.NaN };
+        return { status: 'diverged', iterations: -iterations, objective: Number.NaN };
       }
-      // The first answer is near those to come: its matrix serves them better than that of no load.
-      if (!settled) settled = renew();
-      readVoltages(structure, voltage, problem.referenceBus);
-      return { status: 'converged', iterations, objective: objectiveOf(structure, state, weights, values) };
+      read(base);
+      for (let k = 0; k < known.length; k += 2) {
+        if (equations.stateOf[k >> 1]! < 0) continue;
+        voltage[k] = known[k]!;
+        voltage[k + 1] = known[k + 1]!;
+      }
+      return { status: 'converged', iterations, objective: frame.objective(values) };
     },
-    branchCurrents: createBranchCurrents(structure, voltage),
+    branchCurrents: createBranchCurrents(structure, known),
+    statistics: (values, measurements, withFlows) => {
+      const measured = { ...problem, measurements };
+      const solved = solvedState(structure, state, { problem: measured, values, frame });
+      if (solved === undefined) return undefined;
+      return {
+        checks: residualStatistics(solved, measurements),
+        ...voltageSigmas(solved, problem.referenceBus),
+        flows: withFlows ? flowSigmas(solved, measured) : undefined,
+      };
+    },
   };
 }
 
-interface Weights {
-  /** By measurement: 1 / sigma^2, zero where absent; row of those that are no injection, else -1. */
-  readonly weight: Float64Array;
-  readonly rowOf: Int32Array;
-}
-
-function layOutWeights({ equations, others }: CurrentFormStructure, { measurements }: EstimationProblem): Weights {
-  const rowOf = new Int32Array(measurements.length).fill(-1);
-  for (let row = 0; row < equations.measuredRows; row++) rowOf[others[equations.source[row]!]!] = row;
-  return { weight: Float64Array.from(measurements, ({ sigma }) => 1 / (sigma * sigma)), rowOf };
-}
-
-function loadProblem(
-  { equations, others, quantityOf }: CurrentFormStructure,
-  { constants }: CurrentFormState,
-  problem: EstimationProblem,
-): void {
-  loadMeasurements(
-    equations,
-    Array.from(others, (k) => problem.measurements[k]!),
-  );
-  const sums = new Float64Array(constants.length);
-  problem.measurements.forEach(({ sigma }, k) => {
-    const quantity = quantityOf[k]!;
-    if (quantity >= 0) sums[PLACE * (quantity >> 1) + 2 + (quantity & 1)]! += 1 / sigma ** 2;
-  });
-  for (let at = 0; at < constants.length; at += PLACE) {
-    for (const e of [at + 2, at + 3]) constants[e] = sums[e]! > 0 ? 1 / sums[e]! : 0;
-  }
-}
-
-function takeValues(
-  { quantityOf, equations }: CurrentFormStructure,
-  { constants }: CurrentFormState,
-  { weight, rowOf }: Weights,
-  values: Float64Array,
-): void {
-  for (let at = 0; at < constants.length; at += PLACE) {
-    constants[at] = 0;
-    constants[at + 1] = 0;
-  }
-  for (let k = 0; k < quantityOf.length; k++) {
-    const quantity = quantityOf[k]!;
-    if (quantity < 0) {
-      equations.target[rowOf[k]!] = values[k]!;
-      continue;
-    }
-    const at = PLACE * (quantity >> 1) + (quantity & 1);
-    // What several measurements say of one quantity counts as one value, weighted by their variances.
-    constants[at]! += weight[k]! * constants[at + 2]! * values[k]!;
-  }
-}
-
-function putVoltages(
+/** Voltages of no load, with the phase that is fixed in each island without measured angles at angle zero. */
+function putFlatStart(
   { grid, alive, equations, ldl }: CurrentFormStructure,
-  { idle }: CurrentFormState,
   voltage: Float64Array,
   vector: Float64Array,
 ): void {
   const { phases } = grid;
-  vector.set(idle);
+  const { referenceOfIsland, referenceRow, islandOfState, busPhaseOfState, stateOf, active } = equations;
+  const turns = Array.from(referenceOfIsland, (state, island) => {
+    const k = 2 * busPhaseOfState[state]!;
+    return active[referenceRow[island]!] === 1 ? -Math.atan2(voltage[k + 1]!, voltage[k]!) : 0;
+  });
   equations.busOfBlock.forEach((bus, block) => {
     for (let phase = 0; phase < phases; phase++) {
       const place = ldl.position[block]! * phases + phase;
       if (alive[place] === 0) continue;
+      const k = bus * phases + phase;
       const at = entryOfVoltage(place, phases);
-      vector[at] = voltage[2 * (bus * phases + phase)]!;
-      vector[at + 1] = voltage[2 * (bus * phases + phase) + 1]!;
+      vector.set(voltage.subarray(2 * k, 2 * k + 2), at);
+      turnPhasor(vector, at, turns[islandOfState[stateOf[k]!]!]!);
     }
   });
 }
 
-function readVoltages(
-  { grid, firstOfBus, alive, ldl }: CurrentFormStructure,
+/**
+ * Writes the voltages of an answer: islands that share the measured time base, which stand in the frame of that angle, are
+ * turned so that phase 0 of the reference bus is real (or back, where that phase is dead).
+ */
+function createReader(
+  { grid, firstOfBus, ldl, equations }: CurrentFormStructure,
+  referenceBus: number,
   voltage: Float64Array,
-  reference: number,
-): void {
+): (base: number) => void {
   const { phases } = grid;
   const { vector } = ldl;
-  const turnAt = firstOfBus[reference]! + 2 * phases;
-  const re = vector[turnAt]!;
-  const im = vector[turnAt + 1]!;
-  const size = Math.sqrt(re * re + im * im);
-  const c = re / size;
-  const s = im / size;
-  let k = 0;
-  for (let bus = 0; bus < grid.busCount; bus++) {
-    const first = firstOfBus[bus]!;
-    for (let phase = 0; phase < phases; phase++) {
-      const at = first + 2 * phases + 2 * phase;
-      if (first >= 0 && alive[(first / ldl.order) * phases + phase] === 1) {
-        voltage[k] = vector[at]! * c + vector[at + 1]! * s;
-        voltage[k + 1] = vector[at + 1]! * c - vector[at]! * s;
-      }
-      k += 2;
-    }
+  const { stateOf, islandOfState, active, referenceRow } = equations;
+  const entries: number[] = [];
+  const busPhases: number[] = [];
+  const turned: boolean[] = [];
+  for (let k = 0; k < grid.busCount * phases; k++) {
+    const state = stateOf[k]!;
+    if (state < 0) continue;
+    entries.push(firstOfBus[Math.floor(k / phases)]! + 2 * phases + 2 * (k % phases));
+    busPhases.push(k);
+    turned.push(active[referenceRow[islandOfState[state]!]!] === 0);
   }
-  voltage[2 * reference * phases + 1] = 0;
+  const from = Int32Array.from(entries);
+  const to = Int32Array.from(busPhases);
+  const turns = Uint8Array.from(turned, Number);
+  const reference = busPhases.indexOf(referenceBus * phases);
+  return (base) => {
+    let c = 1;
+    let s = 0;
+    if (reference >= 0 && turns[reference] === 1) {
+      const re = vector[from[reference]!]!;
+      const im = vector[from[reference]! + 1]!;
+      const size = Math.sqrt(re * re + im * im);
+      c = re / size;
+      s = im / size;
+    } else if (reference < 0) {
+      c = Math.cos(base);
+      s = -Math.sin(base);
+    }
+    for (let i = 0; i < from.length; i++) {
+      const re = vector[from[i]!]!;
+      const im = vector[from[i]! + 1]!;
+      const k = 2 * to[i]!;
+      voltage[k] = turns[i] === 1 ? re * c + im * s : re;
+      voltage[k + 1] = turns[i] === 1 ? im * c - re * s : im;
+    }
+    if (reference >= 0) voltage[2 * to[reference]! + 1] = 0;
+  };
 }
 
-/** Residuals of all measurements in use, each for itself, at the last state. */
-function objectiveOf(
-  { quantityOf, rows, ldl, grid }: CurrentFormStructure,
-  { constants }: CurrentFormState,
-  { weight, rowOf }: Weights,
-  values: Float64Array,
-): number {
-  const { vector } = ldl;
-  const { phases } = grid;
-  evaluate(rows, vector);
-  let sum = 0;
-  for (let k = 0; k < quantityOf.length; k++) {
-    const quantity = quantityOf[k]!;
-    if (quantity < 0) {
-      const row = rowOf[k]!;
-      if (rows.active[row] === 1) sum += (rows.target[row]! - rows.value[row]!) ** 2 / rows.variance[row]!;
-      continue;
-    }
-    const place = quantity >> 1;
-    const v = entryOfVoltage(place, phases);
-    const l = v - 2 * phases;
-    const over = 1 / (vector[v]! ** 2 + vector[v + 1]! ** 2);
-    const reactive = (quantity & 1) === 1;
-    const w = reactive
-      ? vector[l + 1]! * vector[v]! - vector[l]! * vector[v + 1]!
-      : -(vector[l]! * vector[v]! + vector[l + 1]! * vector[v + 1]!);
-    const at = PLACE * place + (quantity & 1);
-    // e is the residual of the joint value; each measurement of it has its own.
-    const residual = values[k]! - constants[at]! + constants[at + 2]! * w * over;
-    sum += weight[k]! * residual * residual;
-  }
-  return sum;
-}
-
-/** i = y_own v_own + y_transfer v_other at both ends of every branch, at the voltages of the last answer. */
+/** i = y_own v_own + y_transfer v_other at both ends of every branch in service; zero where no voltage is. */
 function createBranchCurrents({ grid }: CurrentFormStructure, voltage: Float64Array): FrameEstimator['branchCurrents'] {
   const { phases, branches } = grid;
   const rows = 2 * phases;
   const numbers = 2 * phases * phases;
-  // Four blocks a branch, one after the other.
+  // Four blocks a branch, one after the other; dead voltages have no part.
   const blocks = new Float64Array(4 * numbers * branches.length);
   const ends = new Int32Array(2 * branches.length);
   branches.forEach(({ yff, yft, ytf, ytt, from, to }, k) => {
@@ -259,8 +254,10 @@ function createBranchCurrents({ grid }: CurrentFormStructure, voltage: Float64Ar
     let y = 0;
     let out = 0;
     for (let k = 0; k < ends.length; k += 2) {
-      const [f, t] = [ends[k]!, ends[k + 1]!];
-      for (const into of [from, to]) {
+      const f = ends[k]!;
+      const t = ends[k + 1]!;
+      for (let end = 0; end < 2; end++) {
+        const into = end === 0 ? from : to;
         for (let r = 0; r < rows; r += 2) {
           let re = 0;
           let im = 0;

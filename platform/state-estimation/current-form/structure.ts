@@ -8,12 +8,21 @@ import { createBlockLdl, type BlockLdl } from '../../../numerics/block-ldl.ts';
 import { patternFromPairs } from '../../../numerics/ordering.ts';
 import { layOutEquations, type Equations } from '../equations/layout.ts';
 import type { EstimationProblem, EstimatorMeasurement } from '../estimator.ts';
+import { layOutNetwork, type NetworkBlocks } from './network.ts';
+
+/** A factor for the first step from no load, one for the steps near an answer. */
+export const FLAT = 0;
+export const NEAR = 1;
+export const FACTORS = 2;
 
 export interface CurrentFormStructure {
   readonly grid: CompiledGrid;
   readonly ldl: BlockLdl;
   /** Where the numbers of a bus begin in the vector: multipliers of all phases, then voltages; -1 at dead buses. */
   readonly firstOfBus: Int32Array;
+  readonly network: NetworkBlocks;
+  /** Block of the pattern (energised bus) at each slot of the vector. */
+  readonly blockOfSlot: Int32Array;
   /** By place, one for each slot and phase: whether there is a voltage, and whether the injection there is known. */
   readonly alive: Uint8Array;
   readonly injects: Uint8Array;
@@ -22,10 +31,18 @@ export interface CurrentFormStructure {
   /** All other measurements and the angle references; and the same equations with the vector for their unknowns. */
   readonly equations: Equations;
   readonly rows: Equations;
+  /** Where each state stands in the vector. */
+  readonly entryOfState: Int32Array;
   /** Entries of row r are `rowStart[r] .. rowStart[r + 1]`. */
   readonly rowStart: Int32Array;
   /** Of each measurement that is none of an injection, in order: its number in the problem. */
   readonly others: Int32Array;
+}
+
+/** Where the voltage of a place stands in the vector; its multiplier stands 2 * phases before. */
+export function entryOfVoltage(place: number, phases: number): number {
+  const slot = Math.floor(place / phases);
+  return 4 * phases * slot + 2 * phases + 2 * (place - phases * slot);
 }
 
 /** Answers with half a sentence on what the estimator cannot do. */
@@ -65,7 +82,11 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
     for (const a of blocks) for (const b of blocks) if (a < b) pairs.push([a, b]);
   }
   const order = 4 * phases;
-  const ldl = createBlockLdl(patternFromPairs(busOfBlock.length, pairs), order);
+  // A bus of which no injection is known has nothing of its own to stand on, but for what is measured there.
+  const isOpen = (bus: number): boolean =>
+    !zero.has(bus) && known.subarray(bus * phases, (bus + 1) * phases).includes(0);
+  const last = new Set([...busOfBlock.keys()].filter((block) => isOpen(busOfBlock[block]!)));
+  const ldl = createBlockLdl(patternFromPairs(busOfBlock.length, pairs), order, { factors: FACTORS, last });
   const firstOfBus = blockOfBus.map((block) => (block < 0 ? -1 : order * ldl.position[block]!));
   const alive = new Uint8Array(busOfBlock.length * phases);
   const injects = new Uint8Array(busOfBlock.length * phases);
@@ -86,10 +107,14 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
     const k = placeOfInjection(one, phases);
     return 2 * placeOf(Math.floor(k / phases), k % phases) + (one.kind === 'reactivePower' ? 1 : 0);
   });
+  const blockOfSlot = new Int32Array(busOfBlock.length);
+  ldl.position.forEach((slot, block) => (blockOfSlot[slot] = block));
   return {
     grid,
     ldl,
     firstOfBus,
+    network: layOutNetwork(grid, { firstOfBus, injects, alive, ldl }),
+    blockOfSlot,
     alive,
     injects,
     quantityOf,
@@ -100,6 +125,7 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
       partOwn: equations.partOwn.map((state) => (state < 0 ? -1 : stateInVector[state]!)),
       entryColumn: entryColumn.map((at) => 2 * stateInVector[at >> 1]! + (at & 1)),
     },
+    entryOfState: stateInVector.map((half) => 2 * half),
     rowStart,
     others: Int32Array.from(others),
   };
