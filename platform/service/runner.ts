@@ -196,8 +196,10 @@ class Runner<Schema extends z.ZodType> implements RunningService {
 
   #onProgress(payload: Uint8Array): void {
     const progress = readControl('#progress', progressSchema, payload);
-    // Of another run: its sequence would say that upstreams are done which have not begun.
-    if (progress?.runId === this.#runId && progress.sequence > 0) this.#roads.progress(progress);
+    if (progress === undefined || progress.sequence === 0) return;
+    // Of another run: its sequence would say that upstreams are done which have not begun. Before the first tick nobody
+    // knows which run it is, and an upstream may be ahead.
+    if (this.#runId === '' || this.#runId === progress.runId) this.#roads.progress(progress);
   }
 
   async #work(): Promise<void> {

@@ -224,6 +224,14 @@ describe('a service on the databus', () => {
     expect(instants).toHaveLength(1);
   });
 
+  it('takes the progress of an upstream that is ahead of the first tick', async () => {
+    const { instants, send, tick } = await rig({ upstreams: ['model'] });
+    const head = { schema: 'platone.progress/1', service: 'model', instance: '0', inputs: {}, outputs: {} };
+    await send(topics.progress('model'), { ...head, runId: 'r', timeUs: at(7), sequence: 7 });
+    await tick(7);
+    expect(instants).toHaveLength(1);
+  });
+
   it('resumes at the next tick when it comes up in mid-run', async () => {
     const { instants, send, tick } = await rig();
     await send(pmuTopic(), frame(7));
