@@ -3,28 +3,30 @@ import { formatInstant } from '../../contract/time.ts';
 import type { DemandKind } from './plan.ts';
 import type { EnergyPackage, PlanBattery, PlanProblem } from './problem.ts';
 
-/** `of` is the id of its battery or package; `steps` are boundaries for a state of charge. */
+/** `of` are the ids of its batteries or its package; `steps` are boundaries for a state of charge. */
 export function demandText(
   problem: PlanProblem,
   demand: DemandKind,
-  of: string | undefined,
+  of: readonly string[],
   steps: readonly number[],
 ): string {
   const { maxW, minW } = problem.exchange;
   const limits = (limitsW: readonly number[]) => steps.map((step) => limitsW[step] as number);
-  const battery = problem.batteries.find(({ id }) => id === of);
-  const each = problem.packages.find(({ id }) => id === of);
+  const batteries = problem.batteries.filter(({ id }) => of.includes(id));
+  const all = (value: (battery: PlanBattery) => number) => batteries.map(value);
+  const each = problem.packages.find(({ id }) => of.includes(id));
   const what: Readonly<Record<DemandKind, () => string>> = {
     'exchange-max': () => limitText('most', limits(maxW)),
     'exchange-min': () => limitText('least', limits(minW)),
     'package-energy': () => packageText(each),
-    'package-constant-power': () => `package "${of}": one constant power`,
-    'soc-target': () => `battery "${of}": ${targetText(battery, steps)}`,
-    'soc-min': () => `battery "${of}": state of charge at least ${percent(battery?.socMin)}`,
-    'soc-max': () => `battery "${of}": state of charge at most ${percent(battery?.socMax)}`,
-    'charge-power': () => `battery "${of}": charging with at most ${kilo(battery?.maxChargeW)} kW`,
-    'discharge-power': () => `battery "${of}": discharging with at most ${kilo(battery?.maxDischargeW)} kW`,
-    'charge-only': () => `battery "${of}": never discharging`,
+    'package-constant-power': () => `package "${each?.id}": one constant power`,
+    'soc-target': () => `${namesOf(of)}: ${targetText(batteries, steps)}`,
+    'soc-min': () => `${namesOf(of)}: state of charge at least ${percents(all(({ socMin }) => socMin))}`,
+    'soc-max': () => `${namesOf(of)}: state of charge at most ${percents(all(({ socMax }) => socMax))}`,
+    'charge-power': () => `${namesOf(of)}: charging with at most ${kilowatts(all(({ maxChargeW }) => maxChargeW))}`,
+    'discharge-power': () =>
+      `${namesOf(of)}: discharging with at most ${kilowatts(all(({ maxDischargeW }) => maxDischargeW))}`,
+    'charge-only': () => `${namesOf(of)}: never discharging`,
     'surplus-only': () => 'charging from surplus only, importing for the deficit only',
     'no-curtailment': () => 'no curtailment of production',
   };
@@ -32,16 +34,22 @@ export function demandText(
   return `${what[demand]()} ${when}`;
 }
 
+/** `battery "a"`, or `5 batteries ("a", "b", "c" and 2 more)`. */
+function namesOf(ids: readonly string[]): string {
+  if (ids.length === 1) return `battery "${ids[0]}"`;
+  const more = ids.length - LISTED_MAX;
+  const named = ids.slice(0, LISTED_MAX).map((id) => `"${id}"`);
+  return `${ids.length} batteries (${named.join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
+}
+
 /** A limit of the exchange as people see it: the same number is an import above zero and an export below. */
 function limitText(side: 'most' | 'least', limitsW: readonly number[]): string {
-  const low = Math.min(...limitsW);
-  const high = Math.max(...limitsW);
-  const span = (a: number, b: number) => (a === b ? `${kilo(a)} kW` : `${kilo(a)} to ${kilo(b)} kW`);
+  const [low, high] = [Math.min(...limitsW), Math.max(...limitsW)];
   if (low === 0 && high === 0) return side === 'most' ? 'no import' : 'no export';
-  if (side === 'most' ? low >= 0 : low > 0) return `import at ${side} ${span(low, high)}`;
+  if (side === 'most' ? low >= 0 : low > 0) return `import at ${side} ${kilowatts(limitsW)}`;
   if (side === 'least' ? high <= 0 : high < 0)
-    return `export at ${side === 'most' ? 'least' : 'most'} ${span(-high, -low)}`;
-  return `grid exchange at ${side} ${span(low, high)} (import positive)`;
+    return `export at ${side === 'most' ? 'least' : 'most'} ${kilowatts(limitsW.map((each) => -each))}`;
+  return `grid exchange at ${side} ${kilowatts(limitsW)} (import positive)`;
 }
 
 function packageText(each: EnergyPackage | undefined): string {
@@ -61,11 +69,9 @@ function packageText(each: EnergyPackage | undefined): string {
   return `package "${id}": ${amount} ${where}`;
 }
 
-function targetText(battery: PlanBattery | undefined, steps: readonly number[]): string {
-  const target = battery?.socTargets.find(({ boundary }) => boundary === steps[0]);
-  if (target === undefined) return 'state of charge';
-  const { minSoc, maxSoc } = target;
-  return `state of charge ${minSoc === maxSoc ? percent(minSoc) : `${percent(minSoc)} to ${percent(maxSoc)}`}`;
+function targetText(batteries: readonly PlanBattery[], steps: readonly number[]): string {
+  const targets = batteries.flatMap(({ socTargets }) => socTargets.filter(({ boundary }) => steps.includes(boundary)));
+  return `state of charge ${percents(targets.flatMap(({ minSoc, maxSoc }) => [minSoc, maxSoc]))}`;
 }
 
 /** `from A to B`, a few of them when the steps are apart. */
@@ -108,10 +114,19 @@ function boundary({ startUs, stepS }: PlanProblem, index: number): string {
   return formatInstant(startUs + Math.round(seconds * 1e6));
 }
 
-function kilo(value = Number.NaN): string {
+function kilo(value: number): string {
   return String(Number((value / 1000).toFixed(3)));
 }
 
-function percent(share = Number.NaN): string {
-  return `${Number((share * 100).toFixed(2))} %`;
+function kilowatts(valuesW: readonly number[]): string {
+  return `${spanOf(valuesW.map((value) => Number(kilo(value))))} kW`;
+}
+
+function percents(shares: readonly number[]): string {
+  return spanOf(shares.map((share) => Number((share * 100).toFixed(2)))) + ' %';
+}
+
+function spanOf(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? String(low) : `${low} to ${high}`;
 }

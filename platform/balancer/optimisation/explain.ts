@@ -16,8 +16,13 @@ const DEVICE_LIMITS: ReadonlySet<DemandKind> = new Set([
   'charge-only',
 ]);
 
-/** Questions that may be asked to find which steps matter. */
+/** Guesses at the smallest set of kinds, and then of demands of these kinds. */
+const KIND_GUESSES_MAX = 50;
+const DEMAND_GUESSES_MAX = 5;
+
+/** Questions that may be asked to find which steps matter: of the linear program; of the tightened one, times columns. */
 const STEP_PROBES_MAX = 600;
+const TIGHT_PROBES_TIMES_COLUMNS = 60e3;
 
 /** For a problem without a plan. */
 export function explainClash(solver: LinearSolver, problem: PlanProblem): InfeasiblePlan {
@@ -27,48 +32,86 @@ export function explainClash(solver: LinearSolver, problem: PlanProblem): Infeas
     const groups = clashingGroups(model, probe);
     const steps = decisiveSteps(model, probe, groups);
     const clash = groups.map((group): Clash => describe(model, group, steps.get(group) ?? []));
-    return {
-      status: 'infeasible',
-      clash,
-      explanation: `cannot be met together: ${clash.map(({ text }) => text).join('; ')}`,
-    };
+    return { status: 'infeasible', clash, explanation: `cannot be met together: ${sentence(problem, clash)}` };
   } finally {
     probe.dispose();
   }
 }
 
+/**
+ * The fewest kinds of demands that clash, each of all batteries; then the fewest demands of those kinds. Twenty batteries
+ * that are full are one reason, not twenty, and so few questions find it.
+ */
 function clashingGroups(model: PlanModel, probe: Probe): number[] {
-  const { groups, demands } = model;
-  const members = groups.map((_, group) => demands.filter((demand) => demand.group === group));
-  const tie = 0.5 / (groups.length + 1);
+  const kinds = kindsOf(model.groups);
+  const reasons = smallestAmong(model, probe, kinds, [], KIND_GUESSES_MAX).map(
+    (kind) => kinds[kind] as readonly number[],
+  );
+  // A kind of one demand is needed: the kinds are irreducible.
+  const needed = reasons.filter(({ length }) => length === 1).flat();
+  const others = reasons.filter(({ length }) => length > 1).flatMap((groups) => groups.map((group) => [group]));
+  const chosen = smallestAmong(model, probe, others, needed, DEMAND_GUESSES_MAX).flatMap(
+    (index) => others[index] ?? [],
+  );
+  return [...needed, ...chosen].sort((a, b) => a - b);
+}
+
+/** The demands of all batteries by kind; each package by itself. */
+function kindsOf(groups: readonly DemandGroup[]): number[][] {
+  const kinds = new Map<string, number[]>();
+  for (const [group, { demand, of = '' }] of groups.entries()) {
+    const key = demand.startsWith('package-') ? `${demand} ${of}` : demand;
+    kinds.set(key, [...(kinds.get(key) ?? []), group]);
+  }
+  return [...kinds.values()];
+}
+
+/** Which sets of groups are in a smallest clash with each other and the `needed` groups; all of them together clash. */
+function smallestAmong(
+  { groups, demands }: PlanModel,
+  probe: Probe,
+  sets: readonly (readonly number[])[],
+  needed: readonly number[],
+  guessesMax: number,
+): number[] {
+  const members = sets.map((set) => demands.filter(({ group }) => set.includes(group)));
+  const isDevice = (set: readonly number[]) =>
+    set.some((group) => DEVICE_LIMITS.has((groups[group] as DemandGroup).demand));
+  const tie = 0.5 / (sets.length + 1);
   return smallestClash(
-    groups.length,
+    sets.length,
     (chosen) => {
-      // All of them clash: that is why this is asked.
-      const point = chosen.size === groups.length ? undefined : probe.meet(({ group }) => chosen.has(group));
+      if (chosen.size === sets.length) return undefined;
+      const active = new Set([...needed, ...[...chosen].flatMap((index) => sets[index] ?? [])]);
+      const point = probe.meet(({ group }) => active.has(group));
       if (point === undefined) return undefined;
-      const met = members.flatMap((each, group) => (each.every((demand) => point.isMet(demand)) ? [group] : []));
-      return new Set(met);
+      return new Set(members.flatMap((each, index) => (each.every((demand) => point.isMet(demand)) ? [index] : [])));
     },
-    (group) => (DEVICE_LIMITS.has((groups[group] as DemandGroup).demand) ? tie : 0),
+    (index) => (isDevice(sets[index] ?? []) ? tie : 0),
+    guessesMax,
   );
 }
 
 /**
- * The steps of each group that the clash needs, where the linear program shows it (all of them where only binaries do): first the shortest span from the front and from the back, by bisection,
- * then one step after the other. Where the questions run out, steps may be left in that are not needed.
+ * The steps of each group that the clash needs, where a linear program shows it (all of them where only the search does):
+ * first the shortest span from the front and from the back, by bisection, then one step after the other. Where the
+ * questions run out, steps may be left in that are not needed.
  */
 function decisiveSteps(model: PlanModel, probe: Probe, groups: readonly number[]): Map<number, readonly number[]> {
   const stepsOf = (group: number) => [
     ...new Set(model.demands.filter((demand) => demand.group === group).map(({ step }) => step)),
   ];
   const kept = new Map(groups.map((group) => [group, stepsOf(group).sort((a, b) => a - b)]));
+  const isLinear = probe.clashes(({ group }) => kept.has(group), 'linear');
+  const proof = isLinear ? 'linear' : 'tightened';
+  const questionsMax = isLinear ? STEP_PROBES_MAX : TIGHT_PROBES_TIMES_COLUMNS / model.program.columns;
+  const bisections = 2 * groups.length * Math.ceil(Math.log2(model.hours.length + 2));
+  if (!isLinear && (bisections > questionsMax || !probe.clashes(({ group }) => kept.has(group), proof))) return kept;
   let questions = 0;
-  if (!probe.clashesLinearly(({ group }) => kept.has(group))) return kept;
   const clashesWith = (group: number, steps: readonly number[]) => {
     questions += 1;
     const chosen = new Map([...kept].map(([each, its]) => [each, new Set(each === group ? steps : its)]));
-    return probe.clashesLinearly((demand) => chosen.get(demand.group)?.has(demand.step) === true);
+    return probe.clashes((demand) => chosen.get(demand.group)?.has(demand.step) === true, proof);
   };
   for (const group of groups) {
     const steps = kept.get(group) ?? [];
@@ -80,7 +123,7 @@ function decisiveSteps(model: PlanModel, probe: Probe, groups: readonly number[]
   for (const group of groups) {
     // The ends of the span are needed: bisection found them so.
     for (const step of (kept.get(group) ?? []).slice(1, -1)) {
-      if (questions >= STEP_PROBES_MAX) return kept;
+      if (questions >= questionsMax) return kept;
       const without = (kept.get(group) ?? []).filter((other) => other !== step);
       if (clashesWith(group, without)) kept.set(group, without);
     }
@@ -105,8 +148,24 @@ function describe({ groups, problem }: PlanModel, group: number, steps: readonly
   // A package's energy is one demand for all of its slot.
   const slot = demand === 'package-energy' ? problem.packages.find(({ id }) => id === of) : undefined;
   const decisive = slot === undefined ? steps : range(slot.fromStep, slot.untilStep);
-  const text = demandText(problem, demand, of, decisive);
+  const text = demandText(problem, demand, of === undefined ? [] : [of], decisive);
   return { demand, ...(of === undefined ? {} : { of }), steps: decisive, text };
+}
+
+/** The clash in words, with what many batteries have in common said once. */
+function sentence(problem: PlanProblem, clash: readonly Clash[]): string {
+  const kinds = [...new Set(clash.map(({ demand }) => demand))];
+  return kinds
+    .map((kind) => clash.filter(({ demand }) => demand === kind))
+    .flatMap((each) => {
+      const [first] = each;
+      if (first === undefined || each.length === 1 || first.demand.startsWith('package-'))
+        return each.map(({ text }) => text);
+      const ids = [...new Set(each.map(({ of = '' }) => of))];
+      const steps = [...new Set(each.flatMap((one) => one.steps))].sort((a, b) => a - b);
+      return demandText(problem, first.demand, ids, steps);
+    })
+    .join('; ');
 }
 
 function range(from: number, until: number): number[] {

@@ -1,49 +1,97 @@
 /** Asks whether a choice of a problem's demands can be met together, again and again, each time from the basis before. */
-import type { LinearSolver } from '../../../numerics/linear-program.ts';
+import type { Bounds, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
 import { boundsWith, type Demand, type PlanModel } from './model.ts';
-import { flowsBothWays } from './net.ts';
-import { solvePhysically } from './solve.ts';
+import { flows, flowsBothWays } from './net.ts';
+import { searchPhysical } from './search.ts';
+import { pairsOf, tighten } from './tighten.ts';
+
+type Choice = (demand: Demand, index: number) => boolean;
 
 export interface Probe {
   /** The demands that are met by a point which meets the chosen ones; undefined when no point does. */
-  meet(isChosen: (demand: Demand, index: number) => boolean): { isMet(demand: Demand): boolean } | undefined;
-  /** Whether the linear program alone proves that the chosen demands clash: quick, and never true without reason. */
-  clashesLinearly(isChosen: (demand: Demand, index: number) => boolean): boolean;
+  meet(isChosen: Choice): { isMet(demand: Demand): boolean } | undefined;
+  /** Whether the linear program alone proves that the chosen demands clash; the tightened one is slower and proves more. */
+  clashes(isChosen: Choice, proof: 'linear' | 'tightened'): boolean;
   dispose(): void;
 }
 
 /** kW and kWh by which a demand may be missed and still count as met. */
 const TOLERANCE = 1e-6;
 
+/**
+ * What so many linear programs (fewer where they are large) do not decide counts as possible: no clash is told that was not
+ * proven.
+ */
+const SOLVES_TIMES_ROOT_OF_COLUMNS = 1200;
+
+/** Attempts to take the loops out of a point before there is a search. */
+const ROUNDINGS_MAX = 3;
+
 export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
   const linear = solver.open(model.program);
+  const goal = {
+    isAnyGood: true,
+    gap: 1,
+    solvesMax: Math.round(SOLVES_TIMES_ROOT_OF_COLUMNS / Math.sqrt(model.program.columns)),
+  };
+  const solve = (bounds: Bounds) => {
+    linear.setBounds(bounds);
+    return linear.solve();
+  };
+  const meetingAt = (x: Float64Array) => ({ isMet: (demand: Demand) => isMet(model, x, demand) });
   return {
     meet(isChosen) {
       const bounds = boundsWith(model, isChosen);
-      linear.setBounds(bounds);
-      // Most choices are infeasible without any binary, or feasible with none that bites.
-      const answer = linear.solve();
+      // Most choices clash by the linear program already, or are met by a point without loops.
+      const answer = solve(bounds);
       if (answer.status === 'infeasible') return undefined;
-      if (answer.status === 'optimal' && !hasLoops(model, answer.x)) {
-        return { isMet: (demand) => isMet(model, answer.x, demand) };
-      }
-      const session = solver.open({ ...model.program, ...bounds });
+      const point = answer.status === 'optimal' ? withoutLoops(linear, model, bounds, answer.x) : undefined;
+      if (point !== undefined) return meetingAt(point);
+      const { best, bound } = searchPhysical(solver, model, bounds, goal);
+      if (best === undefined && bound === Infinity) return undefined;
+      // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
+      return best === undefined || hasLoops(model, best.x) ? { isMet: () => false } : meetingAt(best.x);
+    },
+    clashes(isChosen, proof) {
+      const bounds = boundsWith(model, isChosen);
+      if (solve(bounds).status === 'infeasible') return true;
+      if (proof === 'linear') return false;
+      const session = solver.open(tighten(model, bounds).program);
       try {
-        const found = solvePhysically(solver, session, model, bounds, true);
-        if (found.status === 'infeasible') return undefined;
-        // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
-        const point = found.status === 'optimal' && !hasLoops(model, found.x) ? found.x : undefined;
-        return { isMet: (demand) => point !== undefined && isMet(model, point, demand) };
+        return session.solve().status === 'infeasible';
       } finally {
         session.dispose();
       }
     },
-    clashesLinearly(isChosen) {
-      linear.setBounds(boundsWith(model, isChosen));
-      return linear.solve().status === 'infeasible';
-    },
     dispose: () => linear.dispose(),
   };
+}
+
+/** A point in which no battery charges and discharges at once, found by leaving each its greater direction. */
+function withoutLoops(
+  session: LinearSession,
+  model: PlanModel,
+  bounds: Bounds,
+  start: Float64Array,
+): Float64Array | undefined {
+  const columnUpper = [...bounds.columnUpper];
+  const batteries = model.problem.batteries.map((_, n) => pairsOf(model, n));
+  let x = start;
+  for (let rounds = 0; hasLoops(model, x); rounds += 1) {
+    if (rounds >= ROUNDINGS_MAX) return undefined;
+    for (const pairs of batteries) {
+      if (!pairs.some((pair) => flowsBothWays(x, pair))) continue;
+      for (const pair of pairs) {
+        const isFirst = (x[pair.first] as number) > (x[pair.second] as number);
+        if (flows(x, pair)) columnUpper[isFirst ? pair.second : pair.first] = 0;
+      }
+    }
+    session.setBounds({ ...bounds, columnUpper });
+    const answer = session.solve();
+    if (answer.status !== 'optimal') return undefined;
+    x = answer.x;
+  }
+  return x;
 }
 
 function hasLoops({ columns }: PlanModel, x: Float64Array): boolean {

@@ -10,17 +10,20 @@
 /** The constraints, by index, that hold beside the chosen ones at one point; undefined when the chosen ones clash. */
 export type Holds = (chosen: ReadonlySet<number>) => ReadonlySet<number> | undefined;
 
-/** Guesses before it settles for a clash that is irreducible but perhaps not the smallest. */
-const GUESSES_MAX = 50;
-
 /**
  * Of constraints 0 ... `count` - 1, which clash together: a smallest clash, of all such one with the least `weight`
- * (weights only break ties: they have to sum up to less than 1). Without any one member, the rest holds.
+ * (weights only break ties: they have to sum up to less than 1). Without any one member, the rest holds. After
+ * `guessesMax` guesses it settles for a clash that is irreducible but perhaps not the smallest.
  */
-export function smallestClash(count: number, holds: Holds, weight: (index: number) => number): number[] {
+export function smallestClash(
+  count: number,
+  holds: Holds,
+  weight: (index: number) => number,
+  guessesMax: number,
+): number[] {
   const all = Array.from({ length: count }, (_, index) => index);
   const corrections: (readonly number[])[] = [];
-  for (let guess = 0; guess < GUESSES_MAX; guess += 1) {
+  for (let guess = 0; guess < guessesMax; guess += 1) {
     const chosen = new Set(smallestHittingSet(corrections, weight));
     const held = holds(chosen);
     if (held === undefined) return [...chosen].sort((a, b) => a - b);
@@ -30,26 +33,40 @@ export function smallestClash(count: number, holds: Holds, weight: (index: numbe
   return irreducibleClash(all, holds);
 }
 
-/** A largest set around `start` that holds: `start` does already. */
+/** A largest set around `start` that holds: `start` does already. Adds halves of halves, as most of them do no harm. */
 function grow(all: readonly number[], start: ReadonlySet<number>, holds: Holds): ReadonlySet<number> {
   let grown = start;
-  for (const index of all) {
-    if (grown.has(index)) continue;
-    const candidate = new Set([...grown, index]);
-    const held = holds(candidate);
-    if (held !== undefined) grown = new Set([...candidate, ...held]);
-  }
+  const add = (indices: readonly number[]): void => {
+    const missing = indices.filter((index) => !grown.has(index));
+    if (missing.length === 0) return;
+    const held = holds(new Set([...grown, ...missing]));
+    if (held !== undefined) grown = new Set([...grown, ...missing, ...held]);
+    else if (missing.length > 1) for (const half of halves(missing)) add(half);
+  };
+  add(all);
   return grown;
 }
 
-/** Drops one after the other what the clash does not need. */
+/**
+ * A clash without a member too many. U. Junker, "QuickXplain: preferred explanations and relaxations for over-constrained
+ * problems", AAAI 2004.
+ */
 function irreducibleClash(all: readonly number[], holds: Holds): number[] {
-  let kept = [...all];
-  for (const index of all) {
-    const without = kept.filter((other) => other !== index);
-    if (holds(new Set(without)) === undefined) kept = without;
-  }
-  return kept;
+  /** The members among `candidates` of a clash of those and all of `background`. */
+  const membersOf = (background: readonly number[], isNew: boolean, candidates: readonly number[]): number[] => {
+    if (isNew && holds(new Set(background)) === undefined) return [];
+    if (candidates.length < 2) return [...candidates];
+    const [left, right] = halves(candidates);
+    const ofRight = membersOf([...background, ...left], left.length > 0, right);
+    const ofLeft = membersOf([...background, ...ofRight], ofRight.length > 0, left);
+    return [...ofLeft, ...ofRight];
+  };
+  return membersOf([], false, all).toSorted((a, b) => a - b);
+}
+
+function halves(indices: readonly number[]): [readonly number[], readonly number[]] {
+  const middle = indices.length >> 1;
+  return [indices.slice(0, middle), indices.slice(middle)];
 }
 
 /** Branch and bound: some element of the smallest set that is not hit yet has to be in; disjoint sets need one each. */

@@ -2,13 +2,7 @@
  * Finds the cheapest plan: the linear program first; only where its answer charges and discharges a battery at once, or
  * imports and exports at once, and that cannot be netted without loss, the directions are searched for.
  */
-import type {
-  Bounds,
-  LinearAnswer,
-  LinearProgram,
-  LinearSession,
-  LinearSolver,
-} from '../../../numerics/linear-program.ts';
+import type { Bounds, LinearAnswer, LinearProgram, LinearSolver } from '../../../numerics/linear-program.ts';
 import { buildPlanModel, planBounds, type PlanModel } from './model.ts';
 import { net } from './net.ts';
 import type { Plan, UnsolvedPlan } from './plan.ts';
@@ -41,23 +35,17 @@ export function solvePlan(
   problem: PlanProblem,
 ): Plan | UnsolvedPlan | { readonly status: 'infeasible' } {
   const model = buildPlanModel(problem, 'plan');
-  const bounds = planBounds(model);
-  const session = solver.open({ ...model.program, ...bounds });
-  try {
-    const found = solvePhysically(solver, session, model, bounds);
-    if (found.status !== 'optimal') return found;
-    const { x, batteriesKW, objective, bound, solves } = found;
-    const settled = settle(
-      problem,
-      batteriesKW.map((each) => each.map((power) => power * 1000)),
-      problem.generationW.map((powerW, t) => curtailed(powerW, x, model.columns.generation[t])),
-    );
-    const gap = Math.max(0, objective - bound) / Math.max(1, Math.abs(settled.objective.total));
-    const { startUs, stepS } = problem;
-    return { status: 'optimal', startUs, stepS, ...settled, effort: { solves, gap } };
-  } finally {
-    session.dispose();
-  }
+  const found = solvePhysically(solver, model, planBounds(model));
+  if (found.status !== 'optimal') return found;
+  const { x, batteriesKW, objective, bound, solves } = found;
+  const settled = settle(
+    problem,
+    batteriesKW.map((each) => each.map((power) => power * 1000)),
+    problem.generationW.map((powerW, t) => curtailed(powerW, x, model.columns.generation[t])),
+  );
+  const gap = Math.max(0, objective - bound) / Math.max(1, Math.abs(settled.objective.total));
+  const { startUs, stepS } = problem;
+  return { status: 'optimal', startUs, stepS, ...settled, effort: { solves, gap } };
 }
 
 interface Found extends Candidate {
@@ -67,27 +55,31 @@ interface Found extends Candidate {
   readonly solves: number;
 }
 
-/**
- * Solves until nothing flows both ways at once that could not be netted. With `isAnyGood` any such answer will do; otherwise
- * the prices of the model decide. `session` holds the program of the model in `bounds`.
- */
-export function solvePhysically(
+/** Solves until nothing flows both ways at once that could not be netted. */
+function solvePhysically(
   solver: LinearSolver,
-  session: LinearSession,
   model: PlanModel,
   bounds: Bounds,
-  isAnyGood = false,
 ): Found | UnsolvedPlan | { readonly status: 'infeasible' } {
-  const relaxed = session.solve();
+  const relaxed = solveOnce(solver, { ...model.program, ...bounds });
   if (relaxed.status === 'infeasible') return { status: 'infeasible' };
   if (relaxed.status !== 'optimal') return { status: 'unsolved', reason: reasonOf(relaxed) };
   const { x, objective } = relaxed;
   const { batteriesKW, violated } = net(model, bounds, x);
   if (violated.length === 0) return { status: 'optimal', x, objective, batteriesKW, bound: objective, solves: 1 };
-  const goal = { isAnyGood, gap: GAP, solvesMax: solvesMax(model.program) };
+  const goal = { isAnyGood: false, gap: GAP, solvesMax: solvesMax(model.program) };
   const { best, bound, solves } = searchPhysical(solver, model, bounds, goal);
   if (best !== undefined) return { status: 'optimal', ...best, bound: Math.max(bound, objective), solves: 1 + solves };
   return bound === Infinity ? { status: 'infeasible' } : { status: 'unsolved', reason: TOO_MANY };
+}
+
+function solveOnce(solver: LinearSolver, program: LinearProgram): LinearAnswer {
+  const session = solver.open(program);
+  try {
+    return session.solve();
+  } finally {
+    session.dispose();
+  }
 }
 
 function reasonOf(answer: LinearAnswer): string {
