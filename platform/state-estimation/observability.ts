@@ -7,7 +7,7 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { findIslands } from '../../grids/topology.ts';
 import { evaluate } from './equations/evaluate.ts';
 import { layOutEquations } from './equations/layout.ts';
-import { loadMeasurements } from './equations/load.ts';
+import { loadMeasurements, SIGMA_ABSENT } from './equations/load.ts';
 import { ROW } from './equations/row-kinds.ts';
 import type { EstimationProblem, ScalarKind, ScalarMeasurement } from './estimator.ts';
 import { flatStart } from './flat-start.ts';
@@ -22,9 +22,13 @@ const FLOW_SHARE = 1e-7;
  * the rest only where nothing else is left.
  */
 const CLEAR = [1e-4, 1e-7] as const;
-/** Null vectors that proposals are looked for at a time, and how often: a plan of more meters is beyond this. */
-const VECTORS_MAX = 120;
-const ROUNDS_MAX = 4;
+/** Up to so many missing values the meters are chosen that add most; beyond, those where elimination found nothing. */
+const VECTORS_MAX = 40;
+const ROUNDS_MAX = 8;
+/** Of proposals beyond what is missing at most so many are looked for one by one and taken back. */
+const EXCESS_MAX = 40;
+/** Share of a proposal's own weight in its residual's from which on the others say the same. */
+const REDUNDANT_SHARE = 1e-6;
 
 /** A quantity worth measuring: at a bus, in the words of a measurement file. */
 export interface Proposal {
@@ -42,9 +46,9 @@ export interface Observability {
   /** Buses whose flows among each other are known: the largest island first; a bus of which nothing is known alone. */
   readonly islands: readonly (readonly number[])[];
   /**
-   * One measurement for each missing value, as many as possible at one bus: with fewer the grid cannot become
-   * observable. A few more where very short and very long lines make it hard to tell what is missing. Where hundreds
-   * of values are missing only the first of them: ask again when they are there.
+   * One measurement for each missing value, where not too many are missing as many as possible at one bus: with fewer
+   * the grid cannot become observable. A few more where very short and very long lines make it hard to tell what is
+   * missing.
    */
   readonly proposals: readonly Proposal[];
 }
@@ -53,13 +57,7 @@ export interface Observability {
 export function analyseObservability(problem: EstimationProblem): Observability {
   const open = openDirections(problem);
   const islands = observableIslands(open.solver, problem.grid, open.generic);
-  const proposals: Proposal[] = propose(open, problem);
-  for (let round = 1; round < ROUNDS_MAX && proposals.length > 0; round += 1) {
-    const next = { ...problem, measurements: [...problem.measurements, ...proposals.map(measurementOf)] };
-    const more = propose(openDirections(next), next);
-    if (more.length === 0) break;
-    proposals.push(...more);
-  }
+  const proposals = open.missing === 0 ? [] : planMeters(open, problem);
   const { open: left } = withdrawUnobserved(open.solver, open.active);
   return {
     observable: open.missing === 0,
@@ -68,6 +66,82 @@ export function analyseObservability(problem: EstimationProblem): Observability 
     islands,
     proposals,
   };
+}
+
+/** Round after round until nothing is missing; each round changes the grid's equations and so needs a new null space. */
+function planMeters(open: OpenDirections, problem: EstimationProblem): Proposal[] {
+  const proposals: Proposal[] = [];
+  const withProposals = () => ({
+    ...problem,
+    measurements: [...problem.measurements, ...proposals.map(measurementOf)],
+  });
+  let next = open;
+  for (let round = 0; round < ROUNDS_MAX && next.missing > 0; round += 1) {
+    const now = withProposals();
+    const more = next.missing <= VECTORS_MAX ? propose(next, now) : proposeAtPivots(next, now);
+    if (more.length === 0) break;
+    proposals.push(...more);
+    const before = next.missing;
+    next = openDirections(withProposals());
+    if (next.missing < before) continue;
+    // Nothing that a meter at a bus can tell helps: the zero sequence at a delta winding, or what rounding hides.
+    proposals.length -= more.length;
+    break;
+  }
+  if (next.missing === 0) takeBackExcess(open.missing, problem, proposals);
+  return proposals;
+}
+
+/** Removes proposals that the others make superfluous, while there are more of them than values missing. */
+function takeBackExcess(missing: number, problem: EstimationProblem, proposals: Proposal[]): void {
+  for (let i = 0; i < EXCESS_MAX && proposals.length > missing; i += 1) {
+    const measurements = [...problem.measurements, ...proposals.map(measurementOf)];
+    const { solver } = openDirections({ ...problem, measurements });
+    const { source, measuredRows, unknowns } = solver.equations;
+    let most = REDUNDANT_SHARE;
+    let worst = -1;
+    for (let row = 0; row < measuredRows; row += 1) {
+      const proposal = source[row]! - problem.measurements.length;
+      if (proposal < 0) continue;
+      // Of R = h^2: the part of the row's own error that its residual shows; zero for what nothing else sees.
+      const share = solver.ldl.inverseEntry(unknowns + row, unknowns + row) * solver.largestDerivative(row) ** 2;
+      if (!(share > most)) continue;
+      most = share;
+      worst = proposal;
+    }
+    if (worst < 0) return;
+    proposals.splice(worst, 1);
+  }
+}
+
+/**
+ * One measurement for each null pivot, at the bus of the state that elimination could not determine: of what a meter there
+ * can tell the first that nobody measures yet. In time proportional to the grid.
+ */
+function proposeAtPivots({ solver }: OpenDirections, problem: EstimationProblem): Proposal[] {
+  const { grid } = problem;
+  const { equations, ldl } = solver;
+  const exact = new Set(problem.zeroInjections);
+  const key = (kind: string, bus: number, phase: number | 'sum') => `${kind} ${bus} ${phase}`;
+  const known = new Set(
+    problem.measurements.flatMap((one) =>
+      one.kind !== 'sourceBalance' && one.place.at === 'bus' && one.sigma < SIGMA_ABSENT
+        ? [key(one.kind, one.place.bus, one.phase)]
+        : [],
+    ),
+  );
+  const proposals: Proposal[] = [];
+  for (const variable of ldl.nullVariables()) {
+    if (variable >= 2 * equations.voltages) continue;
+    const k = equations.busPhaseOfState[variable >> 1]!;
+    const bus = Math.floor(k / grid.phases);
+    const phase = k % grid.phases;
+    const free = kindsAt(exact.has(bus)).find((kind) => !known.has(key(kind, bus, phase)));
+    if (free === undefined) continue;
+    known.add(key(free, bus, phase));
+    proposals.push({ kind: free, bus, phase });
+  }
+  return proposals;
 }
 
 function measurementOf({ kind, bus, phase }: Proposal): ScalarMeasurement {
@@ -80,7 +154,7 @@ interface OpenDirections {
   readonly active: number;
   /** Dimension of the null space as far as it moves voltages. */
   readonly missing: number;
-  /** Vectors of it, at most `VECTORS_MAX`, and two that have entries wherever any has; largest voltage 1. */
+  /** All of its vectors, none where they are more than `VECTORS_MAX`, and two that have entries wherever any has. */
   readonly vectors: readonly Float64Array[];
   readonly generic: readonly Float64Array[];
 }
@@ -99,11 +173,12 @@ function openDirections(problem: EstimationProblem): OpenDirections {
       return largest < NULL_SHARE ? [] : [voltages.map((value) => value / largest)];
     });
   const none = ldl.nullity === 0;
+  const missing = unobserved(solver).states;
   return {
     solver,
     active: loaded.active,
-    missing: unobserved(solver).states,
-    vectors: none ? [] : moving(ldl.nullVectors(VECTORS_MAX)),
+    missing,
+    vectors: none || missing > VECTORS_MAX ? [] : moving(ldl.nullVectors()),
     generic: none ? [] : moving([ldl.genericNullVector(0), ldl.genericNullVector(1)]),
   };
 }
@@ -120,7 +195,11 @@ function observableIslands(solver: WlsSolver, grid: CompiledGrid, vectors: reado
   const edges = known.filter((branch) => flows.has(branch.index));
   const { island } = findIslands(grid.busCount, edges);
   const groups = new Map<number, number[]>();
-  for (const bus of busOfBlock) groups.set(island[bus]!, [...(groups.get(island[bus]!) ?? []), bus]);
+  for (const bus of busOfBlock) {
+    const group = groups.get(island[bus]!);
+    if (group === undefined) groups.set(island[bus]!, [bus]);
+    else group.push(bus);
+  }
   return [...groups.values()].sort((a, b) => b.length - a.length || a[0]! - b[0]!);
 }
 
@@ -178,10 +257,10 @@ function derivativesAlong(
 }
 
 /** Meters at buses, each with the values that it could add; the one that adds most first, until nothing is open. */
-function propose({ solver, vectors, generic }: OpenDirections, problem: EstimationProblem): Proposal[] {
+function propose({ solver, vectors }: OpenDirections, problem: EstimationProblem): Proposal[] {
   const { grid } = problem;
   const touched = new Set<number>();
-  for (const vector of vectors.length < VECTORS_MAX ? vectors : generic) {
+  for (const vector of vectors) {
     vector.forEach((value, i) => {
       if (Math.abs(value) > NULL_SHARE) touched.add(busOfUnknown(solver, i));
     });
@@ -243,11 +322,12 @@ function dot(a: Float64Array, b: Float64Array): number {
 }
 
 /** What a meter at a bus can tell, powers first; where nothing is injected only the voltage. */
+function kindsAt(isExact: boolean): readonly ScalarKind[] {
+  return isExact ? ['voltageMagnitude'] : ['activePower', 'reactivePower', 'voltageMagnitude'];
+}
+
 function candidatesAt(grid: CompiledGrid, bus: number, isExact: boolean): ScalarMeasurement[] {
-  const kinds = isExact
-    ? (['voltageMagnitude'] as const)
-    : (['activePower', 'reactivePower', 'voltageMagnitude'] as const);
-  return kinds.flatMap((kind) =>
+  return kindsAt(isExact).flatMap((kind) =>
     Array.from({ length: grid.phases }, (_, phase): ScalarMeasurement => {
       return { id: '', kind, place: { at: 'bus', bus }, phase, value: 0, sigma: 1 };
     }),

@@ -207,6 +207,11 @@ export class WlsSolver {
     this.factorCurrent = false;
   }
 
+  /** Largest derivative of a row when a factor was last made. */
+  largestDerivative(row: number): number {
+    return this.largest[row]!;
+  }
+
   /** Beyond this a measurement has no say beside the others, and the digits for it would be missing elsewhere. */
   private limitVariances(ratio: number): void {
     const { variance, measuredRows } = this.equations;

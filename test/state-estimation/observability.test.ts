@@ -1,7 +1,9 @@
 /** What floats is named before solving, and the proposed measurements, no more than are missing, make it observable. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { EstimationProblem, EstimatorMeasurement } from '../../platform/state-estimation/estimator.ts';
+import { compileGrid } from '../../grids/compile.ts';
+import { generateFeederGrid } from '../../grids/generate/feeders.ts';
+import type { EstimationProblem, EstimatorMeasurement, ScalarKind } from '../../platform/state-estimation/estimator.ts';
 import { analyseObservability } from '../../platform/state-estimation/observability.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { feeders, measure, type Feeder } from './random-feeder.ts';
@@ -12,6 +14,11 @@ const runs = { seed: 8, numRuns: 60, endOnFailure: true };
 function thinned(feeder: Feeder, keep: (index: number) => boolean): EstimationProblem {
   const problem = measure(feeder);
   return { ...problem, measurements: problem.measurements.filter((m, i) => m.kind === 'sourceBalance' || keep(i)) };
+}
+
+function valueAt(kind: ScalarKind, bus: number, phase: number): EstimatorMeasurement {
+  const id = `${kind} ${bus} ${phase}`;
+  return { id, kind, place: { at: 'bus', bus }, phase, value: kind === 'voltageMagnitude' ? 1 : 0, sigma: 0.01 };
 }
 
 describe('observability', () => {
@@ -33,14 +40,7 @@ describe('observability', () => {
         const found = analyseObservability(problem);
         fc.pre(!found.observable);
         expect(found.proposals.length).toBeGreaterThanOrEqual(found.missing);
-        const added = found.proposals.map(({ kind, bus, phase }, i): EstimatorMeasurement => ({
-          id: `new-${i}`,
-          kind,
-          place: { at: 'bus', bus },
-          phase,
-          value: kind === 'voltageMagnitude' ? 1 : 0,
-          sigma: 0.01,
-        }));
+        const added = found.proposals.map(({ kind, bus, phase }) => valueAt(kind, bus, phase));
         const withAll = { ...problem, measurements: [...problem.measurements, ...added] };
         expect(analyseObservability(withAll).missing).toBe(0);
         // Lines of 0.5 m beside lines of 400 m may ask for one too many; the count of what is missing stays a bound.
@@ -50,6 +50,22 @@ describe('observability', () => {
       }),
       runs,
     );
+  });
+
+  test('where hundreds of values are missing all of them are proposed, and no more', () => {
+    const grid = compileGrid(generateFeederGrid({ buses: 400, representation: 'positive-sequence' }));
+    const volts = Array.from({ length: 400 }, (_, bus) => valueAt('voltageMagnitude', bus, 0));
+    const powers = volts.flatMap((_, bus) =>
+      bus % 2 === 0 && bus > 0 ? [valueAt('activePower', bus, 0), valueAt('reactivePower', bus, 0)] : [],
+    );
+    for (const measurements of [[], volts, powers]) {
+      const problem = { grid, measurements, zeroInjections: [], referenceBus: 0, statistics: 'never' as const };
+      const { missing, proposals } = analyseObservability(problem);
+      expect(missing).toBe(799 - measurements.length);
+      expect(proposals).toHaveLength(missing);
+      const added = proposals.map(({ kind, bus, phase }) => valueAt(kind, bus, phase));
+      expect(analyseObservability({ ...problem, measurements: [...measurements, ...added] }).missing).toBe(0);
+    }
   });
 
   test('what the estimate leaves open was named before', () => {
