@@ -4,7 +4,16 @@ import { topics } from '../../platform/contract/topics.ts';
 import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import type { RunOptions } from '../../sim/run/options.ts';
 import { hamlet, rehearse, type Rehearsal, village } from './rehearsal.ts';
-import { atEnd, type Carrier, foreignBridge, freePort, type Publish, stranger } from './strangers.ts';
+import {
+  atEnd,
+  type Carrier,
+  connectSoon,
+  foreignBridge,
+  freePort,
+  loginOf,
+  type Publish,
+  stranger,
+} from './strangers.ts';
 
 interface Urls {
   readonly databus: string;
@@ -303,6 +312,33 @@ describe('a stranger on the access layer', () => {
     expect(run.report.verdict).toBe('invalid');
     expect(run.audit.violations).toEqual(['1 message on device>bal (pmu) came from nobody of this run']);
     expect(run.audit.refused['power-calculation']).toEqual({ 'wrong-schema': 1 });
+  });
+});
+
+describe('a device on the access layer', () => {
+  it('that publishes in the name of another one is turned away and counted, and changes nothing', async () => {
+    const quiet = await rehearse({ scenarioFile: hamlet });
+    const run = await exposedRun(
+      async (urls) => {
+        const meter = loginOf({ kind: 'smart-meter', id: 'meter-house-01' });
+        const thief = await connectSoon(urls.bal, 'thief', () => {}, meter);
+        let done = false;
+        await stranger(urls.databus, [topics.bridgedTick], (_topic, payload) => {
+          if (done || parse(payload)['sequence'] !== 8) return;
+          done = true;
+          const pmu = topics.balMeasurement('germany', 'pmu', 'pmu-breaker');
+          for (const topic of [pmu, topics.balTick]) void thief.publish(topic, json({ device: 'pmu-breaker' }));
+        });
+        // Without its bridge the run does not begin.
+        await foreignBridge(urls);
+      },
+      { service: { bridge: 'attach' } },
+    );
+    expect(run.audit.violations).toEqual([]);
+    expect(run.audit.refused['bal']).toEqual({ 'publish-not-allowed': 2 });
+    expect(run.report.verdict).toBe('pass');
+    expect(run.report.metrics).toEqual(quiet.report.metrics);
+    expect(run.report.kpis).toEqual(quiet.report.kpis);
   });
 });
 

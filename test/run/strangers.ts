@@ -35,11 +35,11 @@ export async function pause(ms: number): Promise<void> {
 }
 
 /** Tries until the broker of a run that is just being started is there. */
-async function connectSoon(
+export async function connectSoon(
   url: string,
   clientId: string,
   onMessage: (topic: string, payload: Uint8Array) => void,
-  login: { username: string; password: string } | undefined,
+  login?: { username: string; password: string },
 ): Promise<DatabusConnection> {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -63,19 +63,18 @@ export async function stranger(
   filters: readonly string[],
   onMessage: (topic: string, payload: Uint8Array, publish: Publish) => void,
 ): Promise<void> {
-  const connection: DatabusConnection = await connectSoon(
-    url,
-    `stranger-${(strangers += 1)}`,
-    (topic, payload) => onMessage(topic, payload, (to, what) => connection.publish(to, what)),
-    undefined,
+  const connection: DatabusConnection = await connectSoon(url, `stranger-${(strangers += 1)}`, (topic, payload) =>
+    onMessage(topic, payload, (to, what) => connection.publish(to, what)),
   );
   await connection.subscribe(filters);
 }
 
-/** The bridge's account on the embedded access layer of a run of the hamlet. */
-export function bridgeLogin(seed = 'test-1') {
-  const login = accessLayerAccounts({ seed, site: 'germany', devices: [] }).credentials('bridge');
-  if (login === undefined) throw new Error('the bridge has an account');
+/** An account on the embedded access layer of a run of the hamlet: the bridge's, or that of a device. */
+export function loginOf(holder: 'bridge' | { readonly kind: string; readonly id: string }) {
+  const devices = holder === 'bridge' ? [] : [holder];
+  const name = holder === 'bridge' ? holder : `${holder.kind}-${holder.id}`;
+  const login = accessLayerAccounts({ seed: 'test-1', site: 'germany', devices }).credentials(name);
+  if (login === undefined) throw new Error(`${name} has an account`);
   return login;
 }
 
@@ -98,13 +97,12 @@ export async function foreignBridge(
     urls.databus,
     'foreign-bridge',
     carry('local', () => remote),
-    undefined,
   );
   const remote: DatabusConnection = await connectSoon(
     urls.bal,
     'foreign-bridge',
     carry('remote', () => local),
-    bridgeLogin(),
+    loginOf('bridge'),
   );
   await local.subscribe(subscriptions(rules, 'local'));
   await remote.subscribe(subscriptions(rules, 'remote'));

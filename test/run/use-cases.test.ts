@@ -2,7 +2,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formatInstant } from '../../platform/contract/time.ts';
+import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import type { Trigger } from '../../platform/contract/trigger.ts';
 import { readRecord, type Table } from '../../reports/record-reader.ts';
@@ -34,6 +34,8 @@ describe('a trigger in mid-run', () => {
     expect(audit.hops.find(({ hop }) => hop === 'operator>dsotp')).toMatchObject({ published: 2, delivered: 2 });
     const { tables } = await readRecord(directory);
     expect(texts(tables.triggers, 'issuer')).toEqual(['aggregator', 'operator']);
+    const noonUs = parseInstant('2021-04-01T12:00:00+02:00');
+    expect([...tables.triggers.number('timeUs')]).toEqual([noonUs + 120e6, noonUs + 480e6]);
     const announced = texts(tables['use-cases'], 'cause').filter((cause) => cause !== 'update');
     expect(announced).toEqual(['start', 'trigger', 'hold-ends', 'trigger']);
     // Asked at 12:02:00, heard at the instant after, held by the one after that.
