@@ -4,6 +4,7 @@ import type { Problem } from './problem.ts';
 import type { GridDocument } from './schema.ts';
 import { fuseBuses } from './topology.ts';
 import { checkBranches } from './validate-branches.ts';
+import { checkUnits } from './validate-units.ts';
 import { checkElements, checkPhases, checkVoltageControls } from './validate-elements.ts';
 
 /** Notes a fault: where it stands, what is wrong, what would help. */
@@ -15,6 +16,7 @@ export function validateGrid(document: GridDocument): Problem[] {
   const report: Report = (path, message, hint) => problems.push({ path, message, ...(hint !== undefined && { hint }) });
   checkBranches(document, report);
   checkElements(document, report);
+  checkUnits(document, report);
   // What follows needs sound references.
   if (problems.length === 0) {
     checkVoltageLevels(document, report);
