@@ -112,7 +112,8 @@ function progressLine(terminal: Terminal): (progress: RunProgress) => void {
     const filled = Math.round((BAR_WIDTH * perMille) / 1000);
     const bar = '#'.repeat(filled).padEnd(BAR_WIDTH, '.');
     const time = formatInstant(timeUs, offsetUs).replace(/\.\d+/, '').replace('T', ' ');
-    terminal.progress(`[${bar}] ${String(Math.floor(perMille / 10)).padStart(3)} %  ${time}`);
+    // What counts comes first: a narrow terminal cuts off the end.
+    terminal.progress(`${String(Math.floor(perMille / 10)).padStart(3)} %  ${time}  [${bar}]`);
   };
 }
 

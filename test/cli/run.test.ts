@@ -80,7 +80,7 @@ describe('twin run', () => {
 
   it('shows progress where somebody watches, and none with --quiet', async () => {
     const watched = await run([], { isTTY: true });
-    expect(watched.err).toContain('[##############################] 100 %  2021-04-01 12:01:00+02:00');
+    expect(watched.err).toContain('100 %  2021-04-01 12:01:00+02:00  [##############################]');
     expect((await run(['--quiet'], { isTTY: true })).err).toBe('');
   });
 
