@@ -13,11 +13,14 @@ import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import type { DeviceCondition } from '../faults/device-faults.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
+import type { Scenario } from '../scenario/schema.ts';
 import type { BatteryNameplate, ControllableDevice } from './device.ts';
 import { drawSpecimen, limitSigma, resolutionSigma, combineSigmas, type ErrorModel } from './error-model.ts';
 import { createPostman, isDue, reading, wholeSteps, type DeviceClock } from './message.ts';
 
 export type BessDevice = Extract<ExpandedDevice, { kind: 'bess' }>;
+/** As a scenario has it. */
+type BessEntry = Extract<Scenario['devices'][number], { kind: 'bess' }>;
 
 /** Window of the demo site's battery; the rest is our proposal for a container. */
 const FIELD = {
@@ -32,7 +35,7 @@ const FIELD = {
 } as const;
 const HOUR_US = 3600e6;
 
-function nameplateOf(device: BessDevice): BatteryNameplate {
+function nameplateOf(device: BessEntry): BatteryNameplate {
   const ideal = device.preset === 'ideal';
   const efficiency = ideal ? 1 : FIELD.efficiency;
   return {
@@ -48,27 +51,22 @@ function nameplateOf(device: BessDevice): BatteryNameplate {
   };
 }
 
-/** What is wrong with the plate of a battery, as sentences; empty when nothing is. */
-export function bessFaults(device: BessDevice): string[] {
-  const plate = nameplateOf(device);
-  const faults: string[] = [];
+/** What is wrong with the plate of a battery: the key that says so, and why; empty when nothing is. */
+export function bessFaults(device: BessEntry): readonly { readonly key: string; readonly message: string }[] {
+  const { ratedPowerW, capacityWh, socMin, socMax, standbyLossW, ...plate } = nameplateOf(device);
   const percent = (share: number) => `${Number((100 * share).toPrecision(6))} %`;
-  if (!(plate.ratedPowerW > 0)) faults.push('power must be above 0 W');
-  if (!(plate.capacityWh > 0)) return [...faults, 'energy must be above 0 Wh'];
-  const { socMin, socMax } = plate;
-  if (socMin >= socMax) faults.push('socMin must be below socMax');
-  else if (device.soc < socMin || device.soc > socMax) {
-    faults.push(`soc ${percent(device.soc)} lies outside its window of ${percent(socMin)} to ${percent(socMax)}`);
-  }
-  for (const [name, value] of [
-    ['chargeEfficiency', plate.chargeEfficiency],
-    ['dischargeEfficiency', plate.dischargeEfficiency],
-  ] as const) {
-    if (!(value > 0 && value <= 1)) faults.push(`${name} must be above 0 and at most 1`);
-  }
-  if (plate.standbyLossW < 0 || plate.standbyLossW > 0.5 * plate.ratedPowerW)
-    faults.push('standbyLoss must lie between 0 and half the power');
-  return faults;
+  const { soc } = device;
+  const outside = `${percent(soc)} is outside the window of ${percent(socMin)} to ${percent(socMax)}`;
+  const faults = [
+    !(ratedPowerW > 0) && { key: 'power', message: 'must be above 0 W' },
+    !(capacityWh > 0) && { key: 'energy', message: 'must be above 0 Wh' },
+    socMin >= socMax && { key: 'socMin', message: `${percent(socMin)} is not below socMax of ${percent(socMax)}` },
+    socMin < socMax && (soc < socMin || soc > socMax) && { key: 'soc', message: outside },
+    !(plate.chargeEfficiency > 0) && { key: 'chargeEfficiency', message: 'must be above 0' },
+    !(plate.dischargeEfficiency > 0) && { key: 'dischargeEfficiency', message: 'must be above 0' },
+    standbyLossW > 0.5 * ratedPowerW && { key: 'standbyLoss', message: 'is more than half the power' },
+  ] as const;
+  return faults.filter((fault) => fault !== false);
 }
 
 interface Command {

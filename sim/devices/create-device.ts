@@ -65,7 +65,7 @@ export function createDevices(options: {
       keep(devices, createWeatherStation({ device, air: options.air, seed, clock }));
     } else {
       const battery = findBattery(device, grid.document, batteries, fault);
-      for (const sentence of bessFaults(device)) fault('soc', sentence);
+      for (const { key, message } of bessFaults(device)) fault(key, message);
       if (battery === undefined || problems.length > 0) continue;
       batteries.set(
         battery,

@@ -1,12 +1,13 @@
 /** What a scenario must satisfy beyond its schema: times that fit, places and targets that exist, files that cover the run. */
 import { existsSync } from 'node:fs';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { shownPath } from '../../grids/shown-path.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { closest } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { type Expectation, ExpectationError, parseExpectation } from '../../reports/expectations.ts';
 import { coverageProblem, readCsvSeries } from '../profiles/csv.ts';
+import { bessFaults } from '../devices/bess.ts';
 import { faultCatalogue } from '../faults/catalogue.ts';
 import { endInstant, eventInstant, showInstant } from './events.ts';
 import { type ExpandedDevice, expandDevices, matcher } from './expand-devices.ts';
@@ -70,7 +71,9 @@ function checkDevices({ devices, clock }: Scenario): ScenarioFault[] {
       const message = `${showDuration(every)} is no multiple of the step of ${showDuration(clock.step)}`;
       faults.push({ path: ['devices', index, 'every'], message });
     }
-    if (device.kind === 'bess') faults.push(...checkBattery(device, index));
+    if (device.kind === 'bess') {
+      faults.push(...bessFaults(device).map(({ key, message }) => ({ path: ['devices', index, key], message })));
+    }
     return faults;
   });
 }
@@ -87,17 +90,6 @@ function checkWeather({ devices, profiles: { temperature, load } }: Scenario): S
     return [{ path: ['profiles', 'temperature', 'loadPerKelvin'], message }];
   }
   return [];
-}
-
-function checkBattery(battery: Extract<Scenario['devices'][number], { kind: 'bess' }>, index: number): ScenarioFault[] {
-  const { soc, socMin = 0, socMax = 1 } = battery;
-  if (socMin >= socMax) {
-    const message = `socMin of ${showShare(socMin)} is not below socMax of ${showShare(socMax)}`;
-    return [{ path: ['devices', index, 'socMin'], message }];
-  }
-  if (soc >= socMin && soc <= socMax) return [];
-  const message = `${showShare(soc)} is outside the window of ${showShare(socMin)} to ${showShare(socMax)}`;
-  return [{ path: ['devices', index, 'soc'], message }];
 }
 
 function checkGridChanges(
@@ -228,7 +220,9 @@ function checkCsv(scenario: Scenario): { readonly faults: ScenarioFault[]; reado
       problems.push(...error.problems);
     }
   }
-  return { faults, problems };
+  // Load and PV mostly share a file, and its faults.
+  const distinct = new Map(problems.map((problem) => [formatProblem(problem), problem]));
+  return { faults, problems: [...distinct.values()] };
 }
 
 function showDuration(us: number): string {
@@ -241,8 +235,4 @@ function showDuration(us: number): string {
     if (us >= size && us % size === 0) return `${us / size} ${unit}`;
   }
   return us >= 1e6 ? `${us / 1e6} s` : `${us} us`;
-}
-
-function showShare(share: number): string {
-  return `${Number((share * 100).toPrecision(6))} %`;
 }

@@ -177,17 +177,16 @@ describe('battery storage', () => {
   });
 
   test('a plate that contradicts itself is told in sentences', () => {
-    expect(bessFaults(deviceOf('bess', base))).toEqual([]);
-    expect(bessFaults(deviceOf('bess', { ...base, soc: '5 %' }))).toEqual([
-      'soc 5 % lies outside its window of 8.75 % to 87.5 %',
-    ]);
-    expect(bessFaults(deviceOf('bess', { ...base, chargeEfficiency: '0 %' }))).toEqual([
-      'chargeEfficiency must be above 0 and at most 1',
-    ]);
-    expect(bessFaults(deviceOf('bess', { ...base, energy: '0 Wh' }))).toEqual(['energy must be above 0 Wh']);
-    expect(bessFaults(deviceOf('bess', { ...base, socMin: '60 %', socMax: '60 %' }))).toEqual([
-      'socMin must be below socMax',
-    ]);
+    const faultsOf = (change: Readonly<Record<string, unknown>>) =>
+      bessFaults(deviceOf('bess', { ...base, ...change })).map(({ key, message }) => `${key} ${message}`);
+    expect(faultsOf({})).toEqual([]);
+    expect(faultsOf({ soc: '5 %' })).toEqual(['soc 5 % is outside the window of 8.75 % to 87.5 %']);
+    expect(faultsOf({ chargeEfficiency: '0 %' })).toEqual(['chargeEfficiency must be above 0']);
+    expect(faultsOf({ dischargeEfficiency: '0 %' })).toEqual(['dischargeEfficiency must be above 0']);
+    expect(faultsOf({ energy: '0 Wh' })).toEqual(['energy must be above 0 Wh']);
+    expect(faultsOf({ power: '0 W' })).toEqual(['power must be above 0 W']);
+    expect(faultsOf({ socMin: '60 %', socMax: '60 %' })).toEqual(['socMin 60 % is not below socMax of 60 %']);
+    expect(faultsOf({ power: '2 kW', standbyLoss: '1.1 kW' })).toEqual(['standbyLoss is more than half the power']);
   });
 });
 

@@ -84,7 +84,7 @@ describe('the park of devices', () => {
       'devices.0.at pmu "pmu": load:kitchen is no place for a PMU',
       'devices.1.at smart-meter "m": branch:service:from is no place for a meter',
       'devices.2.at bess "store": the grid has no battery at bus:street',
-      'devices.3.soc bess "second": soc 99 % lies outside its window of 8.75 % to 87.5 %',
+      'devices.3.soc bess "second": 99 % is outside the window of 8.75 % to 87.5 %',
       'devices.4.at bess "third": load:kitchen is no place for a battery',
     ]);
   });
