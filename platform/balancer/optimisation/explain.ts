@@ -16,12 +16,12 @@ const DEVICE_LIMITS: ReadonlySet<DemandKind> = new Set([
   'charge-only',
 ]);
 
-/** Guesses at the smallest set of kinds, and then of demands of these kinds. */
-const KIND_GUESSES_MAX = 50;
-const DEMAND_GUESSES_MAX = 5;
+/** Guesses at the smallest set: of kinds, or of a few demands. Of many demands the first irreducible set will do. */
+const GUESSES_MAX = 50;
+const FEW_SETS = 12;
 
 /** Questions that may be asked to find which steps matter: of the linear program; of the tightened one, times columns. */
-const STEP_PROBES_MAX = 600;
+const STEP_PROBES_MAX = 300;
 const TIGHT_PROBES_TIMES_COLUMNS = 60e3;
 
 /** For a problem without a plan. */
@@ -39,20 +39,16 @@ export function explainClash(solver: LinearSolver, problem: PlanProblem): Infeas
 }
 
 /**
- * The fewest kinds of demands that clash, each of all batteries; then the fewest demands of those kinds. Twenty batteries
- * that are full are one reason, not twenty, and so few questions find it.
+ * The fewest kinds of demands that clash, each of all batteries; then as few demands of those kinds as it takes.
+ * Twenty batteries that are full are one reason, not twenty, and so few questions find it.
  */
 function clashingGroups(model: PlanModel, probe: Probe): number[] {
   const kinds = kindsOf(model.groups);
-  const reasons = smallestAmong(model, probe, kinds, [], KIND_GUESSES_MAX).map(
-    (kind) => kinds[kind] as readonly number[],
-  );
+  const reasons = smallestAmong(model, probe, kinds, []).map((kind) => kinds[kind] as readonly number[]);
   // A kind of one demand is needed: the kinds are irreducible.
   const needed = reasons.filter(({ length }) => length === 1).flat();
   const others = reasons.filter(({ length }) => length > 1).flatMap((groups) => groups.map((group) => [group]));
-  const chosen = smallestAmong(model, probe, others, needed, DEMAND_GUESSES_MAX).flatMap(
-    (index) => others[index] ?? [],
-  );
+  const chosen = smallestAmong(model, probe, others, needed).flatMap((index) => others[index] ?? []);
   return [...needed, ...chosen].sort((a, b) => a - b);
 }
 
@@ -72,7 +68,6 @@ function smallestAmong(
   probe: Probe,
   sets: readonly (readonly number[])[],
   needed: readonly number[],
-  guessesMax: number,
 ): number[] {
   const members = sets.map((set) => demands.filter(({ group }) => set.includes(group)));
   const isDevice = (set: readonly number[]) =>
@@ -88,47 +83,59 @@ function smallestAmong(
       return new Set(members.flatMap((each, index) => (each.every((demand) => point.isMet(demand)) ? [index] : [])));
     },
     (index) => (isDevice(sets[index] ?? []) ? tie : 0),
-    guessesMax,
+    sets.length > FEW_SETS && needed.length > 0 ? 0 : GUESSES_MAX,
   );
 }
 
 /**
  * The steps of each group that the clash needs, where a linear program shows it (all of them where only the search does):
- * first the shortest span from the front and from the back, by bisection, then one step after the other. Where the
- * questions run out, steps may be left in that are not needed.
+ * first the shortest span from the front and from the back, by bisection, then one step after the other; the same for all
+ * groups of a kind. Where the questions run out, steps may be left in that are not needed.
  */
 function decisiveSteps(model: PlanModel, probe: Probe, groups: readonly number[]): Map<number, readonly number[]> {
-  const stepsOf = (group: number) => [
-    ...new Set(model.demands.filter((demand) => demand.group === group).map(({ step }) => step)),
-  ];
-  const kept = new Map(groups.map((group) => [group, stepsOf(group).sort((a, b) => a - b)]));
-  const isLinear = probe.clashes(({ group }) => kept.has(group), 'linear');
+  const stepsOf = (group: number) => model.demands.filter((demand) => demand.group === group).map(({ step }) => step);
+  const kinds = kindsOf(model.groups)
+    .map((kind) => kind.filter((group) => groups.includes(group)))
+    .filter(({ length }) => length > 0);
+  const kept = kinds.map((kind) => [...new Set(kind.flatMap(stepsOf))].sort((a, b) => a - b));
+  const answer = () =>
+    new Map(
+      kinds.flatMap((kind, k) => {
+        const steps = kept[k] ?? [];
+        return kind.map((group) => {
+          const own = new Set(stepsOf(group));
+          return [group, steps.filter((step) => own.has(step))] as const;
+        });
+      }),
+    );
+  const isLinear = probe.clashes(({ group }) => groups.includes(group), 'linear');
   const proof = isLinear ? 'linear' : 'tightened';
   const questionsMax = isLinear ? STEP_PROBES_MAX : TIGHT_PROBES_TIMES_COLUMNS / model.program.columns;
-  const bisections = 2 * groups.length * Math.ceil(Math.log2(model.hours.length + 2));
-  if (!isLinear && (bisections > questionsMax || !probe.clashes(({ group }) => kept.has(group), proof))) return kept;
+  const bisections = 2 * kinds.length * Math.ceil(Math.log2(model.hours.length + 2));
+  const isTooMuch = !isLinear && bisections > questionsMax;
+  if (isTooMuch || !probe.clashes(({ group }) => groups.includes(group), proof)) return answer();
+  const kindOf = new Map(kinds.flatMap((kind, k) => kind.map((group) => [group, k] as const)));
   let questions = 0;
-  const clashesWith = (group: number, steps: readonly number[]) => {
+  const clashesWith = (k: number, steps: readonly number[]) => {
     questions += 1;
-    const chosen = new Map([...kept].map(([each, its]) => [each, new Set(each === group ? steps : its)]));
-    return probe.clashes((demand) => chosen.get(demand.group)?.has(demand.step) === true, proof);
+    const chosen = kept.map((each, index) => new Set(index === k ? steps : each));
+    return probe.clashes(({ group, step }) => chosen[kindOf.get(group) ?? -1]?.has(step) === true, proof);
   };
-  for (const group of groups) {
-    const steps = kept.get(group) ?? [];
-    const end = leastThat(steps.length, (length) => clashesWith(group, steps.slice(0, length)));
-    kept.set(group, steps.slice(0, end));
-    const length = leastThat(end, (length) => clashesWith(group, steps.slice(end - length, end)));
-    kept.set(group, steps.slice(end - length, end));
+  for (const k of kept.keys()) {
+    const steps = kept[k] ?? [];
+    const end = leastThat(steps.length, (length) => clashesWith(k, steps.slice(0, length)));
+    const length = leastThat(end, (size) => clashesWith(k, steps.slice(end - size, end)));
+    kept[k] = steps.slice(end - length, end);
   }
-  for (const group of groups) {
+  for (const k of kept.keys()) {
     // The ends of the span are needed: bisection found them so.
-    for (const step of (kept.get(group) ?? []).slice(1, -1)) {
-      if (questions >= questionsMax) return kept;
-      const without = (kept.get(group) ?? []).filter((other) => other !== step);
-      if (clashesWith(group, without)) kept.set(group, without);
+    for (const step of (kept[k] ?? []).slice(1, -1)) {
+      if (questions >= questionsMax) return answer();
+      const without = (kept[k] ?? []).filter((other) => other !== step);
+      if (clashesWith(k, without)) kept[k] = without;
     }
   }
-  return kept;
+  return answer();
 }
 
 /** The least n in 0 ... `most` for which a growing condition holds; it is known to hold for `most`. */
