@@ -95,13 +95,35 @@ function energy(timeUs: Float64Array, powerW: Float64Array): number {
   return imported - exported;
 }
 
+/** What a site needs, and how much of it does not come from the grid, kWh. */
+interface Supply {
+  readonly demand: number;
+  readonly served: number;
+}
+
+/**
+ * Step by step, of the demand what is not imported. Import beyond the demand goes into a battery and serves nothing yet, so
+ * that a battery that buys at night does not make the share negative.
+ */
+function supply(timeUs: Float64Array, demandAt: (k: number) => number, importAt: (k: number) => number): Supply {
+  let demand = 0;
+  let served = 0;
+  for (let k = 1; k < timeUs.length; k += 1) {
+    const needed = Math.max(0, demandAt(k));
+    demand += (needed * hours(timeUs, k)) / 1000;
+    served += (Math.max(0, needed - Math.max(0, importAt(k))) * hours(timeUs, k)) / 1000;
+  }
+  return { demand, served };
+}
+
 interface Account {
   readonly after: Split;
   readonly before: Split;
   readonly afterWithoutLosses: Split;
   readonly beforeWithoutLosses: Split;
-  readonly load: number;
   readonly generation: number;
+  /** With grid losses as part of the demand. */
+  readonly supplyAfter: Supply;
   readonly kpis: KpiValues;
 }
 
@@ -111,9 +133,25 @@ function energyAccount(site: SiteSeries): Account {
   const before = split(timeUs, (k) => at(exchangeIdleW, k));
   const afterWithoutLosses = split(timeUs, (k) => at(exchangeW, k) - at(lossesW, k));
   const beforeWithoutLosses = split(timeUs, (k) => at(exchangeIdleW, k) - at(lossesIdleW, k));
-  const load = energy(timeUs, site.loadW);
   const generation = energy(timeUs, site.generationW);
+  const load = (k: number) => at(site.loadW, k);
+  const [loss, lossIdle] = [(k: number) => at(lossesW, k), (k: number) => at(lossesIdleW, k)];
+  const [exchange, exchangeIdle] = [(k: number) => at(exchangeW, k), (k: number) => at(exchangeIdleW, k)];
+  const supplyAfter = supply(timeUs, (k) => load(k) + loss(k), exchange);
   const kpis = {
+    ...shareServed('selfSufficiency', supplyAfter),
+    ...shareServed(
+      'selfSufficiencyBefore',
+      supply(timeUs, (k) => load(k) + lossIdle(k), exchangeIdle),
+    ),
+    ...shareServed(
+      'selfSufficiencyWithoutLosses',
+      supply(timeUs, load, (k) => exchange(k) - loss(k)),
+    ),
+    ...shareServed(
+      'selfSufficiencyWithoutLossesBefore',
+      supply(timeUs, load, (k) => exchangeIdle(k) - lossIdle(k)),
+    ),
     importedEnergy: after.imported,
     importedEnergyBefore: before.imported,
     exportedEnergy: after.exported,
@@ -122,12 +160,12 @@ function energyAccount(site: SiteSeries): Account {
     importWithoutLossesBefore: beforeWithoutLosses.imported,
     exportWithoutLosses: afterWithoutLosses.exported,
     exportWithoutLossesBefore: beforeWithoutLosses.exported,
-    loadEnergy: load,
+    loadEnergy: energy(timeUs, site.loadW),
     generationEnergy: generation,
     lossesEnergy: energy(timeUs, lossesW),
     lossesEnergyBefore: energy(timeUs, lossesIdleW),
   };
-  return { after, before, afterWithoutLosses, beforeWithoutLosses, load, generation, kpis };
+  return { after, before, afterWithoutLosses, beforeWithoutLosses, generation, supplyAfter, kpis };
 }
 
 /** 100 (1 - part / whole), absent where there is no whole to relate to. */
@@ -135,12 +173,12 @@ function complement(name: string, part: number, whole: number): KpiValues {
   return whole > 0 ? { [name]: 100 * (1 - part / whole) } : {};
 }
 
-function selfSupply({ after, before, afterWithoutLosses, beforeWithoutLosses, load, generation }: Account): KpiValues {
+function shareServed(name: string, { demand, served }: Supply): KpiValues {
+  return complement(name, demand - served, demand);
+}
+
+function selfSupply({ after, before, generation }: Account): KpiValues {
   return {
-    ...complement('selfSufficiency', after.imported, load),
-    ...complement('selfSufficiencyBefore', before.imported, load),
-    ...complement('selfSufficiencyWithoutLosses', afterWithoutLosses.imported, load),
-    ...complement('selfSufficiencyWithoutLossesBefore', beforeWithoutLosses.imported, load),
     ...complement('selfConsumption', after.exported, generation),
     ...complement('selfConsumptionBefore', before.exported, generation),
   };
@@ -237,7 +275,7 @@ function quarterHourMeans(
 }
 
 function batteryKpis(account: Account, batteries: readonly BatterySeries[]): KpiValues {
-  const { after, before, afterWithoutLosses, beforeWithoutLosses, load, generation } = account;
+  const { after, before, afterWithoutLosses, beforeWithoutLosses, generation, supplyAfter } = account;
   const settled = settle(batteries);
   const saved = before.imported - after.imported;
   const exchange = ({ imported, exported }: Split) => imported + exported;
@@ -254,7 +292,10 @@ function batteryKpis(account: Account, batteries: readonly BatterySeries[]): Kpi
       exchange(afterWithoutLosses) + settling,
       exchange(beforeWithoutLosses),
     ),
-    ...complement('selfSufficiencySocNeutral', after.imported + settled.imported, load),
+    ...shareServed('selfSufficiencySocNeutral', {
+      ...supplyAfter,
+      served: Math.max(0, supplyAfter.served - settled.imported),
+    }),
     ...complement('selfConsumptionSocNeutral', after.exported + settled.exported, generation),
     ...flexibility(batteries),
   };

@@ -170,7 +170,12 @@ export const metricCatalogue: readonly MetricDefinition[] = [
     'as forecast.load.width, over the steps of forecast.generation.coverage',
     ours,
   ),
-  error('setpoint.tracking.error', 'W', 'battery power - setpoint in force after clipping', ours),
+  error(
+    'setpoint.tracking.error',
+    'W',
+    'mean battery power of the step - setpoint in force at its end, after clipping: a setpoint that moves by X leaves X (command delay + half the ramp) / step',
+    ours,
+  ),
   share('setpoint.saturation', 'device instants with the setpoint clipped by power, ramp or SoC window', ours),
   value('battery.soc', '%', 'mean', 'state of charge of every battery and instant', ours),
   error(
@@ -251,13 +256,25 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     '1 - (sum P_a- dt + E_out) / E_generation',
     ours,
   ),
-  kpi('selfSufficiency', 'Load served by own sources', '%', '1 - sum P_a+ dt / E_load', useCases),
-  kpi('selfSufficiencyBefore', 'Load served by own sources, battery idle', '%', '1 - sum P_b+ dt / E_load', ours),
+  kpi(
+    'selfSufficiency',
+    'Load served by own sources',
+    '%',
+    'sum (D - P_a+)+ dt / sum D dt, D = load + losses',
+    useCases,
+  ),
+  kpi(
+    'selfSufficiencyBefore',
+    'Load served by own sources, battery idle',
+    '%',
+    'sum (D_b - P_b+)+ dt / sum D_b dt, D_b = load + losses_b',
+    ours,
+  ),
   kpi(
     'selfSufficiencySocNeutral',
     'Load served by own sources, SoC-neutral',
     '%',
-    '1 - (sum P_a+ dt + E_in) / E_load',
+    '(sum (D - P_a+)+ dt - E_in)+ / sum D dt, D = load + losses',
     ours,
   ),
   kpi(
@@ -404,7 +421,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfSufficiencyWithoutLosses',
     'Load served by own sources, without losses',
     '%',
-    '1 - importWithoutLosses / E_load',
+    'sum (load - (P_a - losses)+)+ dt / E_load',
   ),
   kpi(
     'exchangedEnergyReductionWithoutLosses',

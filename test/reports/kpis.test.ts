@@ -76,10 +76,28 @@ describe('the energy account', () => {
   });
 
   it('relates import to load and export to generation', () => {
-    expect(kpis['selfSufficiency']).toBeCloseTo(100 * (1 - 1.4 / 8), 12);
-    expect(kpis['selfSufficiencyBefore']).toBeCloseTo(100 * (1 - 5 / 8), 12);
+    // Losses of 1.5 kWh are demand as well: an idle site without generation serves nothing, not less than nothing.
+    expect(kpis['selfSufficiency']).toBeCloseTo(100 * (1 - 1.4 / 9.5), 12);
+    expect(kpis['selfSufficiencyBefore']).toBeCloseTo(100 * (1 - 5 / 9.5), 12);
     expect(kpis['selfConsumption']).toBeCloseTo(75, 12);
     expect(kpis['selfConsumptionBefore']).toBeCloseTo(37.5, 12);
+  });
+
+  it('never says that less than nothing was served: what is bought beyond the demand goes into the battery', () => {
+    const night = hourly({
+      loadW: [0, 2000, 2000],
+      exchangeW: [0, 5300, 1200],
+      exchangeIdleW: [0, 2200, 2200],
+      lossesW: [0, 300, 200],
+      lossesIdleW: [0, 200, 200],
+    });
+    const figures = computeKpis(night, [battery([0, -3000, 1000], [1000, 3700, 2450])], facts);
+    expect(figures['selfSufficiencyBefore']).toBeCloseTo(0, 12);
+    // 1 kWh of 4.5 came from the battery, and 1.45 kWh are left in it.
+    expect(figures['selfSufficiency']).toBeCloseTo((100 * 1) / 4.5, 12);
+    expect(figures['selfSufficiencyWithoutLosses']).toBeCloseTo((100 * 1) / 4, 12);
+    const emptied = computeKpis(night, [battery([0, -3000, 1000], [4000, 4000, 1000])], facts);
+    expect(emptied['selfSufficiencySocNeutral']).toBe(0);
   });
 
   it('compares the peaks', () => {
