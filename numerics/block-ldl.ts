@@ -5,7 +5,7 @@
  * There is no pivoting between blocks: who factorises tries the factor on a known solution (`multiply`, `solve`).
  */
 import { blockLdlLoops } from './block-ldl-loops.ts';
-import { eliminateInOrder, type Elimination, minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
+import { minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
 import { createMemory } from './wasm.ts';
 
 export interface BlockLdl {
@@ -44,7 +44,7 @@ export interface BlockLdlOptions {
 /** For blocks of `order` rows, an even number. All values are zero to begin with. */
 export function createBlockLdl(pattern: SymmetricPattern, order: number, options: BlockLdlOptions = {}): BlockLdl {
   const { factors = 1, last = new Set() } = options;
-  const { position, start, index } = byLevel(orderingOf(pattern, last));
+  const { position, start, index } = byLevel(minimumDegreeOrdering(pattern, last));
   const { size } = pattern;
   const entries = order * order;
   const rowBytes = 8 * order;
@@ -77,6 +77,14 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
   });
   const loops = blockLdlLoops(memory, order);
   let edited = 0;
+  /** The block that was last added to, which is often the next one too. */
+  const place = { row: -1, column: -1, at: 0, isDiagonal: false, isTurned: false };
+  const findPlace = (row: number, column: number): void => {
+    const [i, j] = [position[row]!, position[column]!];
+    const slot = i === j ? i : slotOf(start, index, Math.min(i, j), Math.max(i, j));
+    if (slot < 0) throw new RangeError(`the pattern has no block (${row}, ${column})`);
+    Object.assign(place, { row, column, at: slot * entries, isDiagonal: i === j, isTurned: i < j });
+  };
   const solve = (factor = 0): void => {
     if (size === 0) return;
     const pivotsAt = vectorEnd + factor * factorBytes;
@@ -95,16 +103,14 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
       layouts[edited]!.lower.fill(0);
     },
     add: (row, column, r, c, value) => {
-      const { pivots, lower } = layouts[edited]!;
-      const [i, j] = [position[row]!, position[column]!];
-      if (i === j) {
-        pivots[i * entries + c * order + r]! += value;
-        if (r !== c) pivots[i * entries + r * order + c]! += value;
-        return;
+      if (row !== place.row || column !== place.column) findPlace(row, column);
+      const { at, isDiagonal, isTurned } = place;
+      if (!isDiagonal) layouts[edited]!.lower[at + (isTurned ? r * order + c : c * order + r)]! += value;
+      else {
+        const { pivots } = layouts[edited]!;
+        pivots[at + c * order + r]! += value;
+        if (r !== c) pivots[at + r * order + c]! += value;
       }
-      const slot = slotOf(start, index, Math.min(i, j), Math.max(i, j));
-      if (slot < 0) throw new RangeError(`the pattern has no block (${row}, ${column})`);
-      lower[slot * entries + (i > j ? c * order + r : r * order + c)]! += value;
     },
     multiply: () => {
       const x = vector.slice();
@@ -123,13 +129,6 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
       };
     },
   };
-}
-
-function orderingOf(pattern: SymmetricPattern, last: ReadonlySet<number>): Elimination {
-  const free = minimumDegreeOrdering(pattern);
-  if (last.size === 0) return free;
-  const order = [...free.order].toSorted((a, b) => Number(last.has(a)) - Number(last.has(b)));
-  return eliminateInOrder(pattern, Int32Array.from(order));
 }
 
 interface Columns {
@@ -216,27 +215,40 @@ interface Layout extends Omit<Columns, 'position'> {
 
 /** b += A x of what has been added. */
 function multiplyInto({ order, size, start, index, pivots, lower }: Layout, x: Float64Array, b: Float64Array): void {
-  const entries = order * order;
   for (let k = 0; k < size; k++) {
-    for (let e = 0; e < entries; e++) {
-      b[k * order + (e % order)]! += pivots[k * entries + e]! * x[k * order + Math.floor(e / order)]!;
+    let e = k * order * order;
+    for (let c = k * order; c < (k + 1) * order; c++) {
+      for (let r = k * order; r < (k + 1) * order; r++) b[r]! += pivots[e++]! * x[c]!;
     }
     for (let s = start[k]!; s < start[k + 1]!; s++) {
-      for (let e = 0; e < entries; e++) {
-        const value = lower[s * entries + e]!;
-        const row = index[s]! * order + (e % order);
-        const column = k * order + Math.floor(e / order);
-        b[row]! += value * x[column]!;
-        b[column]! += value * x[row]!;
+      const first = index[s]! * order;
+      e = s * order * order;
+      for (let c = k * order; c < (k + 1) * order; c++) {
+        for (let r = first; r < first + order; r++) {
+          const value = lower[e++]!;
+          b[r]! += value * x[c]!;
+          b[c]! += value * x[r]!;
+        }
       }
     }
   }
 }
 
+/** Scratch for one pivot block. */
+interface PivotWork {
+  readonly block: Float64Array;
+  readonly scale: Float64Array;
+  readonly swaps: Int32Array;
+}
+
 /** Right-looking: P_k = D_k^-1, L_ik = A_ik P_k, A_ij -= L_ik A_jk'. */
 function factoriseBlocks({ order, size, start, index, pivots, lower, targets }: Layout): boolean {
   const entries = order * order;
-  const work = new Float64Array(2 * entries);
+  const work: PivotWork = {
+    block: new Float64Array(entries),
+    scale: new Float64Array(order),
+    swaps: new Int32Array(order),
+  };
   let own = new Float64Array(0);
   let target = 0;
   for (let k = 0; k < size; k++) {
@@ -335,43 +347,54 @@ function addTransposed(
 }
 
 /** Gauss-Jordan in place with row pivoting, after rows and columns were scaled alike to entries of about one. */
-function invert(values: Float64Array, at: number, order: number, work: Float64Array): boolean {
-  const entries = order * order;
-  const scale = new Float64Array(order);
+function invert(values: Float64Array, at: number, order: number, work: PivotWork): boolean {
+  const { block, scale, swaps } = work;
   for (let r = 0; r < order; r++) {
     let largest = 0;
-    for (let c = 0; c < order; c++) largest = Math.max(largest, Math.abs(values[at + c * order + r]!));
+    for (let e = at + r * order; e < at + (r + 1) * order; e++) largest = Math.max(largest, Math.abs(values[e]!));
     scale[r] = largest > 0 ? 1 / Math.sqrt(largest) : 1;
   }
-  for (let e = 0; e < entries; e++) {
-    const [r, c] = [e % order, Math.floor(e / order)];
-    work[c * order + r] = values[at + e]! * scale[r]! * scale[c]!;
-    work[entries + e] = r === c ? 1 : 0;
+  for (let r = 0; r < order; r++) {
+    for (let c = 0; c < order; c++) block[r * order + c] = values[at + r * order + c]! * scale[r]! * scale[c]!;
   }
   for (let k = 0; k < order; k++) {
     let best = k;
     for (let r = k + 1; r < order; r++) {
-      if (Math.abs(work[k * order + r]!) > Math.abs(work[k * order + best]!)) best = r;
+      if (Math.abs(block[r * order + k]!) > Math.abs(block[best * order + k]!)) best = r;
     }
-    const pivot = work[k * order + best]!;
+    swaps[k] = best;
+    const pivot = block[best * order + k]!;
     if (!(Math.abs(pivot) > SINGULAR)) return false;
-    for (let at = 0; at < 2 * entries; at += order) {
-      const keep = work[at + best]! / pivot;
-      work[at + best] = work[at + k]!;
-      work[at + k] = keep;
+    for (let c = 0; c < order; c++) {
+      const keep = block[best * order + c]! / pivot;
+      block[best * order + c] = block[k * order + c]!;
+      block[k * order + c] = keep;
     }
+    block[k * order + k] = 1 / pivot;
     for (let r = 0; r < order; r++) {
-      const factor = work[k * order + r]!;
-      if (r === k || factor === 0) continue;
-      for (let at = 0; at < 2 * entries; at += order) work[at + r]! -= factor * work[at + k]!;
+      if (r === k) continue;
+      const factor = block[r * order + k]!;
+      if (factor === 0) continue;
+      block[r * order + k] = 0;
+      for (let c = 0; c < order; c++) block[r * order + c]! -= factor * block[k * order + c]!;
+    }
+  }
+  // Rows that were exchanged are columns of the inverse.
+  for (let k = order - 1; k >= 0; k--) {
+    const other = swaps[k]!;
+    if (other === k) continue;
+    for (let r = 0; r < order * order; r += order) {
+      const keep = block[r + k]!;
+      block[r + k] = block[r + other]!;
+      block[r + other] = keep;
     }
   }
   // The inverse is symmetric but for rounding.
-  for (let c = 0; c < order; c++) {
-    for (let r = 0; r <= c; r++) {
-      const value = 0.5 * (work[entries + c * order + r]! + work[entries + r * order + c]!) * scale[r]! * scale[c]!;
-      values[at + c * order + r] = value;
+  for (let r = 0; r < order; r++) {
+    for (let c = 0; c <= r; c++) {
+      const value = 0.5 * (block[r * order + c]! + block[c * order + r]!) * scale[r]! * scale[c]!;
       values[at + r * order + c] = value;
+      values[at + c * order + r] = value;
     }
   }
   return true;

@@ -36,28 +36,30 @@ export interface Elimination {
 /**
  * Minimum-degree elimination (Tinney and Walker's scheme 2): always the row with the fewest neighbours left, the
  * smallest index among equals, so the result depends on the pattern alone. A tree is eliminated from its leaves with
- * no fill at all. Cost grows with the fill; meant for network matrices, which have little.
+ * no fill at all. Cost grows with the fill; meant for network matrices, which have little. Rows in `last` come after all
+ * others.
  */
-export function minimumDegreeOrdering(pattern: SymmetricPattern): Elimination {
+export function minimumDegreeOrdering(pattern: SymmetricPattern, last: ReadonlySet<number> = new Set()): Elimination {
   const { size, start, index } = pattern;
   const neighbours: Set<number>[] = Array.from(
     { length: size },
     (_, i) => new Set(index.subarray(start[i], start[i + 1])),
   );
-  const queue = createDegreeQueue(size);
-  for (let i = 0; i < size; i++) queue.push(i, neighbours[i]!.size);
+  const rankOf = (row: number): number => neighbours[row]!.size + (last.has(row) ? size : 0);
+  const queue = createDegreeQueue(size, rankOf);
+  for (let i = 0; i < size; i++) queue.push(i);
 
   const order = new Int32Array(size);
   const position = new Int32Array(size).fill(-1);
   const columns: Int32Array[] = [];
   for (let step = 0; step < size; step++) {
-    const pivot = queue.pop(position, neighbours);
+    const pivot = queue.pop(position);
     order[step] = pivot;
     position[pivot] = step;
     const left = Int32Array.from(neighbours[pivot]!);
     columns.push(left);
     connect(left, pivot, neighbours);
-    for (const i of left) queue.push(i, neighbours[i]!.size);
+    for (const i of left) queue.push(i);
   }
   return { order, position, ...compressColumns(columns, position) };
 }
@@ -98,16 +100,17 @@ function compressColumns(columns: readonly Int32Array[], position: Int32Array): 
 }
 
 interface DegreeQueue {
-  push(row: number, degree: number): void;
-  /** The row of least degree that is still in the graph; entries made stale by later pushes are skipped. */
-  pop(position: Int32Array, neighbours: readonly Set<number>[]): number;
+  /** Under its present rank. */
+  push(row: number): void;
+  /** The row of least rank that is still in the graph; entries made stale by later pushes are skipped. */
+  pop(position: Int32Array): number;
 }
 
-/** Binary heap of (degree, row), keyed by degree * size + row. */
-function createDegreeQueue(size: number): DegreeQueue {
+/** Binary heap of (rank, row), keyed by rank * size + row. */
+function createDegreeQueue(size: number, rankOf: (row: number) => number): DegreeQueue {
   const heap: number[] = [];
-  const push = (row: number, degree: number): void => {
-    const key = degree * size + row;
+  const push = (row: number): void => {
+    const key = rankOf(row) * size + row;
     let at = heap.length;
     heap.push(key);
     while (at > 0) {
@@ -134,11 +137,11 @@ function createDegreeQueue(size: number): DegreeQueue {
     heap[at] = last;
     return top;
   };
-  const pop: DegreeQueue['pop'] = (position, neighbours) => {
+  const pop: DegreeQueue['pop'] = (position) => {
     for (;;) {
       const key = take();
       const row = key % size;
-      if (position[row] === -1 && neighbours[row]!.size === (key - row) / size) return row;
+      if (position[row] === -1 && rankOf(row) === (key - row) / size) return row;
     }
   };
   return { push, pop };
