@@ -255,6 +255,8 @@ const off = z.literal(false);
 /** Each service's own options are checked by the service's configuration schema. */
 const serviceOptions = z.union([off, z.record(z.string(), z.unknown())]).optional();
 
+const NO_PACE = 'is no pace: write lockstep, realtime, quiet or a factor such as 60x';
+
 export const scenarioSchema = z.strictObject({
   $schema: z.string().optional(),
   extends: z.string().optional(),
@@ -265,8 +267,7 @@ export const scenarioSchema = z.strictObject({
   useCase: z.string().optional(),
   seed: z.union([z.string(), z.int()]).transform(String),
   pace: z
-    .enum(['lockstep', 'realtime', 'quiet'])
-    .or(z.string().regex(/^\d+(\.\d+)?x$/, 'is no pace: write lockstep, realtime, quiet or a factor such as 60x'))
+    .union([z.enum(['lockstep', 'realtime', 'quiet']), z.string().regex(/^\d+(\.\d+)?x$/, NO_PACE)], { error: NO_PACE })
     .default('lockstep'),
   clock: z.strictObject({
     /** ISO 8601 with its zone, or `csv`: where the file of `profiles.csv` begins. */

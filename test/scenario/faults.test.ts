@@ -92,6 +92,11 @@ describe('form', () => {
     ],
     [
       'seed: s1',
+      'seed: s1\npace: 20',
+      's.yaml:5:7: pace: 20 is no pace: write lockstep, realtime, quiet or a factor such as 60x',
+    ],
+    [
+      'seed: s1',
       'seed: s1\npace: fast',
       's.yaml:5:7: pace: "fast" is no pace: write lockstep, realtime, quiet or a factor such as 60x',
     ],
