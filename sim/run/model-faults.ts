@@ -75,7 +75,7 @@ function busOf({ at }: ExpandedDevice, { loads }: GridDocument): string | undefi
   return kind === 'bus' ? id : kind === 'load' ? loads.find((load) => load.id === id)?.bus : undefined;
 }
 
-/** Events that interchange two phases of all readings in every message of the device, inside the run. */
+/** Events that interchange two phases of all readings in every message of the device. */
 function swapsOf(device: ExpandedDevice, { clock, events }: Told['scenario']): Swap[] {
   return events.flatMap((event) => {
     if (!('fault' in event) || event.fault !== 'phase-swap' || !targetMatcher(event.target)(device)) return [];
@@ -83,10 +83,8 @@ function swapsOf(device: ExpandedDevice, { clock, events }: Told['scenario']): S
     const begin = eventInstant(event.at, clock.start);
     const parameter = faultParameter(event);
     if (typeof begin === 'string' || typeof parameter === 'string') return [];
-    const [startUs, endUs] = [parseInstant(clock.start), endInstant(clock)];
-    const fromUs = Math.max(begin, startUs);
-    const untilUs = Math.min(event.for === undefined ? endUs : begin + event.for, endUs);
-    return fromUs < untilUs ? [{ pair: parameter.word, fromUs, untilUs }] : [];
+    const untilUs = event.for === undefined ? endInstant(clock) : begin + event.for;
+    return [{ pair: parameter.word, fromUs: begin, untilUs }];
   });
 }
 
