@@ -171,7 +171,8 @@ export async function readTable(file: string, numbers: readonly string[], texts:
   const present = new Set(parquetSchema(metadata).children.map(({ element }) => element.name));
   const missing = [...numbers, ...texts].filter((name) => !present.has(name));
   if (missing.length > 0) {
-    throw new InvalidInputError(missing.map((path) => ({ file, path, message: 'the table has no such column' })));
+    const hint = 'a record of another version of twin? manifest.json names its commit';
+    throw new InvalidInputError(missing.map((path) => ({ file, path, message: 'the table has no such column', hint })));
   }
   const rows = Number(metadata.num_rows);
   const numberData = new Map(numbers.map((name) => [name, new Float64Array(rows)]));

@@ -158,13 +158,20 @@ function layAxes(chart: Chart, frame: Frame): Axes {
 }
 
 function layX(axis: XAxis, low: number, high: number, width: number): Scale {
-  if (axis.kind === 'duration') return decadeScale(low, high);
+  if (axis.kind === 'duration') {
+    const decades = decadeScale(low, high);
+    const every = Math.ceil((decades.ticks.length * DECADE_LABEL_WIDTH) / width);
+    return { ...decades, ticks: decades.ticks.filter((_, i) => i % every === 0) };
+  }
   if (axis.kind === 'clock') {
     return clockScale(low, high, Math.max(2, Math.floor(width / clockLabelWidth(high - low))), axis.offsetUs);
   }
   const { ticks } = roundScale(low, high, Math.max(3, Math.floor(width / 90)));
   return { low, high, ticks: ticks.filter((tick) => tick >= low && tick <= high) };
 }
+
+/** Room for `100 ms`. */
+const DECADE_LABEL_WIDTH = 52;
 
 /** Room for `14:05`, or for `14:05:10` where ticks fall on seconds. */
 function clockLabelWidth(spanUs: number): number {

@@ -80,6 +80,7 @@ export function renderLatency({ manifest }: RunRecord, { latency, details }: Sco
               lines: Object.entries(details.latencies.samples).map(([hop, ascending], i) => ({
                 label: hop,
                 colour: hopColours[i % hopColours.length] ?? '--ink',
+                dashed: i >= hopColours.length,
                 // A logarithmic axis has no place for a zero: two arrivals within one microsecond.
                 x: ascending.map((us) => Math.max(us, 1)),
                 y: ascending.map((_, rank) => (100 * (rank + 1)) / ascending.length),
