@@ -140,6 +140,20 @@ mpc.branch(1, BR_R) = 0.4;`,
     expect(grid.lines[0]!.r1OhmPerKm).toBeCloseTo(0.4 * 100, 9);
   });
 
+  test('a block that is switched off by a number above is passed over, one that is on is read', () => {
+    const scaled = (text: string) => read(`${two('1 2')}\n${text}`).grid.loads[0]!.activePowerW;
+    const block = 'if fixed\n  k = find( isinf(mpc.gen(:, 4)) );\n  mpc.bus(k, 3) = 7;\nend';
+    expect(scaled(`fixed = 0;\n${block}\nmpc.bus(2, 3) = 5;`)).toBe(5e6);
+    expect(scaled('fixed = 1;\nif fixed\n  mpc.bus(2, 3) = 7;\nend')).toBe(7e6);
+    expect(() => scaled(`fixed = 1;\n${block}`)).toThrow(/"find" stands nowhere above/);
+    expect(() => scaled('fixed = 0;\nif fixed\n mpc.bus(2, 3) = 7;\nelse\n mpc.bus(2, 3) = 8;\nend')).toThrow(
+      /"else" is/,
+    );
+    expect(() => scaled('fixed = 0;\nif fixed\n mpc.bus(2, 3) = 7;')).toThrow(
+      /condition that opens here is not closed/,
+    );
+  });
+
   test('starting voltages are those of the bus; without a magnitude there are none', () => {
     const rows = ['1 3 0 0 0 0 1 1.02 5 10 1 1 1', '2 1 1 0 0 0 1 0.97 -3.5 10 1 1 1', '3 4 0 0 0 0 1 0 7 10 1 1 1'];
     expect(read(whole(bus(rows.join('; ')))).grid.buses.map(({ start }) => start)).toEqual([
@@ -169,7 +183,8 @@ mpc.branch(1, BR_R) = 0.4;`,
 
   test.each([
     ['a loop', 'for i = 1:2', 'case.m:6:1: "for" is programming'],
-    ['a condition', 'if true, end', 'case.m:6:1: "if" is programming'],
+    ['a loop', 'for k = 1, end', 'case.m:6:1: "for" is programming'],
+    ['a comparison', 'if mpc.bus(1, 3) > 2', 'case.m:6:18: the statement should end before ">"'],
     ['a call', 'mpc = loadcase("other");', 'case.m:6:7: "loadcase" stands nowhere above'],
     ['a selection', 'mpc.bus(mpc.bus(:, 2) == 1, 3) = 0;', 'case.m:6:23: "," was expected, found "=="'],
     ['system commands', 'system("rm -rf /");', 'case.m:6:1: "system" stands nowhere above'],
