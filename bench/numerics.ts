@@ -17,6 +17,7 @@ import { createElementModel } from '../sim/physics/power-flow-elements.ts';
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
 import { createEstimationFrames } from './peers/estimation-frames.ts';
 import { median } from './peers/contest.ts';
+import { createFrameEstimator } from '../platform/state-estimation/current-form/current-form.ts';
 import { createTreeEstimator } from '../platform/state-estimation/fast-tree.ts';
 
 const { values } = parseArgs({
@@ -116,11 +117,14 @@ function powerFlow(options: FeederGridOptions, name: string): Row {
   return { name, firstMs, solveUs, nsPerBus: (1000 * solveUs) / buses, iterations, heapBytes };
 }
 
-function estimation(buses: number, start: 'flat' | 'last'): Row {
-  const grid = compileGrid(generateFeederGrid({ buses, representation: 'positive-sequence' }));
+/** `tree` takes the tree recursion, everything else the current form. */
+function estimation(buses: number, shape: 'tree' | 'radial' | 'meshed', phases: 1 | 3, start: 'flat' | 'last'): Row {
+  const representation = phases === 3 ? 'three' : 'positive-sequence';
+  const grid = compileGrid(generateFeederGrid({ buses, meshed: shape === 'meshed', representation }));
+  const create = shape === 'tree' ? createTreeEstimator : createFrameEstimator;
   const frames = createEstimationFrames(grid, Math.max(5, Math.round(30_000 / buses)));
   const measured = new Float64Array(frames.perUnit.length);
-  let estimator = undefined as Exclude<ReturnType<typeof createTreeEstimator>, string> | undefined;
+  let estimator = undefined as Exclude<ReturnType<typeof create>, string> | undefined;
   const take = (frame: number): void => {
     for (let k = 0; k < measured.length; k++)
       measured[k] = frames.perUnit[k]! * frames.values[frame * measured.length + k]!;
@@ -128,7 +132,7 @@ function estimation(buses: number, start: 'flat' | 'last'): Row {
   take(0);
   const firstMs =
     timed(() => {
-      const created = createTreeEstimator(frames.problem);
+      const created = create(frames.problem);
       if (typeof created === 'string') throw new Error(created);
       estimator = created;
       created.estimate(measured, 'flat');
@@ -145,7 +149,7 @@ function estimation(buses: number, start: 'flat' | 'last'): Row {
   const solveUs = median(Array.from({ length: rounds }, () => timed(run) / frames.count));
   const heapBytes = least(() => heapLeft(run)) / frames.count;
   return {
-    name: `estimation, ${start === 'flat' ? 'flat start' : 'streaming'}, ${buses}`,
+    name: `${phases === 3 ? 'three-phase' : 'balanced'} ${shape}, ${start === 'flat' ? 'flat start' : 'streaming'}, ${buses}`,
     firstMs,
     solveUs,
     nsPerBus: (1000 * solveUs) / buses,
@@ -209,6 +213,14 @@ print(
 header('power flow, step by step');
 print(village('sweep'));
 print(village('current-injection'));
-header('state estimation, balanced radial');
-for (const buses of sizes.filter((size) => size <= 10_000))
-  for (const start of ['flat', 'last'] as const) print(estimation(buses, start));
+header('state estimation');
+for (const [shape, phases] of [
+  ['tree', 1],
+  ['radial', 1],
+  ['meshed', 1],
+  ['radial', 3],
+  ['meshed', 3],
+] as const) {
+  for (const buses of sizes.filter((size) => size <= 10_000))
+    for (const start of ['flat', 'last'] as const) print(estimation(buses, shape, phases, start));
+}

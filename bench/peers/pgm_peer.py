@@ -29,27 +29,18 @@ class PgmPeer:
         }
 
     def power_flow(self, method, count):
+        self.calculate(self.model.calculate_power_flow, method, count)
+
+    def estimation(self, method, count):
+        self.calculate(self.model.calculate_state_estimation, method, count)
+
+    def calculate(self, work, method, count):
         """Solves the first `count` situations; the inputs are taken over and the outputs written in here."""
         update = {
             component: {name: values[:count] for name, values in columns.items()}
             for component, columns in self.update.items()
         }
-        self.outputs[method] = self.model.calculate_power_flow(
-            symmetric=not self.case.three_phase,
-            calculation_method=method,
-            error_tolerance=self.case.about["tolerancePu"],
-            max_iterations=100,
-            update_data=update,
-            output_component_types={"node": NODE_COLUMNS, "line": LINE_COLUMNS},
-            threading=-1,
-        )
-
-    def estimation(self, method, count):
-        update = {
-            component: {name: values[:count] for name, values in columns.items()}
-            for component, columns in self.update.items()
-        }
-        self.outputs[method] = self.model.calculate_state_estimation(
+        self.outputs[method] = work(
             symmetric=not self.case.three_phase,
             calculation_method=method,
             error_tolerance=self.case.about["tolerancePu"],
