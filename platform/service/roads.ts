@@ -94,7 +94,7 @@ export class Roads {
 
   /** The next complete instant with its sequence, or undefined when something is still to come. */
   take(): (Gathered & { readonly sequence: number }) | undefined {
-    const sequence = this.#next;
+    const sequence = this.#nextTicked();
     if (sequence === undefined || !this.#closed(sequence)) return undefined;
     const tick = this.#tickOf(sequence);
     const missing = this.#missing(sequence);
@@ -102,6 +102,18 @@ export class Roads {
     const arrivals = this.#collect(sequence, tick.timeUs);
     this.#next = sequence + 1;
     return { sequence, timeUs: tick.timeUs, final: tick.final === true, arrivals, missing };
+  }
+
+  /** The next instant. One whose tick no stream has heard, since the broker was away, is passed over: its time is over. */
+  #nextTicked(): number | undefined {
+    const next = this.#next;
+    if (next === undefined || !this.#closed(next)) return next;
+    let first = Infinity;
+    for (const { ticks } of this.#streams.values()) {
+      if (ticks.has(next)) return next;
+      for (const sequence of ticks.keys()) if (sequence > next && sequence < first) first = sequence;
+    }
+    return first === Infinity ? next : first;
   }
 
   /** What the service waits for, in words, for the message about a stuck run. */
@@ -196,9 +208,11 @@ export class Roads {
   }
 
   #merge(stream: Stream, sequence: number): void {
-    for (let skipped = stream.closed + 1; skipped < sequence; skipped += 1) {
-      for (const arrival of stream.arrivals.get(skipped) ?? []) append(stream.arrivals, sequence, arrival);
-      stream.arrivals.delete(skipped);
+    // Not from number to number: a ticker that counts from the epoch begins at a billion.
+    const skipped = [...stream.arrivals.keys()].filter((known) => known > stream.closed && known < sequence);
+    for (const earlier of skipped.toSorted((a, b) => a - b)) {
+      for (const arrival of stream.arrivals.get(earlier) ?? []) append(stream.arrivals, sequence, arrival);
+      stream.arrivals.delete(earlier);
     }
   }
 
