@@ -71,7 +71,8 @@ function packageText(each: EnergyPackage | undefined): string {
 
 function targetText(batteries: readonly PlanBattery[], steps: readonly number[]): string {
   const targets = batteries.flatMap(({ socTargets }) => socTargets.filter(({ boundary }) => steps.includes(boundary)));
-  return `state of charge ${percents(targets.flatMap(({ minSoc, maxSoc }) => [minSoc, maxSoc]))}`;
+  const span = percents(targets.flatMap(({ minSoc, maxSoc }) => [minSoc, maxSoc]));
+  return batteries.length > 1 ? `state of charge as demanded of each, within ${span}` : `state of charge ${span}`;
 }
 
 /** `from A to B`, a few of them when the steps are apart. */

@@ -159,6 +159,9 @@ function describe({ groups, problem }: PlanModel, group: number, steps: readonly
   return { demand, ...(of === undefined ? {} : { of }), steps: decisive, text };
 }
 
+/** Demands of so many batteries are told one by one. */
+const SAID_ONE_BY_ONE = 3;
+
 /** The clash in words, with what many batteries have in common said once. */
 function sentence(problem: PlanProblem, clash: readonly Clash[]): string {
   const kinds = [...new Set(clash.map(({ demand }) => demand))];
@@ -166,8 +169,9 @@ function sentence(problem: PlanProblem, clash: readonly Clash[]): string {
     .map((kind) => clash.filter(({ demand }) => demand === kind))
     .flatMap((each) => {
       const [first] = each;
-      if (first === undefined || each.length === 1 || first.demand.startsWith('package-'))
+      if (first === undefined || each.length <= SAID_ONE_BY_ONE || first.demand.startsWith('package-')) {
         return each.map(({ text }) => text);
+      }
       const ids = [...new Set(each.map(({ of = '' }) => of))];
       const steps = [...new Set(each.flatMap((one) => one.steps))].sort((a, b) => a - b);
       return demandText(problem, first.demand, ids, steps);

@@ -64,6 +64,9 @@ interface Peak {
   readonly isImport: boolean;
 }
 
+/** Batteries: each step to its greater direction, or in turn. The one is better where loops are few, the other where many. */
+type Rounding = 'greater' | 'sum-up';
+
 /** Peaks closer together than this need no further branching: relative, and kW. */
 const PEAK_SHARE = 0.01;
 const PEAK_KW = 1e-3;
@@ -112,11 +115,11 @@ export function searchPhysical(
   const offer = (x: Float64Array, objective: number, { batteriesKW }: Netted) => {
     if (best === undefined || objective < best.objective) best = { x, objective, batteriesKW };
   };
-  const round = (node: Node, start: Float64Array, loops: readonly Pair[]) => {
+  const round = (node: Node, start: Float64Array, loops: readonly Pair[], rounding: Rounding) => {
     let [x, violated] = [start, loops];
     let { fixed } = node;
     for (let rounds = 0; rounds < ROUNDINGS_MAX && !isDone(); rounds += 1) {
-      fixed = [...fixed, ...roundedDirections(tight, fixed, violated, x)];
+      fixed = [...fixed, ...roundedDirections(tight, fixed, violated, x, rounding)];
       const { answer, netted } = solve({ ...root, fixed });
       if (answer.status !== 'optimal' || netted === undefined || answer.objective >= cutOff()) return;
       if (netted.violated.length === 0) return offer(answer.x, answer.objective, netted);
@@ -143,7 +146,9 @@ export function searchPhysical(
     }
     const children = branch({ ...node, bound }, tight, answer.x, netted.violated);
     const isAtPairs = children[0]?.decided === 'pair';
-    if (node.decided === 'nothing' || (node.decided === 'range' && isAtPairs)) round(node, answer.x, netted.violated);
+    if (node.decided === 'nothing' || (node.decided === 'range' && isAtPairs)) {
+      for (const rounding of ['greater', 'sum-up'] as const) round(node, answer.x, netted.violated, rounding);
+    }
     isWayKnown ||= isAtPairs && best !== undefined;
     return children;
   };
@@ -278,25 +283,42 @@ function betweenPeaks(
   return { below: at, above: at, isAboveFirst: false };
 }
 
-/** All of the exchange first, with as many imports as the mixture has; then all steps of the batteries in which loops are left, or the loops would move there. */
+/**
+ * All of the exchange first; then all steps of the batteries in which loops are left, or the loops would move there.
+ * Sum-up rounding: in the order of time, what rounding one step has left over counts in the next, so that what is stored
+ * stays near the mixture's. S. Sager, H. G. Bock, M. Diehl, "The integer approximation error in mixed-integer optimal
+ * control", Mathematical Programming 133, 2012.
+ */
 function roundedDirections(
   { exchangePairs, batteryPairs }: TightModel,
   fixed: readonly Direction[],
   violated: readonly Pair[],
   x: Float64Array,
+  rounding: Rounding,
 ): Direction[] {
   const known = new Set(fixed.map(({ pair }) => pair.first));
   const exchange = exchangePairs.filter(({ first }) => !known.has(first));
-  if (exchange.length > 0) {
-    const share = ({ mode }: TightPair) => x[mode] as number;
-    const imports = Math.round(exchange.reduce((sum, pair) => sum + share(pair), 0));
-    const byShare = exchange.toSorted((a, b) => share(b) - share(a) || a.first - b.first);
-    return byShare.map((pair, rank) => ({ pair, isFirst: rank < imports }));
-  }
+  if (exchange.length > 0) return sumUp(exchange, ({ mode }) => x[mode] as number);
   const concerned = new Set(violated.map(({ battery }) => battery));
   const siblings = batteryPairs.filter((pair) => concerned.has(pair.battery) && flows(x, pair));
-  const pairs = new Map([...violated, ...siblings].map((pair) => [pair.first, pair]));
-  return [...pairs.values()]
-    .filter(({ first }) => !known.has(first))
-    .map((pair) => ({ pair, isFirst: (x[pair.first] as number) >= (x[pair.second] as number) }));
+  const pairs = [...new Map([...siblings, ...violated].map((pair) => [pair.first, pair])).values()];
+  const open = pairs.filter(({ first }) => !known.has(first)).toSorted((a, b) => a.first - b.first);
+  const share = ({ first, second }: Pair) => (x[first] as number) / ((x[first] as number) + (x[second] as number));
+  if (rounding === 'greater') return open.map((pair) => ({ pair, isFirst: share(pair) >= 0.5 }));
+  return [...concerned].flatMap((of) =>
+    sumUp(
+      open.filter(({ battery }) => battery === of),
+      share,
+    ),
+  );
+}
+
+function sumUp<Kind extends Pair>(pairs: readonly Kind[], share: (pair: Kind) => number): Direction[] {
+  let owed = 0;
+  return pairs.map((pair) => {
+    owed += share(pair);
+    const isFirst = owed >= 0.5;
+    if (isFirst) owed -= 1;
+    return { pair, isFirst };
+  });
 }
