@@ -111,7 +111,7 @@ function startAtRoot({ structure, state, covariance, withAngle }: Descent): void
   const w11 = state.root[0]!;
   const w12 = state.root[1]!;
   const w22 = state.root[2]!;
-  if (structure.anchor === undefined) {
+  if (structure.anchor < 0) {
     covariance[0] = 1 / w11;
     return;
   }

@@ -462,7 +462,7 @@ export function solveRoot(structure: TreeStructure, state: TreeState): boolean {
   const w12 = root[1]!;
   const w22 = root[2]!;
   const det = w11 * w22 - w12 * w12;
-  const free = structure.anchor !== undefined;
+  const free = structure.anchor >= 0;
   if (!(w11 > 0) || (free && !(det > 0))) return false;
   const x1 = free ? (w22 * root[3]! - w12 * root[4]!) / det : root[3]! / w11;
   const x2 = free ? (w11 * root[4]! - w12 * root[3]!) / det : 0;

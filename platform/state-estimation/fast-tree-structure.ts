@@ -72,8 +72,8 @@ export interface TreeStructure {
   /** Rows of slot k are `flowStart[k] .. flowStart[k + 1]`, those of the far end first. */
   readonly flowStart: Int32Array;
   readonly flows: readonly FlowRow[];
-  /** The first voltage whose angle is measured: its slot and measurement. Without one the root's angle is zero. */
-  readonly anchor: { readonly slot: number; readonly measurement: number } | undefined;
+  /** Slot of the first voltage whose angle is measured; -1 without one: the root's angle is then zero. */
+  readonly anchor: number;
 }
 
 /** Answers with half a sentence on what the tree estimator cannot do. */
@@ -241,7 +241,7 @@ function layOutMeasurements(
   const voltageRows: VoltageRow[][] = Array.from({ length: count }, () => []);
   const flowRows: FlowRow[][] = Array.from({ length: count }, () => []);
   const slotOfBranch = new Map(Array.from(network.branchOfSlot, (branch, slot) => [branch, slot]));
-  let anchor: TreeStructure['anchor'];
+  let anchor = -1;
   let synchronised = false;
   for (const [index, measurement] of problem.measurements.entries()) {
     if (!isSupported(measurement)) return `it has measurements of other kinds (${measurement.id})`;
@@ -261,7 +261,7 @@ function layOutMeasurements(
         const { quantity, isNew } = rowOf(draft, `bus ${slot}`, seenAs, index);
         if (isNew) voltageRows[slot]!.push({ quantity, seenAs });
       }
-      if (measuresAngle(measurement)) anchor ??= { slot, measurement: index };
+      if (anchor < 0 && measuresAngle(measurement)) anchor = slot;
       continue;
     }
     const far = (place.at === 'from') === (network.fromNear[slot] === 0);
@@ -270,7 +270,7 @@ function layOutMeasurements(
       if (isNew) flowRows[slot]!.push({ quantity, seenAs, far });
     }
   }
-  if (synchronised && anchor === undefined) return 'angles are measured of currents only';
+  if (synchronised && anchor < 0) return 'angles are measured of currents only';
   if (voltageRows.every((rows) => rows.every(({ seenAs }) => seenAs === SEEN_AS.angle)))
     return 'no voltage is measured';
   const isZero = new Uint8Array(count);

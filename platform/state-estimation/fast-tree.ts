@@ -110,7 +110,7 @@ export function createTreeEstimator(
 }
 
 function degreesOfFreedomOf({ count, shares, isZero, anchor }: TreeStructure): number {
-  const constraints = 2 * isZero.reduce((sum, one) => sum + one, 0) + (anchor === undefined ? 1 : 0);
+  const constraints = 2 * isZero.reduce((sum, one) => sum + one, 0) + (anchor < 0 ? 1 : 0);
   return shares.length - (2 * count - constraints);
 }
 
@@ -170,13 +170,13 @@ function takeValues(
 
 /** Where angles are measured the start is turned so that the first of them is met. */
 function turnToAnchor({ anchor, turn, voltageStart }: TreeStructure, state: TreeState): void {
-  if (anchor === undefined) return;
+  if (anchor < 0) return;
   const { v, j, d, cosine, sine, quantity, voltageQuantity, voltageSeen } = state;
-  let row = voltageStart[anchor.slot]!;
+  let row = voltageStart[anchor]!;
   while (voltageSeen[row]! < SEEN_AS.angle) row += 1;
   const q = voltageQuantity[row]!;
   const isAngle = voltageSeen[row] === SEEN_AS.angle;
-  const k = 2 * anchor.slot;
+  const k = 2 * anchor;
   const measured = isAngle ? quantity[q]! : Math.atan2(sine[q]!, cosine[q]!);
   const rad = measured - Math.atan2(turn[k + 1]!, turn[k]!) - Math.atan2(v[k + 1]!, v[k]!);
   const [c, s] = [Math.cos(rad), Math.sin(rad)];
