@@ -31,7 +31,10 @@ export const command = defineCommand<{ readonly request: string }>({
   positionals: { request: { type: 'string', describe: 'JSON file with the request', demandOption: true } },
   options: {},
   examples: [
-    { line: 'twin balance docs/examples/balance-request.json', does: 'Battery powers and state of charge, by rule or optimisation' },
+    {
+      line: 'twin balance docs/examples/balance-request.json',
+      does: 'Battery powers and state of charge, by rule or optimisation',
+    },
   ],
   async run({ request }, { terminal }) {
     const { text, met } = await balance(request);
