@@ -84,7 +84,9 @@ function readSource(name: string): SourceFile {
     const message = `is larger than any grid: ${Math.round(size / 1e6)} MB, at most ${Math.round(MAX_BYTES / 1e6)} MB are read`;
     throw new InvalidInputError([{ file: name, path: '', message }]);
   }
-  return { name, text: decode(readBytes(name)) };
+  const text = decode(readBytes(name));
+  // Lines of old Macintoshes end with a carriage return alone: in a MATPOWER file all would be one comment.
+  return { name, text: text.includes('\n') ? text : text.replaceAll('\r', '\n') };
 }
 
 function readBytes(name: string): Buffer {

@@ -12,6 +12,7 @@ export function recognise(text: string): Recognised {
   const start = head.trimStart();
   if (start === '') return { reason: 'is empty' };
   if (start.startsWith('PK\u0003\u0004')) return { reason: 'is a zip archive: unpack it and name the folder' };
+  if (start.startsWith('\u001F\uFFFD')) return { reason: 'is compressed by gzip: unpack it first' };
   if (head.includes('\0')) return { reason: 'is no text file' };
   if (start.startsWith('<')) return recogniseXml(start);
   if (start.startsWith('{') || start.startsWith('[')) return recogniseJson(head, text);

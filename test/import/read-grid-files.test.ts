@@ -1,6 +1,7 @@
 /** Recognition by content: every format under a name that says nothing, folders, mixtures, and what is nothing of it. */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { importGrid, readGridFiles } from '../../grids/import/read-grid-files.ts';
@@ -34,7 +35,7 @@ describe('recognition by content', () => {
   test('with a byte order mark, in UTF-16, and with the line ends of others', () => {
     const text = sampleText('hamlet.m');
     const { grid } = importGrid([{ name: 'case.m', text }]);
-    const variants = [`\uFEFF${text}`, text.replaceAll('\n', '\r\n')];
+    const variants = [`\uFEFF${text}`, text.replaceAll('\n', '\r\n'), text.replaceAll('\n', '\r')];
     for (const variant of variants) {
       writeFileSync(path('variant.m'), variant);
       expect(readGridFiles(path('variant.m')).grid).toEqual(grid);
@@ -59,6 +60,13 @@ describe('recognition by content', () => {
   });
 });
 
+test('a file that gzip made says so', () => {
+  writeFileSync(path('case.m.gz'), gzipSync(sampleText('hamlet.m')));
+  expect(faultsOf(() => readGridFiles(path('case.m.gz')))[0]).toMatch(
+    /case\.m\.gz: is compressed by gzip: unpack it first/,
+  );
+});
+
 describe('several files', () => {
   const file = (name: string) => ({ name, text: sampleText(name) });
 
@@ -66,6 +74,21 @@ describe('several files', () => {
     expect(faultsOf(() => importGrid([file('hamlet.m'), file('hamlet.pandapower-3.json')]))).toEqual([
       'hamlet.pandapower-3.json: is a pandapower JSON, while hamlet.m is a MATPOWER case (name the files of one grid)',
     ]);
+  });
+
+  test('of two CIM models are one grid of two islands, with a note; those of one have none', () => {
+    const names = ['EQ', 'TP', 'SSH'].map((profile) => `hamlet.cim/hamlet_${profile}.xml`);
+    const one = names.map(file);
+    // Every id of the second model is another.
+    const two = one.map(({ name, text }) => ({
+      name: `other/${name}`,
+      text: text.replaceAll(/(rdf:ID="|rdf:about="#|rdf:resource="#)/g, '$1x').replaceAll('urn:uuid:1', 'urn:uuid:2'),
+    }));
+    const joined = (files: typeof one) =>
+      importGrid(files).notes.filter(({ message }) => message.includes('two models'));
+    expect(joined(one)).toEqual([]);
+    const [note] = joined([...one, ...two]);
+    expect(note).toMatchObject({ count: 1 });
   });
 
   test('make one grid of CIM only', () => {

@@ -28,6 +28,7 @@ export function readCim(files: readonly SourceFile[]): ImportedGrid {
   addLoads(context);
   addShunts(context);
   addSources(context);
+  noteSeparateModels(context);
   noteTheRest(model);
   return draft.finish('cim', {
     name: nameOf(model, files),
@@ -84,6 +85,21 @@ function positionOf(model: CimModel, node: CimObject): { x: number; y: number } 
   const x = point?.fields.optional('DiagramObjectPoint.xPosition');
   const y = point?.fields.optional('DiagramObjectPoint.yPosition');
   return x === undefined || y === undefined ? undefined : { x, y };
+}
+
+/** Two models in one folder are read as one grid of two islands: allowed, for areas may be apart, but told. */
+function noteSeparateModels({ model, topology, islands }: Context): void {
+  const byFile = new Map<string, { readonly roots: Set<string>; readonly origin: Origin }>();
+  for (const { id, origin } of model.of(topology.nodeClass)) {
+    const file = byFile.get(origin.file ?? '') ?? { roots: new Set(), origin: { ...origin, path: origin.file ?? '' } };
+    byFile.set(origin.file ?? '', file);
+    file.roots.add(islands.rootOf(id));
+  }
+  const [first, ...others] = byFile.values();
+  for (const { roots, origin } of others) {
+    if ([...roots].some((root) => first!.roots.has(root))) continue;
+    model.draft.note('nothing joins the nodes of this file with those of another: are these two models?', origin);
+  }
 }
 
 function nameOf(model: CimModel, files: readonly SourceFile[]): string {
