@@ -74,8 +74,8 @@ export interface FrameStatistics {
 const FACTOR_ERROR_MAX = 1e-4;
 /** Steps of this size and less are made with the equations themselves on the right side. */
 const REFINED_STEP = 1e-5;
-/** A step that shrinks by less than this is slow; so many are borne with, for the first ones leave the start. */
-const SLOW = 0.3;
+/** A step that shrinks by less than this is slow; so many are borne with. A factor costs about as much as a dozen steps. */
+const SLOW = 0.5;
 const SLOW_STEPS_MAX = 3;
 /** Where rounding stops the steps from shrinking, this is small enough. */
 const STALL_STEP = 1e-8;
