@@ -8,7 +8,7 @@ import { createLightNode } from '../../sim/access-layer/light-node.ts';
 import { balancer } from '../../platform/balancer/service.ts';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
-import type { DatabusConnection } from '../../platform/databus/databus.ts';
+import type { Databus, DatabusConnection } from '../../platform/databus/databus.ts';
 import { createMemoryDatabus } from '../../platform/databus/memory.ts';
 import { startService } from '../../platform/service/runner.ts';
 
@@ -40,8 +40,7 @@ export function buildOnce(): void {
   execFileSync(process.execPath, [join(projectRoot(), 'bin', 'twin.mjs'), '--help'], { stdio: 'pipe' });
 }
 
-export async function openBench(settings: object = {}): Promise<Bench> {
-  const databus = createMemoryDatabus();
+export async function openBench(settings: object = {}, databus: Databus = createMemoryDatabus()): Promise<Bench> {
   const logged: string[] = [];
   const note = (data: object, message: string) => void logged.push(`${message} ${JSON.stringify(data)}`);
   const log = { info: note, warn: note, error: note };

@@ -12,7 +12,7 @@ import { messageKind, topics } from '../../contract/topics.ts';
 import { type UseCaseMessage, useCaseSchema } from '../../contract/use-case.ts';
 import type { DatabusConnection } from '../../databus/databus.ts';
 import type { HttpContext } from '../../service/http-side.ts';
-import { calendarUs } from '../../service/wall-clock.ts';
+import { after, calendarUs } from '../../service/wall-clock.ts';
 import { type SetpointOrder, type TriggerOrder, triggerOf } from './orders.ts';
 import { HttpProblem } from './problem-details.ts';
 
@@ -43,6 +43,8 @@ export interface BalancerDesk {
 
 /** Orders that are remembered for their callers; the oldest goes first. */
 const KEPT_ORDERS = 1000;
+/** Time that the databus gets to take an order. */
+const PATIENCE_US = 5e6;
 
 /** Connects and listens. Rejects with DatabusError. */
 export async function openDesk(context: HttpContext, site: string): Promise<BalancerDesk> {
@@ -91,9 +93,8 @@ class Desk implements BalancerDesk {
     }
     const watermarkUs = this.#context.service.watermarkUs();
     if (!Number.isFinite(watermarkUs)) {
-      throw new HttpProblem(503, 'no tick has come yet, so the platform has no time: start the ticker', {
-        headers: { 'retry-after': '10' },
-      });
+      const missing = `the platform has no time yet: the balancer waits for ${this.#context.service.waitingFor()}`;
+      throw new HttpProblem(503, missing, { headers: { 'retry-after': '10' } });
     }
     const issuedAt = formatInstant(watermarkUs);
     const { useCase } = order;
@@ -105,8 +106,19 @@ class Desk implements BalancerDesk {
     }
     const message = triggerOf(order, { timestamp: issuedAt, issuer: ISSUER, request });
     const topic = topics.trigger(this.#site, this.#context.service.name);
-    await this.#connection?.publish(topic, Buffer.from(JSON.stringify(message)));
+    await this.#handOn(topic, Buffer.from(JSON.stringify(message)), request);
     return issued;
+  }
+
+  /** Resolves when the databus has the order; a broker that is away does not keep the caller waiting. */
+  async #handOn(topic: string, payload: Uint8Array, request: string): Promise<void> {
+    const late = new Promise<'late'>((resolve) => after(PATIENCE_US, () => resolve('late')));
+    const outcome = await Promise.race([this.#connection?.publish(topic, payload), late]);
+    if (outcome !== 'late') return;
+    const detail =
+      `the databus has not taken the order within ${PATIENCE_US / 1e6} s; it will when it is back, so do not order anew: ` +
+      `ask for ${request}, or order something else under another name`;
+    throw new HttpProblem(503, detail, { headers: { 'retry-after': '10' } });
   }
 
   setpoint(order: SetpointOrder): Promise<Order> {
