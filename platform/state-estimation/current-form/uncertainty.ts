@@ -21,7 +21,7 @@ export interface Answer {
 }
 
 /** Error of the factor, per unit of a voltage, beyond which its inverse is not good to five digits. */
-const FACTOR_ERROR_MAX = 5e-10;
+const FACTOR_ERROR_MAX = 2e-11;
 
 /** Makes the factor of the state in the vector, the rows of which have been evaluated there; undefined when it is poor. */
 export function solvedState(
