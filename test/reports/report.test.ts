@@ -187,9 +187,9 @@ describe('report.html', () => {
   });
 
   it('names the first breach of a rule of safety at the time of the site, and folds rules that were kept', async () => {
-    const kept = { name: 'ramp', checked: 1200, violations: 0 };
+    const kept = { name: 'ramp' as const, checked: 1200, violations: 0 };
     const first = '2021-04-01T10:00:10Z: cbes is out by 12 Wh';
-    const broken = { name: 'energyBalance', checked: 900, violations: 3, first };
+    const broken = { name: 'energyBalance' as const, checked: 900, violations: 3, first };
     const unsafe = await (await make({ audit: { invariants: [kept, broken] } })).file('report.html');
     const table = unsafe.split('<caption>Rules of safety</caption>')[1]?.split('</table>')[0] ?? '';
     expect(table).toContain('12:00:10: cbes is out by 12 Wh');
