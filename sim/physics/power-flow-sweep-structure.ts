@@ -32,6 +32,13 @@ export interface Run {
   readonly end: number;
 }
 
+/** What a current and a voltage are multiplied by on their way over an edge; `a` and `m` of `transfer` edges. */
+interface EdgeMatrices {
+  readonly minusZ: ComplexBlock;
+  readonly a?: ComplexBlock;
+  readonly m?: ComplexBlock;
+}
+
 /** One branch of the grid seen from the edge that it belongs to. */
 export interface EdgeBranch {
   readonly branch: CompiledBranch;
@@ -60,9 +67,8 @@ export interface SweepStructure {
    * the current of the shunts at the bus, the line ends there included. Zero where another array says it.
    */
   readonly constants: Float64Array;
-  /** Z of `matrix` edges; A, Z, M of `transfer` edges, where `blockAt` says. */
-  readonly blocks: Float64Array;
-  readonly blockAt: Int32Array;
+  /** Of `matrix` and `transfer` edges, by slot. */
+  readonly matrices: readonly (EdgeMatrices | undefined)[];
   /** Shunts whose phases are not coupled alike. */
   readonly unlikeShunts: readonly { readonly slot: number; readonly y: ComplexBlock }[];
   /** Given voltages. */
@@ -131,8 +137,11 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
     else if (isAlike(y, phases)) constants.set(alikeParts(y, phases), slot * stride + stride / 2);
     else unlikeShunts.push({ slot, y });
   }
-  forms.forEach((form, k) => {
-    if (form.kind === 'series') constants.set(alikeParts(form.z, phases), (treeStart + k) * stride);
+  const matrices: (EdgeMatrices | undefined)[] = Array.from({ length: treeStart });
+  forms.forEach(({ kind, z, a, m }, k) => {
+    if (kind === 'series') constants.set(alikeParts(z, phases), (treeStart + k) * stride);
+    const minusZ = z.map((value) => -value);
+    matrices.push(kind === 'series' ? undefined : { minusZ, ...(a && m && { a, m }) });
   });
   const core = coreParts(grid, graph, slots);
   const heldVoltage = new Float64Array(2 * phases * held);
@@ -147,7 +156,7 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
     feeder,
     runs: findRuns(kinds, treeStart),
     constants,
-    ...packBlocks(forms, treeStart, count),
+    matrices,
     unlikeShunts,
     heldVoltage,
     edgeBranches,
@@ -285,31 +294,6 @@ function findRuns(kinds: readonly EdgeKind[], treeStart: number): Run[] {
     k = end;
   }
   return runs;
-}
-
-/** Balanced `transfer` edges have blocks of one entry. */
-function packBlocks(
-  forms: readonly EdgeForm[],
-  treeStart: number,
-  count: number,
-): Pick<SweepStructure, 'blocks' | 'blockAt'> {
-  const blockAt = new Int32Array(count).fill(-1);
-  const parts: ComplexBlock[] = [];
-  let length = 0;
-  forms.forEach(({ kind, a, z, m }, k) => {
-    if (kind === 'series') return;
-    blockAt[treeStart + k] = length;
-    const own = a === undefined || m === undefined ? [z] : [a, z, m];
-    parts.push(...own);
-    length += own.length * z.length;
-  });
-  const blocks = new Float64Array(length);
-  let at = 0;
-  for (const part of parts) {
-    blocks.set(part, at);
-    at += part.length;
-  }
-  return { blocks, blockAt };
 }
 
 /** Branches and sources between nodes of which none hangs in a tree. */

@@ -1,7 +1,10 @@
 /**
- * The sweeps over plain lines in WebAssembly: the same arithmetic as in `power-flow-sweep-balanced.ts` and
- * `power-flow-sweep-three-phase.ts`, with a complex number in one register, in about half the time. Those files say what
- * is computed; tests hold the two together.
+ * The sweeps over plain lines in WebAssembly: a complex number in one register, in about half the time of the same loops
+ * in TypeScript, which the tests hold them against.
+ *
+ * draw: j = conj(s / v) + y v for s = p + jq consumed; conj(s) / conj(v) = (p - jq) v / |v|^2, so that both are one
+ * admittance times v. Three phases have shunts that couple them alike: y v = y1 v + yb (va + vb + vc).
+ * spread: v = vp - z j, in three phases vp - z1 j - zb (ja + jb + jc), the error of it, and what is drawn there.
  */
 import {
   compileWasm,

@@ -1,11 +1,10 @@
 /** The fixed point of the sweeps: collect currents, solve the core, spread voltages, until nothing moves any more. */
 import type { CompiledGrid } from '../../grids/model.ts';
 import { multiplyAdd } from '../../numerics/complex-block.ts';
-import { balancedSweep } from './power-flow-sweep-balanced.ts';
 import { createSweepCore, type SweepCore } from './power-flow-sweep-core.ts';
-import { createSweepState, nativeSweep, type SweepKernel, type SweepState } from './power-flow-sweep-state.ts';
+import * as kernel from './power-flow-sweep-kernel.ts';
+import { createSweepState, type SweepState } from './power-flow-sweep-state.ts';
 import { createSweepStructure, type SweepStructure } from './power-flow-sweep-structure.ts';
-import { threePhaseSweep } from './power-flow-sweep-three-phase.ts';
 
 /** What ends the iterations. */
 export interface SweepCriterion {
@@ -37,18 +36,12 @@ export function createSweeper(grid: CompiledGrid): Sweeper | string {
   if (typeof structure === 'string') return structure;
   const core = structure.treeStart > structure.held ? createSweepCore(grid, structure) : undefined;
   if (typeof core === 'string') return core;
-  const kernel = nativeSweep(structure.phases === 1 ? balancedSweep : threePhaseSweep);
-  const sweeper = withState(structure, kernel, core, createSweepState(structure));
+  const sweeper = withState(structure, core, createSweepState(structure));
   sweeper.flatStart();
   return sweeper;
 }
 
-function withState(
-  structure: SweepStructure,
-  kernel: SweepKernel,
-  core: SweepCore | undefined,
-  state: SweepState,
-): Sweeper {
+function withState(structure: SweepStructure, core: SweepCore | undefined, state: SweepState): Sweeper {
   const { phases, held, treeStart, count, runs } = structure;
   const { voltage, current, worst } = state;
   const next = core === undefined ? undefined : new Float64Array(2 * phases * treeStart);
@@ -62,7 +55,7 @@ function withState(
     worst[1] = -1;
     if (core !== undefined && next !== undefined) {
       core.solve(current, next);
-      kernel.measure(state, next, held, treeStart, change, mismatch);
+      kernel.measure(structure, state, next, held, treeStart, change, mismatch);
       kernel.draw(structure, state, held, treeStart);
     }
     for (let r = 0; r < runs.length; r++) kernel.spread(structure, state, runs[r]!, change, mismatch);
@@ -109,7 +102,7 @@ function withState(
       twin.current.set(current);
       twin.power.set(state.power);
       twin.worst.set(worst);
-      return withState(structure, kernel, core?.clone(), twin);
+      return withState(structure, core?.clone(), twin);
     },
   };
 }

@@ -1,12 +1,11 @@
-/** The innermost loops in WebAssembly compute what the readable ones in TypeScript say. */
+/** The innermost loops in WebAssembly compute what the equations say. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileGrid } from '../../grids/compile.ts';
 import { generateFeederGrid } from '../../grids/generate/feeders.ts';
-import { balancedSweep } from '../../sim/physics/power-flow-sweep-balanced.ts';
-import { createSweepState, nativeSweep, type SweepState } from '../../sim/physics/power-flow-sweep-state.ts';
-import { createSweepStructure } from '../../sim/physics/power-flow-sweep-structure.ts';
-import { threePhaseSweep } from '../../sim/physics/power-flow-sweep-three-phase.ts';
+import * as kernel from '../../sim/physics/power-flow-sweep-kernel.ts';
+import { createSweepState, noteWorst, type SweepState } from '../../sim/physics/power-flow-sweep-state.ts';
+import { createSweepStructure, type Run, type SweepStructure } from '../../sim/physics/power-flow-sweep-structure.ts';
 
 /** A state whose every number differs from the others, the same for the same seed. */
 function scramble(state: SweepState, seed: number): void {
@@ -25,36 +24,104 @@ function scramble(state: SweepState, seed: number): void {
   state.worst.set([0, -1]);
 }
 
-describe.each([
-  ['positive-sequence', balancedSweep],
-  ['three', threePhaseSweep],
-] as const)('%s', (representation, readable) => {
+type Complex = readonly [number, number];
+const plus = ([a, b]: Complex, [c, d]: Complex): Complex => [a + c, b + d];
+const minus = ([a, b]: Complex, [c, d]: Complex): Complex => [a - c, b - d];
+const times = ([a, b]: Complex, [c, d]: Complex): Complex => [a * c - b * d, a * d + b * c];
+const conjugate = ([a, b]: Complex): Complex => [a, -b];
+const square = ([a, b]: Complex): number => a * a + b * b;
+const over = (x: Complex, y: Complex): Complex => {
+  const [re, im] = times(x, conjugate(y));
+  return [re / square(y), im / square(y)];
+};
+const sum = (values: readonly Complex[]): Complex => values.reduce(plus, [0, 0]);
+const read = (from: Float64Array, at: number): Complex => [from[at]!, from[at + 1]!];
+
+/** The loops over plain lines by the book, a slot and a phase after the other. */
+function byTheBook({ phases, constants, feeder }: SweepStructure) {
+  const places = Array.from({ length: phases }, (_, phase) => 2 * phase);
+  const vector = (from: Float64Array, at: number) => places.map((place) => read(from, at + place));
+  const store = (to: Float64Array, at: number, values: readonly Complex[]) => to.set(values.flat(), at);
+  const constantsOf = (slot: number) => {
+    const at = 8 * slot;
+    if (phases === 3) return [0, 2, 4, 6].map((part) => read(constants, at + part));
+    return [read(constants, 4 * slot), [0, 0], read(constants, 4 * slot + 2), [0, 0]] as const;
+  };
+  const draw = ({ voltage, current, power }: SweepState, start: number, end: number): void => {
+    for (let slot = start; slot < end; slot++) {
+      const [, , y1 = [0, 0], yb = [0, 0]] = constantsOf(slot) as Complex[];
+      const v = vector(voltage, 2 * phases * slot);
+      const s = vector(power, 2 * phases * slot);
+      const drawn = v.map((each, phase) => sum([conjugate(over(s[phase]!, each)), times(y1, each), times(yb, sum(v))]));
+      store(current, 2 * phases * slot, drawn);
+    }
+  };
+  return {
+    draw,
+    collect: ({ current }: SweepState, { start, end }: Run): void => {
+      for (let slot = end - 1; slot >= start; slot--) {
+        const [own, fed] = [vector(current, 2 * phases * slot), vector(current, feeder[slot]!)];
+        store(
+          current,
+          feeder[slot]!,
+          fed.map((each, phase) => plus(each, own[phase]!)),
+        );
+      }
+    },
+    spread: (state: SweepState, { start, end }: Run, change: number, mismatch: number): void => {
+      for (let slot = start; slot < end; slot++) {
+        const at = 2 * phases * slot;
+        const [z1 = [0, 0], zb = [0, 0], y1 = [0, 0], yb = [0, 0]] = constantsOf(slot) as Complex[];
+        const j = vector(state.current, at);
+        const s = vector(state.power, at);
+        const next = vector(state.voltage, feeder[slot]!).map((each, phase) =>
+          minus(minus(each, times(z1, j[phase]!)), times(zb, sum(j))),
+        );
+        vector(state.voltage, at).forEach((last, phase) => {
+          const lag = square(s[phase]!) + square(y1) + 3 * square(yb);
+          const error = square(minus(next[phase]!, last)) * (change + mismatch * lag);
+          if (!(error <= state.worst[0]!)) noteWorst(state, error, (at >> 1) + phase);
+        });
+        store(state.voltage, at, next);
+        draw(state, slot, slot + 1);
+      }
+    },
+  };
+}
+
+describe.each(['positive-sequence', 'three'] as const)('%s', (representation) => {
   const structure = createSweepStructure(
     compileGrid(generateFeederGrid({ buses: 60, representation, feederBuses: 20 })),
   );
   if (typeof structure === 'string') throw new Error(structure);
-  const [mine, other] = [createSweepState(structure), createSweepState(structure)];
-  const native = nativeSweep(readable);
+  const book = byTheBook(structure);
+  const lines = structure.runs.filter(({ kind }) => kind === 'series');
+  const [native, readable] = [createSweepState(structure), createSweepState(structure)];
+  const start = (seed: number): void => {
+    scramble(native, seed);
+    scramble(readable, seed);
+  };
   const difference = (): number => {
     let worst = 0;
     for (const key of ['voltage', 'current'] as const) {
-      mine[key].forEach(
-        (value, k) => (worst = Math.max(worst, Math.abs(other[key][k]! - value) / (1 + Math.abs(value)))),
+      readable[key].forEach(
+        (value, k) => (worst = Math.max(worst, Math.abs(native[key][k]! - value) / (1 + Math.abs(value)))),
       );
     }
     return worst;
   };
-  const inEach = (seed: number, work: (kernel: typeof native, state: SweepState) => void): void => {
-    scramble(mine, seed);
-    scramble(other, seed);
-    work(readable, mine);
-    work(native, other);
-  };
+
+  test('the grid has plain lines', () => {
+    expect(lines.length).toBeGreaterThan(0);
+  });
 
   test('draw', () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(structure.count), fc.nat(structure.count), (seed, a, b) => {
-        inEach(seed, (kernel, state) => kernel.draw(structure, state, Math.min(a, b), Math.max(a, b)));
+        start(seed);
+        const [first, end] = [Math.min(a, b), Math.max(a, b)];
+        kernel.draw(structure, native, first, end);
+        book.draw(readable, first, end);
         expect(difference()).toBeLessThan(1e-13);
       }),
     );
@@ -63,7 +130,11 @@ describe.each([
   test('collect', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
-        inEach(seed, (kernel, state) => structure.runs.forEach((run) => kernel.collect(structure, state, run)));
+        start(seed);
+        for (const run of lines.toReversed()) {
+          kernel.collect(structure, native, run);
+          book.collect(readable, run);
+        }
         expect(difference()).toBeLessThan(1e-13);
       }),
     );
@@ -72,25 +143,29 @@ describe.each([
   test('spread, and where the worst error stands', () => {
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom([1, 0] as const, [0, 1] as const), (seed, [change, mismatch]) => {
-        inEach(seed, (kernel, state) =>
-          structure.runs.forEach((run) => kernel.spread(structure, state, run, change, mismatch)),
-        );
+        start(seed);
+        for (const run of lines) {
+          kernel.spread(structure, native, run, change, mismatch);
+          book.spread(readable, run, change, mismatch);
+        }
         expect(difference()).toBeLessThan(1e-13);
-        expect(other.worst[0]).toBeCloseTo(mine.worst[0]!, 12);
-        expect(other.worst[1]).toBe(mine.worst[1]);
+        expect(native.worst[0]).toBeCloseTo(readable.worst[0]!, 12);
+        expect(native.worst[1]).toBe(readable.worst[1]);
       }),
     );
   });
 
   test('a voltage that is none is the worst error for good', () => {
-    for (const slot of [structure.treeStart, structure.count >> 1, structure.count - 1]) {
-      inEach(slot, (kernel, state) => {
-        state.current[2 * structure.phases * slot] = Number.NaN;
-        structure.runs.forEach((run) => kernel.spread(structure, state, run, 1, 0));
-      });
-      expect(mine.worst[0]).toBeNaN();
-      expect(other.worst[0]).toBeNaN();
-      expect(other.worst[1]).toBe(mine.worst[1]);
+    for (const slot of [lines[0]!.start, (lines[0]!.start + lines[0]!.end) >> 1, lines.at(-1)!.end - 1]) {
+      start(slot);
+      for (const state of [native, readable]) state.current[2 * structure.phases * slot] = Number.NaN;
+      for (const run of lines) {
+        kernel.spread(structure, native, run, 1, 0);
+        book.spread(readable, run, 1, 0);
+      }
+      expect(native.worst[0]).toBeNaN();
+      expect(readable.worst[0]).toBeNaN();
+      expect(native.worst[1]).toBe(readable.worst[1]);
     }
   });
 });
