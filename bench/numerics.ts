@@ -17,8 +17,7 @@ import { createElementModel } from '../sim/physics/power-flow-elements.ts';
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
 import { createEstimationFrames } from './peers/estimation-frames.ts';
 import { median } from './peers/contest.ts';
-import { createFrameEstimator } from '../platform/state-estimation/current-form/current-form.ts';
-import { createTreeEstimator } from '../platform/state-estimation/fast-tree.ts';
+import { createFrameEstimator, type FrameEstimator } from '../platform/state-estimation/current-form/current-form.ts';
 
 const { values } = parseArgs({
   options: { buses: { type: 'string', default: '100,1000,10000,100000' }, rounds: { type: 'string', default: '5' } },
@@ -117,14 +116,12 @@ function powerFlow(options: FeederGridOptions, name: string): Row {
   return { name, firstMs, solveUs, nsPerBus: (1000 * solveUs) / buses, iterations, heapBytes };
 }
 
-/** `tree` takes the tree recursion, everything else the current form. */
-function estimation(buses: number, shape: 'tree' | 'radial' | 'meshed', phases: 1 | 3, start: 'flat' | 'last'): Row {
+function estimation(buses: number, shape: 'radial' | 'meshed', phases: 1 | 3, start: 'flat' | 'last'): Row {
   const representation = phases === 3 ? 'three' : 'positive-sequence';
   const grid = compileGrid(generateFeederGrid({ buses, meshed: shape === 'meshed', representation }));
-  const create = shape === 'tree' ? createTreeEstimator : createFrameEstimator;
   const frames = createEstimationFrames(grid, Math.max(5, Math.round(30_000 / buses)));
   const measured = new Float64Array(frames.perUnit.length);
-  let estimator = undefined as Exclude<ReturnType<typeof create>, string> | undefined;
+  let estimator: FrameEstimator | undefined;
   const take = (frame: number): void => {
     for (let k = 0; k < measured.length; k++)
       measured[k] = frames.perUnit[k]! * frames.values[frame * measured.length + k]!;
@@ -132,7 +129,7 @@ function estimation(buses: number, shape: 'tree' | 'radial' | 'meshed', phases: 
   take(0);
   const firstMs =
     timed(() => {
-      const created = create(frames.problem);
+      const created = createFrameEstimator(frames.problem);
       if (typeof created === 'string') throw new Error(created);
       estimator = created;
       created.estimate(measured, 'flat');
@@ -215,7 +212,6 @@ print(village('sweep'));
 print(village('current-injection'));
 header('state estimation');
 for (const [shape, phases] of [
-  ['tree', 1],
   ['radial', 1],
   ['meshed', 1],
   ['radial', 3],

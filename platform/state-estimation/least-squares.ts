@@ -1,7 +1,6 @@
 /** The one entry to weighted least squares: the fastest way that the structure of a problem allows. */
 import { createFrameEstimator, type FrameEstimator } from './current-form/current-form.ts';
 import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
-import { createTreeEstimator, type TreeEstimator } from './fast-tree.ts';
 import { StructureMemory } from './structure-memory.ts';
 import { createWeightedLeastSquares, type WlsOptions } from './wls.ts';
 import { chiSquareLimitOf, suspectsOf } from './wls-statistics.ts';
@@ -14,8 +13,7 @@ const SIGMA_RATIO_MAX = 1e5;
 
 /** A structure of measurements that is ready to be estimated frame after frame, and whether it stands at an answer. */
 interface Prepared {
-  readonly method: 'tree' | 'current-form';
-  readonly estimator: TreeEstimator | FrameEstimator;
+  readonly estimator: FrameEstimator;
   /** Values of the measurements at hand. */
   readonly values: Float64Array;
   warm: boolean;
@@ -24,10 +22,9 @@ interface Prepared {
 }
 
 /**
- * Weighted least squares by structure: radial positive-sequence grids whose injections are all known take the tree
- * recursion (`method: 'tree'`); loops and three phases the constant factors of the current form (`method: 'current-form'`);
- * what suits neither or does not converge there, what is not observable among it, the augmented matrix (`method:
- * 'augmented'`). All solve the same equations; the answers differ by rounding.
+ * Weighted least squares by structure: the constant factors of the current form (`method: 'current-form'`) wherever they
+ * suit; what does not, does not converge there, is not observable, or would lose digits, takes the augmented matrix
+ * (`method: 'augmented'`). Both solve the same equations; the answers differ by rounding.
  */
 export function createLeastSquares(options: WlsOptions = {}): Estimator {
   const { tolerance = 1e-10, structuresMax = 4 } = options;
@@ -46,12 +43,9 @@ export function createLeastSquares(options: WlsOptions = {}): Estimator {
 }
 
 function prepare(problem: EstimationProblem, tolerancePu: number): Prepared | undefined {
-  const options = { tolerancePu, iterationsMax: ITERATIONS_MAX };
-  const ready = { values: new Float64Array(problem.measurements.length), warm: false, blunt: false };
-  const tree = createTreeEstimator(problem, options);
-  if (typeof tree !== 'string') return { method: 'tree', estimator: tree, ...ready };
-  const frames = createFrameEstimator(problem, options);
-  return typeof frames === 'string' ? undefined : { method: 'current-form', estimator: frames, ...ready };
+  const estimator = createFrameEstimator(problem, { tolerancePu, iterationsMax: ITERATIONS_MAX });
+  if (typeof estimator === 'string') return undefined;
+  return { estimator, values: new Float64Array(problem.measurements.length), warm: false, blunt: false };
 }
 
 /** Undefined when digits would be lost or nothing settles: the general form then answers. */
@@ -78,7 +72,7 @@ function estimatePrepared(prepared: Prepared, problem: EstimationProblem): Estim
   }
   return {
     status: 'converged',
-    method: prepared.method,
+    method: 'current-form',
     iterations,
     voltage: estimator.voltage.slice(),
     objective,

@@ -28,8 +28,6 @@ function createStateEstimation(config: StateEstimationConfig): ServiceCore {
   let lateIgnored = 0;
   let strangers = 0;
   let iterations = 0;
-  /** Estimates by the tree recursion; the others took the general form. */
-  let onTrees = 0;
   let startUs = config.startUs;
   const devices = new Set(config.meters.map(({ device }) => device));
 
@@ -53,7 +51,6 @@ function createStateEstimation(config: StateEstimationConfig): ServiceCore {
         const estimate = core.estimate(timeUs);
         counts[estimate.status] += 1;
         iterations += estimate.iterations;
-        if (estimate.method === 'tree') onTrees += 1;
         outputs.push({ topic: topics.estimate(config.site, estimate.estimator), message: estimate });
       }
       return outputs;
@@ -61,7 +58,6 @@ function createStateEstimation(config: StateEstimationConfig): ServiceCore {
     metrics: () => ({
       ...counts,
       iterations,
-      onTrees,
       lateIgnored,
       strangers,
       unknownDevices: core.unknownDevices.length,

@@ -29,7 +29,7 @@ const besides: fc.Arbitrary<Besides> = fc
     ...(phasors && { phasorTurn: turn }),
   }));
 
-/** Some measurements absent, but for the injections without which the recursion would not apply. */
+/** Some measurements absent, but for what makes the state observable. */
 function withAbsences(problem: EstimationProblem, every: number): EstimationProblem {
   const measurements = problem.measurements.map((one, k): EstimatorMeasurement => {
     const isInjection = one.kind.endsWith('Power') && 'place' in one && one.place.at === 'bus';
@@ -58,6 +58,27 @@ function expectSameVariances(a: Float64Array, b: Float64Array): void {
   expect(differ(ours!, theirs!, 1e-9)).toBeLessThan(1e-5);
 }
 
+/**
+ * The covariance of a voltage is one block in rectangular coordinates. Where one of magnitude and angle is known far better
+ * than the other, its variance is a small difference of large numbers: the block is good to 1e-6, whichever way one looks.
+ */
+function expectSameCovariances(ours: EstimateResult, theirs: EstimateResult): void {
+  const square = (sigma: number): number => sigma * sigma;
+  const [magnitude, angle] = [theirs.voltageMagnitudeSigma!, theirs.voltageAngleSigma!];
+  for (const [mine, general] of [
+    [ours.voltageMagnitudeSigma!, magnitude],
+    [ours.voltageAngleSigma!, angle],
+  ] as const) {
+    const worst = mine.map((sigma, k) => {
+      if (Number.isNaN(sigma) && Number.isNaN(general[k]!)) return 0;
+      return Math.abs(square(sigma) - square(general[k]!)) / (1e-9 + square(magnitude[k]!) + square(angle[k]!));
+    });
+    expect(worst.length).toBe(general.length);
+    // NaN where only one of them has a figure, and NaN is not less.
+    expect(Math.max(...worst)).toBeLessThan(1e-6);
+  }
+}
+
 function expectSame(ours: EstimateResult, theirs: EstimateResult): void {
   expect(ours.status).toBe(theirs.status);
   expect(ours.degreesOfFreedom).toBe(theirs.degreesOfFreedom);
@@ -65,8 +86,7 @@ function expectSame(ours: EstimateResult, theirs: EstimateResult): void {
   expect(differ(ours.voltage, theirs.voltage, 1)).toBeLessThan(1e-10);
   // Without an answer there is no uncertainty either.
   if (theirs.flowSigmas === undefined) return;
-  expectSameVariances(ours.voltageMagnitudeSigma!, theirs.voltageMagnitudeSigma!);
-  expectSameVariances(ours.voltageAngleSigma!, theirs.voltageAngleSigma!);
+  expectSameCovariances(ours, theirs);
   expectSameVariances(ours.flowSigmas!.branch, theirs.flowSigmas.branch);
   expectSameVariances(ours.flowSigmas!.injection, theirs.flowSigmas.injection);
   const [mine, general] = [ours.residuals!, theirs.residuals!];
@@ -94,16 +114,25 @@ function expectSame(ours: EstimateResult, theirs: EstimateResult): void {
 
 describe('least squares by structure', () => {
   test('on trees state, flows, residuals and all standard deviations are those of the general form', () => {
+    let fast = 0,
+      all = 0;
     fc.assert(
       fc.property(trees, besides, fc.nat(1000), fc.integer({ min: 3, max: 50 }), (buses, more, seed, every) => {
         const noise = (k: number): number => 2 * Math.sin(12.9898 * (k + 1) * (seed + 1));
         const problem = { ...withAbsences(randomTreeProblem(buses, noise, more), every), statistics: 'full' as const };
         const ours = createLeastSquares(TIGHT).estimate(problem);
-        expect(ours.method).toBe('tree');
-        expectSame(ours, createWeightedLeastSquares(TIGHT).estimate(problem));
+        const theirs = createWeightedLeastSquares(TIGHT).estimate(problem);
+        if (ours.method === 'current-form') fast += 1;
+        all += 1;
+        expectSame(ours, theirs);
+        const plain = createLeastSquares(TIGHT).estimate({ ...problem, statistics: 'never' });
+        expect(plain.method).toBe('current-form');
+        expect(differ(plain.voltage, theirs.voltage, 1)).toBeLessThan(1e-10);
       }),
       { numRuns: 120, interruptAfterTimeLimit: 40_000 },
     );
+    // Where sensors are precise and lines short, the general form says how sure the answer is.
+    expect(fast).toBeGreaterThan(all / 3);
   });
 
   test('bad data are named and removed alike, and the robust estimator weighs alike', () => {
@@ -130,7 +159,7 @@ describe('least squares by structure', () => {
     );
   });
 
-  test('standard deviations that lie far apart lead to the same answer, up to 1e3 on the tree', () => {
+  test('standard deviations that lie far apart lead to the same answer, whatever the form', () => {
     fc.assert(
       fc.property(trees, fc.nat(1000), fc.integer({ min: 2, max: 6 }), (buses, seed, decades) => {
         const problem = randomTreeProblem(buses, () => 0);
@@ -141,7 +170,6 @@ describe('least squares by structure', () => {
         });
         const wide = { ...problem, measurements, statistics: 'full' as const };
         const ours = createLeastSquares().estimate(wide);
-        expect([decades <= 3 ? 'tree' : ours.method]).toContain(ours.method);
         const theirs = createWeightedLeastSquares(TIGHT).estimate(wide);
         expect(differ(ours.voltage, theirs.voltage, 1)).toBeLessThan(1e-9);
         expect(differ([ours.objective], [theirs.objective], 1)).toBeLessThan(1e-5);
@@ -152,7 +180,7 @@ describe('least squares by structure', () => {
 
   test('goes on from frame to frame, with other weights and other measurements absent', () => {
     const buses = Array.from({ length: 20 }, (_, k) => ({ parent: (k % 4) / 4, idle: k % 5 === 1 }));
-    const ours = createLeastSquares(TIGHT);
+    const [ours, plain] = [createLeastSquares(TIGHT), createLeastSquares(TIGHT)];
     for (let frame = 0; frame < 6; frame += 1) {
       const problem = randomTreeProblem(buses, (k) => Math.sin(7 * k + frame), { phasorTurn: 2 * frame });
       const measurements = withAbsences(problem, 3 + (frame % 3)).measurements.map((one, k) => ({
@@ -161,7 +189,7 @@ describe('least squares by structure', () => {
       }));
       const next = { ...problem, measurements, statistics: 'full' as const };
       const result = ours.estimate(next);
-      expect(result.method).toBe('tree');
+      expect(plain.estimate({ ...next, statistics: 'never' }).method).toBe('current-form');
       expectSame(result, createWeightedLeastSquares(TIGHT).estimate(next));
     }
   });
