@@ -17,42 +17,65 @@ import { createPowerFlow } from '../sim/physics/power-flow.ts';
 
 export type TrialKind = 'switch' | 'tap' | 'phase' | 'nothing';
 
+/** Errors of a device: new at every reading, or as devices have them, nearly all of it the same all day. */
+export type TrialErrors = 'white' | 'constant';
+
 export interface TrialOutcome {
-  readonly kind: TrialKind;
-  /** What is wrong on paper, as `kind element says`; empty for `nothing`. */
+  /** What is wrong on paper; empty for `nothing`. */
   readonly planted: string;
+  /** All that was named in a day. */
   readonly findings: readonly ModelFinding[];
-  /** Whether the first finding is the planted one, and after how many estimates it came. */
-  readonly right: boolean;
-  readonly estimates: number;
+  /** After how many estimates the planted fault was named; undefined when it was not. */
+  readonly estimates: number | undefined;
 }
 
 /** A day of quarters of an hour. */
-const ESTIMATES_MAX = 96;
+const ESTIMATES = 96;
+/** Of the standard deviation of a constant error, what is new at every reading: rounding, short noise. */
+const NOISE_SHARE = 0.1;
 
-/** One trial: a planted fault, estimates at a quarter of an hour's distance until something is named. */
-export function runTrial(kind: TrialKind, seed: string): TrialOutcome {
+/** One trial: a planted fault and a day of estimates at a quarter of an hour's distance. */
+export function runTrial(kind: TrialKind, seed: string, errors: TrialErrors): TrialOutcome {
   const { uniform, normal } = randomStream(seed, ['wrong-model', kind]);
   const pick = (count: number) => Math.min(count - 1, Math.floor(uniform() * count));
   const { paper, field, planted, meter } = plant(kind, pick);
   const watch = new ModelWatch();
-  const world = createWorld(field, normal, meter);
+  const errorOf = errors === 'white' ? normal : constantErrors(seed, normal);
+  const world = createWorld(field, normal, errorOf, meter);
   const paperGrid = compileGrid(paper);
-  let findings: readonly ModelFinding[] = [];
-  let estimates = 0;
-  while (findings.length === 0 && estimates < ESTIMATES_MAX) {
-    estimates += 1;
-    findings = watch.observe(world(paperGrid));
+  let found: number | undefined;
+  for (let estimate = 1; estimate <= ESTIMATES; estimate += 1) {
+    const news = watch.observe(world(paperGrid));
+    if (news.some(({ says }) => says === planted)) found ??= estimate;
   }
-  const right = kind === 'nothing' ? findings.length === 0 : findings[0]?.says === planted;
-  return { kind, planted, findings, right, estimates };
+  return { planted, findings: watch.findings, estimates: found };
 }
 
-/** With nothing wrong, one in two is the village, where a phase may be suspected, the others the ring. */
+/** In sigmas, along the sign of what is measured: one specimen per measurement, uniform in its class, and a little noise. */
+function constantErrors(seed: string, normal: () => number): ErrorOf {
+  const specimens = new Map<string, number>();
+  return (id, exact) => {
+    const specimen = specimens.get(id) ?? Math.sqrt(3) * (2 * randomStream(seed, ['specimen', id]).uniform() - 1);
+    specimens.set(id, specimen);
+    return Math.sign(exact) * Math.sqrt(1 - NOISE_SHARE ** 2) * specimen + NOISE_SHARE * normal();
+  };
+}
+
+/** Error of a reading in multiples of its sigma. */
+type ErrorOf = (id: string, exact: number) => number;
+
+/** Steps of tap changers on high-voltage transformers, and of line regulators (32 steps over 20 %), percent. */
+const STEP_PERCENT = 1.5;
+const FINE_STEP_PERCENT = 0.625;
+
+/**
+ * With nothing wrong, one in two is the village, where a phase may be suspected, the others the ring with taps so fine
+ * that the errors of a voltage transformer look like a step.
+ */
 function plant(kind: TrialKind, pick: (count: number) => number): Planted {
   if (kind === 'phase') return wrongPhase(pick);
-  if (kind !== 'nothing' || pick(2) === 0) return wrongRing(kind, pick);
-  const document = loadGrid('abbenhausen');
+  if (kind !== 'nothing') return wrongRing(kind, pick);
+  const document = pick(2) === 0 ? ring(7, 0, FINE_STEP_PERCENT) : loadGrid('abbenhausen');
   return { paper: document, field: document, planted: '' };
 }
 
@@ -81,7 +104,7 @@ function wrongPhase(pick: (count: number) => number): Planted {
 }
 
 /** A ring of twelve stations behind a transformer with a tap changer; one line of the ring is open. */
-function ring(open: number, position: number): GridDocument {
+function ring(open: number, position: number, stepPercent: number = STEP_PERCENT): GridDocument {
   const stations = Array.from({ length: 12 }, (_, i) => `s${i + 1}`);
   const chain = ['busbar', ...stations, 'busbar'];
   return gridDocumentSchema.parse({
@@ -103,7 +126,7 @@ function ring(open: number, position: number): GridDocument {
         vkPercent: 12,
         vkrPercent: 0.41,
         vectorGroup: 'YNyn0',
-        tap: { side: 'from', position, stepPercent: 1.5, min: -9, max: 9 },
+        tap: { side: 'from', position, stepPercent, min: -9, max: 9 },
       },
     ],
     lines: chain.slice(1).map((to, i) => ({
@@ -121,23 +144,21 @@ function ring(open: number, position: number): GridDocument {
   });
 }
 
-function wrongRing(kind: TrialKind, pick: (count: number) => number): Planted {
+function wrongRing(kind: 'switch' | 'tap', pick: (count: number) => number): Planted {
   const paper = ring(7, 0);
   if (kind === 'tap') {
     const position = [-4, -3, -2, -1, 1, 2, 3, 4][pick(8)]!;
     return { paper, field: ring(7, position), planted: `the tap of transformer stands at ${position}, not at 0` };
   }
-  if (kind === 'switch') {
-    const open = [2, 3, 4, 5, 6, 8, 9, 10, 11][pick(9)]!;
-    return { paper, field: ring(open, 0), planted: `line l7 is closed and line l${open} open instead` };
-  }
-  return { paper, field: paper, planted: '' };
+  const open = [2, 3, 4, 5, 6, 8, 9, 10, 11][pick(9)]!;
+  return { paper, field: ring(open, 0), planted: `line l7 is closed and line l${open} open instead` };
 }
 
 /** Frames of the field: every load its own way, measured with errors, told as if the grid were that on paper. */
 function createWorld(
   document: GridDocument,
   normal: () => number,
+  errorOf: ErrorOf,
   meter: Planted['meter'],
 ): (paper: CompiledGrid) => EstimationProblem {
   const grid = compileGrid(document);
@@ -152,7 +173,7 @@ function createWorld(
     rated.forEach((power, i) => (flow.powers.generator[i] = 0.8 * sun * power));
     hour = (hour + 0.25) % 24;
     if (!flow.solve().converged) throw new Error('the field does not converge');
-    const measurements = measure(grid, flow.voltage, normal, meter);
+    const measurements = measure(grid, flow.voltage, errorOf, meter);
     return {
       grid: paper,
       measurements: [...measurements, ...sourceBalances(paper, 0.003)],
@@ -177,7 +198,7 @@ function ratedByPhase({ document, phases }: CompiledGrid): number[] {
 function measure(
   grid: CompiledGrid,
   voltage: Float64Array,
-  normal: () => number,
+  errorOf: ErrorOf,
   meter: Planted['meter'],
 ): EstimatorMeasurement[] {
   const { phases } = grid;
@@ -194,7 +215,7 @@ function measure(
     sigma: number,
   ) => {
     const id = `${kind}-${JSON.stringify(place)}-${phase}`;
-    measurements.push({ id, kind, place, phase, value: exact + sigma * normal(), sigma });
+    measurements.push({ id, kind, place, phase, value: exact + sigma * errorOf(id, exact), sigma });
   };
   for (let bus = 0; bus < grid.busCount; bus += 1) {
     const place = { at: 'bus', bus } as const;
@@ -228,28 +249,26 @@ function measure(
 }
 
 export interface Score {
-  readonly kind: TrialKind;
   readonly trials: number;
   /** Findings that name what was not planted. */
   readonly wrong: number;
   /** Right findings over all findings, and over all planted faults; NaN where there are none. */
   readonly precision: number;
   readonly recall: number;
-  /** Mean number of estimates until a right finding. */
-  readonly estimatesToDetection: number;
+  /** Numbers of estimates until the planted fault was named, ascending. */
+  readonly delays: readonly number[];
 }
 
 /** Trials of one kind, seeds numbered from 1. */
-export function scoreTrials(kind: TrialKind, trials: number): Score {
-  const outcomes = Array.from({ length: trials }, (_, i) => runTrial(kind, String(i + 1)));
-  const found = outcomes.filter(({ findings }) => findings.length > 0);
-  const right = outcomes.filter((outcome) => outcome.right && kind !== 'nothing');
+export function scoreTrials(kind: TrialKind, trials: number, errors: TrialErrors): Score {
+  const outcomes = Array.from({ length: trials }, (_, i) => runTrial(kind, String(i + 1), errors));
+  const all = outcomes.reduce((sum, { findings }) => sum + findings.length, 0);
+  const delays = outcomes.flatMap(({ estimates }) => estimates ?? []).toSorted((a, b) => a - b);
   return {
-    kind,
     trials,
-    wrong: found.length - right.length,
-    precision: right.length / found.length,
-    recall: kind === 'nothing' ? Number.NaN : right.length / trials,
-    estimatesToDetection: right.reduce((sum, { estimates }) => sum + estimates, 0) / right.length,
+    wrong: all - delays.length,
+    precision: delays.length / all,
+    recall: kind === 'nothing' ? Number.NaN : delays.length / trials,
+    delays,
   };
 }

@@ -1,8 +1,15 @@
 /**
  * Watches estimate after estimate whether the grid on paper can be right. Each hypothesis of a wrong model is weighed
- * against the model; the sum over time of what its objective is smaller is twice a log-likelihood ratio, and when it is
- * large enough, and clearly larger than that of any rival, the hypothesis is named (a sequential probability ratio test,
- * Wald 1945; for topology errors Monticelli, "State Estimation in Electric Power Systems", 1999, ch. 9).
+ * against the model; its evidence is twice a log-likelihood ratio, and when that is large enough, and clearly larger than
+ * that of any rival, the hypothesis is named (a sequential probability ratio test, Wald 1945; for topology errors
+ * Monticelli, "State Estimation in Electric Power Systems", 1999, ch. 9).
+ *
+ * The errors of a device at different instants are hardly independent: its gain and ratio errors are drawn once. Added up
+ * as if they were new at each estimate they would become evidence without bound. So the phases of a meter are weighed by
+ * a likelihood with a constant part per measurement (`ResidualSeries`), where such an error counts once and what varies
+ * with the loads counts again and again. A tap or a switch shifts residuals much as a constant error does, so for these
+ * the estimates since the evidence began count once all together, by the mean of what their objective is smaller: right
+ * if the errors do not change at all, too cautious otherwise.
  */
 import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
 import {
@@ -15,11 +22,12 @@ import {
   tapHypotheses,
 } from './model-hypotheses.ts';
 import { createLeastSquares } from './least-squares.ts';
+import { ResidualSeries, WHITE_SHARES } from './residual-series.ts';
 
 export interface ModelWatchOptions {
-  /** Sum of objective differences that names a hypothesis (default 30: odds of 3 million to one). */
-  readonly evidence?: number;
-  /** What it must be ahead of its next rival (default 15). */
+  /** Probability that anything at all is ever named while the model is right (default 0.001). */
+  readonly falseAlarm?: number;
+  /** Evidence that the best hypothesis must be ahead of its next rival (default 10: odds of 150 to one). */
   readonly lead?: number;
 }
 
@@ -28,10 +36,16 @@ export interface ModelFinding {
   readonly element: string;
   readonly says: string;
   readonly inField: InField;
-  /** Sum of objective differences against the model, and number of estimates that gave it. */
+  /** Twice the log-likelihood ratio against the model, and number of estimates that gave it. */
   readonly evidence: number;
   readonly estimates: number;
 }
+
+/**
+ * Evidence below which a hypothesis begins anew, since it may become true later (as in Page's cumulative sum, 1954). Not
+ * at zero: constant errors inside a class, at most sqrt(3) sigmas each, can speak against true phases with up to 8.
+ */
+const RESTART = -10;
 
 interface Candidate {
   readonly hypothesis: Hypothesis;
@@ -42,6 +56,8 @@ interface Candidate {
 /** A change of the grid is estimated for itself; its structure is kept. */
 interface GridCandidate extends Candidate {
   readonly estimator: Estimator;
+  /** Sum of what its objective is smaller. */
+  gain: number;
 }
 
 /** Another order of a meter's phases is weighed with its voltages alone. */
@@ -50,6 +66,9 @@ interface PhaseCandidate extends Candidate {
   readonly voltages: readonly number[];
   readonly bus: number;
   readonly order: readonly number[];
+  /** Residuals of the voltages as they are named, and as they would be in that order. */
+  named: ResidualSeries;
+  ordered: ResidualSeries;
 }
 
 export class ModelWatch {
@@ -63,7 +82,7 @@ export class ModelWatch {
   private readonly model = createLeastSquares();
 
   constructor(options: ModelWatchOptions = {}) {
-    this.options = { evidence: 30, lead: 15, ...options };
+    this.options = { falseAlarm: 1e-3, lead: 10, ...options };
   }
 
   /**
@@ -89,13 +108,21 @@ export class ModelWatch {
     return this.accepted.reduce((now, hypothesis) => hypothesis.apply(now) ?? now, problem);
   }
 
+  /**
+   * Under a right model the likelihood ratio of one hypothesis ever exceeds c with probability at most 1 / c (Ville 1939);
+   * times the number of shares when the true one is one of these, and times the number of hypotheses that all try.
+   */
+  private evidenceAsked(hypotheses: number): number {
+    return 2 * Math.log((WHITE_SHARES.length * hypotheses) / this.options.falseAlarm);
+  }
+
   /** Names the best hypothesis when it is certain and far enough ahead; all evidence is gathered anew from then on. */
   private name(candidates: readonly Candidate[]): ModelFinding[] {
     const ranked = candidates.toSorted(
       (a, b) => b.evidence - a.evidence || (a.hypothesis.says < b.hypothesis.says ? -1 : 1),
     );
     const [best] = ranked;
-    if (best === undefined || best.evidence < this.options.evidence) return [];
+    if (best === undefined || best.evidence < this.evidenceAsked(candidates.length)) return [];
     // The phases of one meter have nothing to do with another's; a switch or a tap is felt everywhere.
     const rival = ranked.find(
       (one) => one !== best && (best.hypothesis.kind !== 'phase' || one.hypothesis.element === best.hypothesis.element),
@@ -125,6 +152,7 @@ function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
   return [...switchHypotheses(grid.document), ...tapHypotheses(grid.document)].map((hypothesis) => ({
     hypothesis,
     estimator: createLeastSquares(),
+    gain: 0,
     evidence: 0,
     estimates: 0,
   }));
@@ -152,6 +180,8 @@ function phaseCandidates(
           bus,
           order,
           voltages,
+          named: new ResidualSeries(3),
+          ordered: new ResidualSeries(3),
           evidence: 0,
           estimates: 0,
         })),
@@ -165,33 +195,39 @@ function weighGrid(candidate: GridCandidate, problem: EstimationProblem, now: Es
   const result = candidate.estimator.estimate({ ...other, statistics: 'never' });
   if (result.status !== 'converged') return;
   const freedom = now.degreesOfFreedom - result.degreesOfFreedom;
-  gather(candidate, now.objective - result.objective - freedom);
+  candidate.gain = Math.max(0, candidate.gain + now.objective - result.objective - freedom);
+  candidate.estimates = candidate.gain === 0 ? 0 : candidate.estimates + 1;
+  candidate.evidence = candidate.gain === 0 ? 0 : candidate.gain / candidate.estimates;
 }
 
 /**
- * Squares of the voltages' residuals as they are named, minus those in the other order, against the same estimate. That
- * estimate leans a little towards the names on paper, so the evidence is rather too small than too large.
+ * The voltages' residuals as they are named, and in the other order, against the same estimate. That estimate leans a
+ * little towards the names on paper, so the evidence is rather too small than too large.
  */
 function weighPhases(
   candidate: PhaseCandidate,
   { measurements }: EstimationProblem,
   { voltage }: EstimateResult,
 ): void {
-  let gain = 0;
-  for (let named = 0; named < 3; named += 1) {
-    const m = measurements[candidate.voltages[named]!]!;
+  const named: number[] = [];
+  const ordered: number[] = [];
+  for (let phase = 0; phase < 3; phase += 1) {
+    const m = measurements[candidate.voltages[phase]!]!;
     if (m.kind !== 'voltageMagnitude' || !(m.sigma < Infinity)) return;
-    const residualAt = (phase: number): number => {
-      const k = 2 * (candidate.bus * 3 + phase);
+    const residualAt = (other: number): number => {
+      const k = 2 * (candidate.bus * 3 + other);
       return (m.value - Math.sqrt(voltage[k]! ** 2 + voltage[k + 1]! ** 2)) / m.sigma;
     };
-    gain += residualAt(named) ** 2 - residualAt(candidate.order[named]!) ** 2;
+    named.push(residualAt(phase));
+    ordered.push(residualAt(candidate.order[phase]!));
   }
-  gather(candidate, gain);
-}
-
-/** Evidence against a hypothesis is forgotten at zero: it may become true later (Page's cumulative sum, 1954). */
-function gather(candidate: Candidate, gain: number): void {
-  candidate.evidence = Math.max(0, candidate.evidence + gain);
-  candidate.estimates = candidate.evidence === 0 ? 0 : candidate.estimates + 1;
+  candidate.named.add(named);
+  candidate.ordered.add(ordered);
+  candidate.estimates += 1;
+  candidate.evidence = candidate.ordered.twiceLogLikelihood() - candidate.named.twiceLogLikelihood();
+  if (candidate.evidence >= RESTART) return;
+  candidate.named = new ResidualSeries(3);
+  candidate.ordered = new ResidualSeries(3);
+  candidate.estimates = 0;
+  candidate.evidence = 0;
 }
