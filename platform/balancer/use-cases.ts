@@ -58,6 +58,7 @@ export function createUseCases(config: NearRealTimeConfig, planner: Planner | un
   /** Newest setpoint, which is in force until it runs out. */
   let last: { readonly powerW: number; readonly untilUs: number } | undefined;
   let sequence = 0;
+  let saidSlot = Number.NaN;
   const counts = { plans: 0, clashes: 0, triggers: 0, refusedTriggers: 0, fallbacks: 0 };
 
   function begin(timeUs: number): void {
@@ -188,15 +189,21 @@ export function createUseCases(config: NearRealTimeConfig, planner: Planner | un
     return commands;
   }
 
-  /** What has to be said now: to those who asked, and to everybody when a hold or package begins or ends. */
+  /**
+   * What has to be said now: to those who asked, and to everybody when a hold or package begins or ends, with a new plan,
+   * and as often as plans are due where none is made, for what the batteries could hold changes all the time.
+   */
   function announcements(situation: Situation, isPlanned: boolean): Output[] {
     const cause = changeBetween(before, situation.inForce);
     before = situation.inForce;
+    const slot = Math.floor(situation.timeUs / config.planEveryUs);
+    const isDue = isPlanned || slot !== saidSlot;
+    saidSlot = slot;
     const asked = answers;
     answers = [];
     if (asked.length > 0) return asked.map((answer) => say(situation, cause === 'start' ? 'start' : 'trigger', answer));
     if (cause !== undefined) return [say(situation, cause)];
-    return isPlanned ? [say(situation, 'update')] : [];
+    return isDue ? [say(situation, 'update')] : [];
   }
 
   function say(situation: Situation, cause: Cause, answer?: Answer): Output {

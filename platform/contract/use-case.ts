@@ -1,6 +1,6 @@
 /**
  * What the balancer says about the use case in force: at its start, in answer to every trigger, whenever a hold or a
- * package of energy begins or ends, and with every plan (`update`).
+ * package of energy begins or ends, and with every plan, or as often where none is made (`update`).
  */
 import { z } from 'zod';
 import { instantSchema } from './instant-schema.ts';
