@@ -64,8 +64,13 @@ function buildParser(entry: CommandEntry, command: Command<never>, argv: readonl
     .command(`$0${places}`, false, (builder) => {
       let built: Argv = builder;
       for (const [name, positional] of Object.entries(command.positionals)) built = built.positional(name, positional);
-      return built.options(command.options).options(globalOptions);
+      return built.options(command.options).options(globalOptions).requiresArg(namesOfValues(command));
     });
+}
+
+/** Options that are followed by a value; the others are switches. Those of several values count theirs by `nargs`. */
+function namesOfValues({ options }: Command<never>): string[] {
+  return Object.keys(options).filter((name) => options[name]!.type !== 'boolean' && options[name]!.nargs === undefined);
 }
 
 function asksForHelp(argv: readonly string[]): boolean {

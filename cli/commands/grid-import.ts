@@ -25,7 +25,6 @@ export const command = defineCommand<Values>({
   options: {
     out: {
       type: 'string',
-      requiresArg: true,
       describe: 'Folder to write, new or empty (default: the name of the first file; of a folder, with -native)',
     },
     overwrite: { type: 'boolean', describe: 'Take a folder that is not empty, and replace the grid in it' },

@@ -23,13 +23,11 @@ export const command = defineCommand<Values>({
     },
     databus: {
       type: 'string',
-      requiresArg: true,
       default: 'mqtt://127.0.0.1:1884',
       describe: 'Broker of the databus, for --print-mosquitto-conf',
     },
     bal: {
       type: 'string',
-      requiresArg: true,
       default: 'mqtt://127.0.0.1:1885',
       describe: 'Broker of the access layer, for --print-mosquitto-conf',
     },

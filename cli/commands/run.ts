@@ -27,22 +27,19 @@ const serviceModes: readonly ServiceMode[] = ['in-process', 'process', 'attach']
 export const command = defineCommand<Values>({
   positionals: { scenario: { type: 'string', describe: 'Scenario file (YAML)' } },
   options: {
-    seed: { type: 'string', requiresArg: true, describe: 'Seed of every random stream, instead of the scenario’s own' },
-    pace: { type: 'string', requiresArg: true, describe: 'lockstep, realtime, quiet, or a factor such as 60x' },
-    databus: { type: 'string', requiresArg: true, describe: 'embedded[:PORT] (default), memory, or mqtt://host:port' },
+    seed: { type: 'string', describe: 'Seed of every random stream, instead of the scenario’s own' },
+    pace: { type: 'string', describe: 'lockstep, realtime, quiet, or a factor such as 60x' },
+    databus: { type: 'string', describe: 'embedded[:PORT] (default), memory, or mqtt://host:port' },
     bal: {
       type: 'string',
-      requiresArg: true,
       describe: 'Access layer: embedded[:PORT] (default) or the URL of its broker',
     },
     credentials: {
       type: 'string',
-      requiresArg: true,
       describe: 'File with user names and passwords for brokers given by URL',
     },
     out: {
       type: 'string',
-      requiresArg: true,
       describe: 'Folder for the record (default: runs/<time>-<scenario>-<seed>)',
     },
     set: { type: 'string', array: true, nargs: 1, describe: 'Override path=value of the scenario; repeatable' },

@@ -7,7 +7,7 @@ import { exitCodes } from '../exit-codes.ts';
 export const command = defineCommand<{ readonly service: string; readonly config: string }>({
   positionals: { service: { type: 'string', describe: `One of ${servableNames.join(', ')}` } },
   options: {
-    config: { type: 'string', demandOption: true, requiresArg: true, describe: 'Configuration file (YAML or JSON)' },
+    config: { type: 'string', demandOption: true, describe: 'Configuration file (YAML or JSON)' },
   },
   examples: [
     { line: 'twin serve power-calculation --config power-calculation.yaml', does: 'As in the field' },

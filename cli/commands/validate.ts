@@ -34,11 +34,11 @@ export const command = defineCommand<Values>({
   },
   options: {
     set: { type: 'string', array: true, nargs: 1, describe: 'Override path=value of the scenarios; repeatable' },
-    time: { type: 'string', requiresArg: true, default: 'timestamp', describe: 'CSV: column of the time stamps' },
-    load: { type: 'string', requiresArg: true, describe: 'CSV: column of the load (default: load_kw)' },
-    pv: { type: 'string', requiresArg: true, describe: 'CSV: column of the PV power (default: pv_kw)' },
+    time: { type: 'string', default: 'timestamp', describe: 'CSV: column of the time stamps' },
+    load: { type: 'string', describe: 'CSV: column of the load (default: load_kw)' },
+    pv: { type: 'string', describe: 'CSV: column of the PV power (default: pv_kw)' },
     unit: { choices: ['W', 'kW', 'MW'], default: 'kW', describe: 'CSV: unit of the columns' },
-    zone: { type: 'string', requiresArg: true, describe: 'CSV: IANA zone of time stamps without one' },
+    zone: { type: 'string', describe: 'CSV: IANA zone of time stamps without one' },
   },
   examples: [
     { line: 'twin validate scenarios/germany/*.yaml', does: 'Check scenarios' },

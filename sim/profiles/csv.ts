@@ -1,8 +1,9 @@
 /** A time series file of the user's own: read, checked and laid on a regular grid of instants; every fault with its row. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { readText } from '../../grids/read-text.ts';
 import { formatInstant, parseInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 import { createZoneOffset } from '../../platform/forecasting/local-time.ts';
 import type { ScenarioCsv, TemperatureCsv } from '../scenario/schema.ts';
@@ -75,7 +76,7 @@ function readColumn(wanted: Wanted, directory: string): Series {
     fault({ path: '', message: 'there is no such file', hint: `looked for ${file}` });
     throw new InvalidInputError(problems);
   }
-  const rows = readRows(readFileSync(file, 'utf8'), wanted, fault);
+  const rows = readRows(readText(file), wanted, fault);
   const series = problems.length === 0 ? layOut(rows, wanted, file, fault) : undefined;
   if (series === undefined || problems.length > 0) throw new InvalidInputError(problems);
   return series;

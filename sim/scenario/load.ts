@@ -2,10 +2,11 @@
  * Reads a scenario: `extends:` and `--set` applied, checked against the schema and for sense, with every fault mapped to
  * the file, line and column where it was written.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { loadGrid, resolveGridFile } from '../../grids/load.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { readText } from '../../grids/read-text.ts';
 import { shownPath } from '../../grids/shown-path.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { Expectation } from '../../reports/expectations.ts';
@@ -148,7 +149,7 @@ function readChain(file: string, chain: readonly string[], files: string[]): Rea
     return { root: undefined, problems: [{ file: shown, path: '', message }] };
   }
   files.push(absolute);
-  const { root, problems } = readLocated(shown, readFileSync(absolute, 'utf8'));
+  const { root, problems } = readLocated(shown, readText(absolute));
   if (root === undefined) return { root, problems: [...problems] };
   const base = nodeAt(root, ['extends']);
   if (base === undefined) return { root, problems: [] };

@@ -12,6 +12,7 @@ mkdirSync(path('empty'));
 mkdirSync(path('other'));
 writeFileSync(path('other/manifest.json'), '{ "schema": "something/1" }');
 writeFileSync(path('file'), 'x\n');
+writeFileSync(path('picture'), '\u0089PNG\r\n\0\u001b[31m');
 
 const day = 'scenarios/germany/uc1-virtual-islanding.yaml';
 const given = '(give the folder that `twin run` printed)';
@@ -35,6 +36,14 @@ describe('what cannot be used is said in words', () => {
     [['serve', 'balancer', '--config', path('none')], 'none: file does not exist'],
     [['serve', 'balancer', '--config', path('empty')], 'empty: is a folder, not a file'],
     [['balance', path('none')], 'none: file does not exist'],
+    ...[['run'], ['plan'], ['validate'], ['balance'], ['estimate', 'ieee-33'], ['serve', 'balancer', '--config']].map(
+      (words): [string[], string] => [[...words, path('picture')], 'picture: is no text file'],
+    ),
+    [['run', day, '--credentials', path('picture')], 'picture: is no text file'],
+    [
+      ['run', 'scenarios/germany/recorded-day.yaml', '--set', `profiles.csv=${path('picture')}`],
+      'picture: is no text file',
+    ],
   ])('twin %j', async (args, sentence) => {
     expect(await twin(args)).toEqual({ code: 10, out: '', err: `${folder}/${sentence}\n` });
   });

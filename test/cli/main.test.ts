@@ -71,6 +71,8 @@ describe('usage errors end with 2', () => {
     [['run', 'a.yaml', 'b.yaml'], 'unknown argument "b.yaml"'],
     [['run', 'a.yaml', '--sed', '7'], 'unknown option "--sed"; did you mean "--seed"?'],
     [['run', 'a.yaml', '--seed'], 'option --seed needs a value'],
+    [['run', 'a.yaml', '--seed', '--quiet'], 'option --seed needs a value'],
+    [['powerflow', 'ieee-33', '--method'], 'option --method needs a value'],
     [['run', 'a.yaml', '--seed', '1', '--seed', '2'], 'option --seed is given twice'],
     [['run', 'a.yaml', '--service', 'balancer'], '--service balancer: write NAME=in-process|process|attach'],
     [['serve', 'balancer'], 'option --config is missing'],
