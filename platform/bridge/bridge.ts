@@ -66,7 +66,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const inward = new Lane('remote', options);
   const outward = new Lane('local', options);
   const localConnection = await connect(local, outward, options);
-  let remoteConnection: DatabusConnection;
+  let remoteConnection: DatabusConnection | undefined;
   try {
     remoteConnection = await connect(remote, inward, options);
     inward.open(localConnection);
@@ -74,14 +74,15 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     await subscribe(localConnection, subscriptions(rules, 'local'));
     await subscribe(remoteConnection, subscriptions(rules, 'remote'));
   } catch (error) {
-    await localConnection.close();
+    await Promise.all([localConnection.close(), remoteConnection?.close()]);
     throw error;
   }
+  const connections = [localConnection, remoteConnection];
   return {
     counts: () => ({ in: inward.counts(), out: outward.counts() }),
     async stop() {
       for (const lane of [inward, outward]) lane.close();
-      await Promise.all([localConnection.close(), remoteConnection.close()]);
+      await Promise.all(connections.map((connection) => connection.close()));
     },
   };
 }

@@ -35,7 +35,7 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
       });
       client.on('close', () => {
         if (comesBack || client.disconnecting) return;
-        const why = `the broker ended, or another client took the name ${connection.clientId}`;
+        const why = `the broker ended, refused what it may not do, or another client took the name ${connection.clientId}`;
         connection.onError?.(new DatabusError(url, `the connection was lost: ${why}`));
       });
       return wrap(client, url);
@@ -142,7 +142,9 @@ function wrap(client: MqttClient, url: string): DatabusConnection {
       });
     },
     async subscribe(filters) {
-      const granted = await client.subscribeAsync([...filters], { qos: 1 });
+      const granted = await client.subscribeAsync([...filters], { qos: 1 }).catch((error: Error) => {
+        throw new DatabusError(url, `subscribing to ${filters.join(', ')}: ${describe(error)}`, { cause: error });
+      });
       for (const { topic, qos } of granted) {
         if (qos !== 1) throw new DatabusError(url, `the broker refused the subscription to ${topic} (granted ${qos})`);
       }
@@ -162,11 +164,15 @@ function isSocketError(error: Error): boolean {
   return error instanceof AggregateError || typeof (error as NodeJS.ErrnoException).code === 'string';
 }
 
+/** Return codes of CONNACK (MQTT 3.1.1, 3.2.2.3): bad user name or password; not authorised. */
+const REFUSED_LOGINS = [4, 5];
+
 /** A sentence from an error of the socket or a refusal of the broker; AggregateErrors (localhost on IPv4 and IPv6) carry theirs inside. */
 function describe(error: Error): string {
   const inner = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = (inner as NodeJS.ErrnoException).code;
   if (code === 'ECONNREFUSED') return 'nothing listens there; start the broker or correct the URL';
+  if (REFUSED_LOGINS.includes(Number(code))) return `${inner.message}; the broker wants another user name and password`;
   if (code === 'ENOTFOUND') return 'no such host; correct the URL';
   if (inner.message === 'connack timeout')
     return 'what listens there does not answer as an MQTT broker; check port and mqtt:// or mqtts://';

@@ -154,7 +154,12 @@ function placesOf({ databus = 'embedded', bal }: RunOptions): Pick<Preparation, 
     throw new InvalidInputError([{ file: option, path: '', message }]);
   };
   const where = place('--databus', databus);
-  return { databus: where, bal: place('--bal', bal ?? (where === 'memory' ? 'memory' : 'embedded')) };
+  const accessLayer = place('--bal', bal ?? (where === 'memory' ? 'memory' : 'embedded'));
+  if (where === accessLayer && where.includes('://')) {
+    const message = `${where} is the databus already: access layer and databus are two brokers with a bridge between them`;
+    throw new InvalidInputError([{ file: '--bal', path: '', message }]);
+  }
+  return { databus: where, bal: accessLayer };
 }
 
 /** Interval over which the record pools bus voltages: that of the estimates, so that each finds its truth. */

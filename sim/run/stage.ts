@@ -88,7 +88,8 @@ async function build(
   closing: (() => Promise<void>)[],
   close: () => Promise<void>,
 ): Promise<Stage> {
-  const { ledger, log, credentials, accounts, directory } = options;
+  const { ledger, log, accounts, directory } = options;
+  const credentials = atUrls(options);
   const lifeline = new Lifeline();
   const fail = (error: Error) => lifeline.fail(error);
   let trafficWallUs = wallUs();
@@ -200,6 +201,15 @@ async function build(
       await lifeline.during(Promise.all([bal.settled(), databus.settled()]));
     },
     close,
+  };
+}
+
+/** A broker that the run starts itself has accounts of its own, whatever a file says of the one at a URL. */
+function atUrls({ bal, databus, credentials }: StageOptions): Credentials {
+  const isUrl = (where: string) => where.includes('://');
+  return {
+    ...(isUrl(bal) && { bal: credentials.bal }),
+    ...(isUrl(databus) && { databus: credentials.databus }),
   };
 }
 

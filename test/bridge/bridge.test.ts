@@ -1,4 +1,6 @@
 /** The bridge carries everything once and in order, and loses nothing when a connection breaks. */
+import { createServer, type AddressInfo } from 'node:net';
+import { Aedes } from 'aedes';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { InvalidInputError } from '../../grids/problem.ts';
@@ -152,6 +154,20 @@ describe('over two brokers', () => {
       onFailure: noFailure,
     });
     await expect(start).rejects.toMatchObject({ name: 'DatabusError', url: bal.url });
+  });
+
+  it('leaves no connection behind when it does not start: both ends at one broker take the name from each other', async () => {
+    const aedes = await Aedes.createBroker();
+    const server = createServer((socket) => aedes.handle(socket));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    atEnd(async () => {
+      await new Promise<void>((resolve) => aedes.close(resolve));
+      server.close();
+    });
+    const both = { databus: mqttDatabus(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`) };
+    const start = startBridge({ rules, local: both, remote: both, onFailure: () => {} });
+    await expect(start).rejects.toBeInstanceOf(DatabusError);
+    await expect.poll(() => aedes.connectedClients, SOON).toBe(0);
   });
 });
 

@@ -140,6 +140,12 @@ describe.skipIf(!hasMosquitto)('brokers that demand a password (skipped when mos
     }
   });
 
+  it.each([['databus'], ['bal']])('need a file that may name the login of the other broker too: %s', async (which) => {
+    const options = { databus: 'embedded', bal: 'embedded', [which]: await guarded() };
+    const there = await rehearse({ scenarioFile: hamlet, ...options, credentials: credentialsFile('right') });
+    expect(there.accuracy).toBe((await rehearse({ scenarioFile: hamlet })).accuracy);
+  });
+
   it.each([['databus'], ['bal']])('turn the run away from the %s with 30 when the password is wrong', async (which) => {
     const url = await guarded();
     const options = { databus: 'embedded', bal: 'embedded', [which]: url, credentials: credentialsFile('wrong') };

@@ -199,6 +199,7 @@ describe('at the start', () => {
   it.each([
     [{ databus: 'memory', service: { bridge: 'process' } }, '--databus memory reaches only services in this process'],
     [{ databus: 'embedded', service: { balancer: 'attach' } }, 'nobody knows beforehand where --databus embedded is'],
+    [{ databus: 'mqtt://127.0.0.1:1', bal: 'mqtt://127.0.0.1:1' }, 'mqtt://127.0.0.1:1 is the databus already'],
     [{ databus: 'mqtt://me:secret@127.0.0.1:1' }, 'do not belong in a URL, which is recorded: use --credentials FILE'],
   ] as const)('%j is refused with 10, and nothing is left behind', async (options, sentence) => {
     const end = await failing(options);
