@@ -41,7 +41,7 @@ export function runTrial(kind: TrialKind, seed: string, errors: TrialErrors): Tr
   const { paper, field, planted, meter } = plant(kind, pick);
   const watch = new ModelWatch();
   const errorOf = errors === 'white' ? normal : constantErrors(seed, normal);
-  const world = createWorld(field, normal, errorOf, meter);
+  const world = createWorld(field, normal, errorOf, meter, 24 * randomStream(seed, ['start-hour']).uniform());
   const paperGrid = compileGrid(paper);
   let found: number | undefined;
   for (let estimate = 1; estimate <= ESTIMATES; estimate += 1) {
@@ -160,12 +160,13 @@ function createWorld(
   normal: () => number,
   errorOf: ErrorOf,
   meter: Planted['meter'],
+  startHour: number,
 ): (paper: CompiledGrid) => EstimationProblem {
   const grid = compileGrid(document);
   const flow = createPowerFlow(grid, { tolerancePu: 1e-10 });
   const nominal = flow.powers.load.slice();
   const rated = ratedByPhase(grid);
-  let hour = 0;
+  let hour = startHour;
   return (paper) => {
     // Households and plants differ among phases and from hour to hour.
     nominal.forEach((power, i) => (flow.powers.load[i] = power * Math.max(0.1, 1.2 + 0.6 * normal())));

@@ -27,7 +27,7 @@ import { ResidualSeries, WHITE_SHARES } from './residual-series.ts';
 export interface ModelWatchOptions {
   /** Probability that anything at all is ever named while the model is right (default 0.001). */
   readonly falseAlarm?: number;
-  /** Evidence that the best hypothesis must be ahead of its next rival (default 10: odds of 150 to one). */
+  /** What the best hypothesis must be ahead of its next rival (default 10: odds of 150 to one). */
   readonly lead?: number;
 }
 
@@ -47,17 +47,20 @@ export interface ModelFinding {
  */
 const RESTART = -10;
 
+/** Orders of phases that stay in question after all of them have been estimated for themselves once. */
+const SHORTLIST = 10;
+
 interface Candidate {
   readonly hypothesis: Hypothesis;
   evidence: number;
   estimates: number;
+  /** Sum of what the objective is smaller with it, as far as it was estimated for itself. */
+  gain: number;
 }
 
 /** A change of the grid is estimated for itself; its structure is kept. */
 interface GridCandidate extends Candidate {
   readonly estimator: Estimator;
-  /** Sum of what its objective is smaller. */
-  gain: number;
 }
 
 /** Another order of a meter's phases is weighed with its voltages alone. */
@@ -71,6 +74,11 @@ interface PhaseCandidate extends Candidate {
   ordered: ResidualSeries;
 }
 
+interface Candidates {
+  readonly grids: readonly GridCandidate[];
+  readonly phases: readonly PhaseCandidate[];
+}
+
 export class ModelWatch {
   /** What has been named, in the order of naming. */
   readonly findings: ModelFinding[] = [];
@@ -78,7 +86,9 @@ export class ModelWatch {
   private readonly accepted: Hypothesis[] = [];
   /** Of the phases of meters, by bus, as far as they are known to differ from their names. */
   private readonly orders = new Map<number, readonly number[]>();
-  private candidates: { readonly grids: GridCandidate[]; readonly phases: PhaseCandidate[] } | undefined;
+  private candidates: Candidates | undefined;
+  /** While phases are certainly swapped, but not certainly at which meter: the best, by what their objective is smaller. */
+  private shortlist: readonly PhaseCandidate[] | undefined;
   private readonly model = createLeastSquares();
 
   constructor(options: ModelWatchOptions = {}) {
@@ -100,7 +110,7 @@ export class ModelWatch {
       // A grid with evidence is followed even when the model happens to fit.
       if (suspicious || candidate.evidence > 0) weighGrid(candidate, problem, now);
     }
-    return this.name([...this.candidates.grids, ...this.candidates.phases]);
+    return this.name(this.candidates, problem, now);
   }
 
   /** The problem as the findings so far say it is. */
@@ -116,31 +126,56 @@ export class ModelWatch {
     return 2 * Math.log((WHITE_SHARES.length * hypotheses) / this.options.falseAlarm);
   }
 
-  /** Names the best hypothesis when it is certain and far enough ahead; all evidence is gathered anew from then on. */
-  private name(candidates: readonly Candidate[]): ModelFinding[] {
-    const ranked = candidates.toSorted(
+  /** Names what is certain; all evidence is gathered anew from then on. */
+  private name({ grids, phases }: Candidates, problem: EstimationProblem, now: EstimateResult): ModelFinding[] {
+    const [alarm, rival] = [...grids, ...phases].toSorted(
       (a, b) => b.evidence - a.evidence || (a.hypothesis.says < b.hypothesis.says ? -1 : 1),
     );
-    const [best] = ranked;
-    if (best === undefined || best.evidence < this.evidenceAsked(candidates.length)) return [];
-    // The phases of one meter have nothing to do with another's; a switch or a tap is felt everywhere.
-    const rival = ranked.find(
-      (one) => one !== best && (best.hypothesis.kind !== 'phase' || one.hypothesis.element === best.hypothesis.element),
-    );
-    if (rival !== undefined && best.evidence - rival.evidence < this.options.lead) return [];
-    const { kind, element, says, inField } = best.hypothesis;
-    const finding = { kind, element, says, inField, evidence: best.evidence, estimates: best.estimates };
-    if (isPhaseCandidate(best)) {
-      const known = this.orders.get(best.bus) ?? AS_NAMED;
+    if (alarm === undefined || alarm.evidence < this.evidenceAsked(grids.length + phases.length)) return [];
+    const { evidence, estimates } = alarm;
+    let best: Candidate = alarm;
+    if (isPhaseCandidate(alarm)) {
+      const meter = this.whoseMeter(alarm, phases, problem, now);
+      if (meter === undefined) return [];
+      const known = this.orders.get(meter.bus) ?? AS_NAMED;
       this.orders.set(
-        best.bus,
-        known.map((p) => best.order[p]!),
+        meter.bus,
+        known.map((p) => meter.order[p]!),
       );
-    }
+      best = meter;
+    } else if (rival !== undefined && evidence - rival.evidence < this.options.lead) return [];
+    const { kind, element, says, inField } = best.hypothesis;
+    const finding = { kind, element, says, inField, evidence, estimates };
     this.findings.push(finding);
     this.accepted.push(best.hypothesis);
     this.candidates = undefined;
+    this.shortlist = undefined;
     return [finding];
+  }
+
+  /**
+   * Voltages alone tell that phases are swapped, not always at which meter: powers told of the wrong phases, those of a
+   * PV plant on one phase above all, make the estimate fit the meter's own voltages and misfit its neighbours'. So each
+   * order at each meter is now estimated for itself, with powers and voltages moved, all of them once and then the best.
+   * The one that raised the alarm is named unless another one fits better; that one when it certainly does.
+   */
+  private whoseMeter(
+    alarm: PhaseCandidate,
+    phases: readonly PhaseCandidate[],
+    problem: EstimationProblem,
+    now: EstimateResult,
+  ): PhaseCandidate | undefined {
+    this.shortlist ??= phases;
+    for (const candidate of new Set([alarm, ...this.shortlist])) {
+      const moved = candidate.hypothesis.apply(problem);
+      const result = moved && this.model.estimate({ ...moved, statistics: 'never' });
+      candidate.gain += result?.status === 'converged' ? now.objective - result.objective : 0;
+    }
+    this.shortlist = this.shortlist.toSorted((a, b) => b.gain - a.gain).slice(0, SHORTLIST);
+    const best = this.shortlist[0]!;
+    const ahead = best.gain - alarm.gain;
+    if (ahead < this.options.lead) return alarm;
+    return ahead < this.evidenceAsked(phases.length) ? undefined : best;
   }
 }
 
@@ -180,6 +215,7 @@ function phaseCandidates(
           bus,
           order,
           voltages,
+          gain: 0,
           named: new ResidualSeries(3),
           ordered: new ResidualSeries(3),
           evidence: 0,
