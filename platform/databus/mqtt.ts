@@ -25,6 +25,8 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
       if (connection.acknowledge === 'handled') acknowledgeWhenHandled(client, outlet, connection.onMessage);
       else client.on('message', (topic, payload) => void connection.onMessage(topic, payload));
       await connected(client, url);
+      // Not before: a client that has given up its first attempt would go on trying, and keep the process alive.
+      client.options.reconnectPeriod = options.reconnectMs ?? 0;
       const comesBack = options.reconnectMs !== undefined && options.reconnectMs > 0;
       client.on('error', (error) => {
         // Where the connection comes back, a broken socket is no more than a pause; a refusal is for good.
@@ -55,7 +57,7 @@ function clientOptions(connection: DatabusConnectionOptions, options: MqttDatabu
     keepalive: 60,
     // Even switched off, its own log costs a call for every packet.
     log: () => {},
-    reconnectPeriod: options.reconnectMs ?? 0,
+    reconnectPeriod: 0,
     connectTimeout: options.connectTimeoutMs ?? 10_000,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
