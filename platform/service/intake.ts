@@ -11,7 +11,7 @@ import { bridgedPrefix, messageKind } from '../contract/topics.ts';
 
 export type Intake =
   | { readonly accepted: true; readonly message: object; readonly taggedUs: number }
-  | { readonly accepted: false; readonly reason: string };
+  | { readonly accepted: false; readonly reason: string; readonly faults?: string };
 
 /** Gets ready to read what these topic filters bring, so that the first instant of a run takes no longer than the others. */
 export function prepareToRead(filters: readonly string[]): void {
@@ -53,15 +53,21 @@ function parse(kind: string, payload: Uint8Array): Intake {
   const decoded = written !== undefined && survivesJson(written) ? written : decodeJson(payload);
   if (decoded === undefined) return refused('not-json');
   const schema = schemaOfKind(kind);
-  if (!isInOrder(schema, decoded)) return refused(reasonOf(schema, decoded));
+  if (!isInOrder(schema, decoded)) return refusedBy(schema, decoded);
   return { accepted: true, message: decoded, taggedUs: parseInstant(decoded.timestamp) };
 }
 
-/** Why a message is not in order, by the schema itself. */
-function reasonOf(schema: ReturnType<typeof schemaOfKind>, decoded: unknown): string {
+/** Why a message is not in order, by the schema itself; the first faults in words, for whoever has written the sender. */
+function refusedBy(schema: ReturnType<typeof schemaOfKind>, decoded: unknown): Intake {
   const issues = schema.safeParse(decoded).error?.issues ?? [];
-  return issues.length > 0 && issues.every(({ path }) => path.at(-1) === 'data') ? 'not-a-number' : 'wrong-schema';
+  const reason =
+    issues.length > 0 && issues.every(({ path }) => path.at(-1) === 'data') ? 'not-a-number' : 'wrong-schema';
+  const told = issues.slice(0, FAULTS_TOLD).map(({ path, message }) => `${path.join('.') || 'message'}: ${message}`);
+  const others = issues.length - told.length;
+  return { accepted: false, reason, faults: [...told, ...(others > 0 ? [`and ${others} more`] : [])].join('; ') };
 }
+
+const FAULTS_TOLD = 3;
 
 function refused(reason: string): Intake {
   return { accepted: false, reason };

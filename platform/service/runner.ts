@@ -257,7 +257,8 @@ class Runner<Schema extends z.ZodType> implements RunningService {
       }
       if (!intake.accepted) {
         addTo((refused[kind] ??= {}), intake.reason, 1);
-        this.#options.log.warn({ service: this.name, topic, reason: intake.reason }, 'message refused');
+        const { reason, faults } = intake;
+        this.#options.log.warn({ service: this.name, topic, reason, faults }, 'message refused');
         continue;
       }
       // A watermark of NaN (nothing completed yet) makes nothing late.
