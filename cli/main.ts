@@ -7,6 +7,7 @@ import { UsageError } from './command.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { describeFailure } from './failure.ts';
+import { describeSystemError } from '../grids/system-error.ts';
 import { projectRoot } from '../grids/project-root.ts';
 import { createTerminal, type Outputs } from './terminal.ts';
 
@@ -40,11 +41,14 @@ export async function runFromProcess(): Promise<void> {
       process.exit(exitCodes.interrupted.code);
     });
   }
-  // `twin plan X | head` closes the pipe early: that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.pass.code);
-    throw error;
+    // `twin run X | head` closes the pipe early: that is no error, and the verdict stands nevertheless.
+    if (error.code === 'EPIPE') return;
+    process.stderr.write(`twin: the answer cannot be written: ${describeSystemError(error)}\n`);
+    process.exit(exitCodes.died.code);
   });
+  // Nobody is left to be told.
+  process.stderr.on('error', () => {});
   process.exitCode = await main(process.argv.slice(2), process, interruption.signal);
 }
 
