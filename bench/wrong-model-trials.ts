@@ -34,14 +34,19 @@ const ESTIMATES = 96;
 /** Of the standard deviation of a constant error, what is new at every reading: rounding, short noise. */
 const NOISE_SHARE = 0.1;
 
-/** One trial: a planted fault and a day of estimates at a quarter of an hour's distance. */
-export function runTrial(kind: TrialKind, seed: string, errors: TrialErrors): TrialOutcome {
+/** One trial: a planted fault and a day of estimates at a quarter of an hour's distance from `startHour` on. */
+export function runTrial(
+  kind: TrialKind,
+  seed: string,
+  errors: TrialErrors,
+  startHour: number = 24 * randomStream(seed, ['start-hour']).uniform(),
+): TrialOutcome {
   const { uniform, normal } = randomStream(seed, ['wrong-model', kind]);
   const pick = (count: number) => Math.min(count - 1, Math.floor(uniform() * count));
   const { paper, field, planted, meter } = plant(kind, pick);
   const watch = new ModelWatch();
   const errorOf = errors === 'white' ? normal : constantErrors(seed, normal);
-  const world = createWorld(field, normal, errorOf, meter, 24 * randomStream(seed, ['start-hour']).uniform());
+  const world = createWorld(field, normal, errorOf, meter, startHour);
   const paperGrid = compileGrid(paper);
   let found: number | undefined;
   for (let estimate = 1; estimate <= ESTIMATES; estimate += 1) {

@@ -157,7 +157,7 @@ export class ModelWatch {
    * Voltages alone tell that phases are swapped, not always at which meter: powers told of the wrong phases, those of a
    * PV plant on one phase above all, make the estimate fit the meter's own voltages and misfit its neighbours'. So each
    * order at each meter is now estimated for itself, with powers and voltages moved, all of them once and then the best.
-   * The one that raised the alarm is named unless another one fits better; that one when it certainly does.
+   * The one that raised the alarm is named unless another one fits better, and that one when it certainly does.
    */
   private whoseMeter(
     alarm: PhaseCandidate,
@@ -172,10 +172,11 @@ export class ModelWatch {
       candidate.gain += result?.status === 'converged' ? now.objective - result.objective : 0;
     }
     this.shortlist = this.shortlist.toSorted((a, b) => b.gain - a.gain).slice(0, SHORTLIST);
-    const best = this.shortlist[0]!;
-    const ahead = best.gain - alarm.gain;
-    if (ahead < this.options.lead) return alarm;
-    return ahead < this.evidenceAsked(phases.length) ? undefined : best;
+    const [best, rival] = this.shortlist;
+    const { lead } = this.options;
+    if (best!.gain - alarm.gain < lead) return alarm;
+    const certain = best!.gain >= this.evidenceAsked(phases.length) && best!.gain - rival!.gain >= lead;
+    return certain ? best : undefined;
   }
 }
 
