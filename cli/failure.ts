@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { formatProblem, InvalidInputError, type Problem } from '../grids/problem.ts';
 import { shownPath } from '../grids/shown-path.ts';
+import { describeSystemError } from '../grids/system-error.ts';
 import { UsageError } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
@@ -9,6 +10,9 @@ export interface Failure {
   readonly code: ExitCode;
   readonly lines: readonly string[];
 }
+
+/** A file or folder that the system keeps from us is no bug, whichever command meets it. */
+const FORBIDDEN = ['EACCES', 'EPERM', 'EROFS'];
 
 /** `debug` adds the stack of an error that nobody expected. */
 export function describeFailure(error: unknown, debug: boolean): Failure {
@@ -33,6 +37,10 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
         ? [`what was run until then is kept: ${join(shownPath(error.record), 'report.html')}`]
         : [];
     return { code: died ? exitCodes.died.code : exitCodes.notStarted.code, lines: [error.message, ...kept] };
+  }
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  if (FORBIDDEN.includes(code) && path !== undefined) {
+    return { code: exitCodes.invalidInput.code, lines: [`${shownPath(path)}: ${describeSystemError(error)}`] };
   }
   return { code: exitCodes.bug.code, lines: describeBug(error, debug) };
 }

@@ -11,10 +11,14 @@ export function bySchema<Schema extends z.ZodType>(
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(
-    parsed.error.issues.map(({ path, message }) => ({
+    parsed.error.issues.map(({ code, path, message }) => ({
       ...(file !== undefined && { file }),
       path: [...under, ...path.map(String)].join('.'),
-      message,
+      message: code === 'invalid_type' && at(value, path) === undefined ? 'is missing' : message,
     })),
   );
+}
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((within, key) => (within as Record<PropertyKey, unknown> | undefined)?.[key], value);
 }

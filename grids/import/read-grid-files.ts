@@ -8,6 +8,7 @@ import { formatNames, type GridFormat, type ImportedGrid, type SourceFile } from
 import { readMatpower } from './matpower/to-grid.ts';
 import { readPandapower } from './pandapower/to-grid.ts';
 import { readPowerGridModel } from './power-grid-model/to-grid.ts';
+import { describeSystemError } from '../system-error.ts';
 import { recognise } from './recognise.ts';
 
 /** Larger than any grid file; what is larger would only fill the memory. */
@@ -93,8 +94,7 @@ function readBytes(name: string): Buffer {
   try {
     return readFileSync(name);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InvalidInputError([{ file: name, path: '', message: `cannot be read: ${reason}` }]);
+    throw new InvalidInputError([{ file: name, path: '', message: `cannot be read: ${describeSystemError(error)}` }]);
   }
 }
 

@@ -12,6 +12,8 @@ mkdirSync(path('empty'));
 mkdirSync(path('other'));
 writeFileSync(path('other/manifest.json'), '{ "schema": "something/1" }');
 writeFileSync(path('file'), 'x\n');
+writeFileSync(path('service.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\nservice: {}\n');
+writeFileSync(path('half.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\n');
 writeFileSync(path('picture'), '\u0089PNG\r\n\0\u001b[31m');
 
 const day = 'scenarios/germany/uc1-virtual-islanding.yaml';
@@ -35,6 +37,8 @@ describe('what cannot be used is said in words', () => {
     [['run', day, '--credentials', path('none')], 'none: file does not exist'],
     [['serve', 'balancer', '--config', path('none')], 'none: file does not exist'],
     [['serve', 'balancer', '--config', path('empty')], 'empty: is a folder, not a file'],
+    [['serve', 'power-calculation', '--config', path('half.yaml')], 'half.yaml: service: is missing'],
+    [['serve', 'power-calculation', '--config', path('service.yaml')], 'service.yaml: service.site: is missing'],
     [['balance', path('none')], 'none: file does not exist'],
     ...[['run'], ['plan'], ['validate'], ['balance'], ['estimate', 'ieee-33'], ['serve', 'balancer', '--config']].map(
       (words): [string[], string] => [[...words, path('picture')], 'picture: is no text file'],

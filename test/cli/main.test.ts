@@ -100,6 +100,8 @@ describe('errors', () => {
     [new ServiceFailure('start', 'balancer', 'x'), 30],
     [new ServiceFailure('run', 'balancer', 'x'), 31],
     [new DOMException('x', 'AbortError'), 40],
+    [Object.assign(new Error('x'), { code: 'EACCES', path: 'runs/x' }), 10],
+    [Object.assign(new Error('x'), { code: 'ENOENT', path: 'runs/x' }), 1],
     [new TypeError('x'), 1],
     ['a text', 1],
   ])('%s ends with %i', (error, code) => {
