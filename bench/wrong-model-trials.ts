@@ -15,7 +15,11 @@ import { sourceBalances } from '../platform/state-estimation/source-balance.ts';
 import { zeroInjectionBuses } from '../platform/state-estimation/zero-injections.ts';
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
 
-export type TrialKind = 'switch' | 'tap' | 'phase' | 'nothing';
+/**
+ * What is wrong on paper; with `nothing` in the village, with `fine-taps` in a ring whose taps are so fine that the errors
+ * of a voltage transformer look like a step.
+ */
+export type TrialKind = 'switch' | 'tap' | 'phase' | 'nothing' | 'fine-taps';
 
 /** Errors of a device: new at every reading, or as devices have them, nearly all of it the same all day. */
 export type TrialErrors = 'white' | 'constant';
@@ -73,14 +77,10 @@ type ErrorOf = (id: string, exact: number) => number;
 const STEP_PERCENT = 1.5;
 const FINE_STEP_PERCENT = 0.625;
 
-/**
- * With nothing wrong, one in two is the village, where a phase may be suspected, the others the ring with taps so fine
- * that the errors of a voltage transformer look like a step.
- */
 function plant(kind: TrialKind, pick: (count: number) => number): Planted {
   if (kind === 'phase') return wrongPhase(pick);
-  if (kind !== 'nothing') return wrongRing(kind, pick);
-  const document = pick(2) === 0 ? ring(7, 0, FINE_STEP_PERCENT) : loadGrid('abbenhausen');
+  if (kind === 'switch' || kind === 'tap') return wrongRing(kind, pick);
+  const document = kind === 'nothing' ? loadGrid('abbenhausen') : ring(7, 0, FINE_STEP_PERCENT);
   return { paper: document, field: document, planted: '' };
 }
 
@@ -274,7 +274,7 @@ export function scoreTrials(kind: TrialKind, trials: number, errors: TrialErrors
     trials,
     wrong: all - delays.length,
     precision: delays.length / all,
-    recall: kind === 'nothing' ? Number.NaN : delays.length / trials,
+    recall: outcomes[0]?.planted === '' ? Number.NaN : delays.length / trials,
     delays,
   };
 }

@@ -16,6 +16,7 @@ for (const errors of ['white', 'constant'] as const) {
     ['tap', 'a tap stands elsewhere'],
     ['phase', 'the phases of a house are swapped'],
     ['nothing', 'nothing'],
+    ['fine-taps', 'nothing, taps in steps of 0.625 %'],
   ] as const) {
     const { wrong, precision, recall, delays } = scoreTrials(kind, trials, errors);
     const median = delays[Math.floor(delays.length / 2)] ?? '-';
