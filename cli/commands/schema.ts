@@ -7,7 +7,10 @@ import { estimateSchema } from '../../platform/contract/estimate.ts';
 import { forecastSchema } from '../../platform/contract/forecast.ts';
 import { measurementSchema } from '../../platform/contract/measurement.ts';
 import { setpointSchema } from '../../platform/contract/setpoint.ts';
+import { planSchema } from '../../platform/contract/plan.ts';
 import { progressSchema, tickSchema } from '../../platform/contract/timing.ts';
+import { triggerSchema } from '../../platform/contract/trigger.ts';
+import { useCaseSchema } from '../../platform/contract/use-case.ts';
 import { measurementFileSchema } from '../../platform/state-estimation/measurement-file.ts';
 import { scenarioJsonSchema } from '../../sim/scenario/json-schema.ts';
 import { defineCommand, UsageError } from '../command.ts';
@@ -21,6 +24,9 @@ const schemas: Readonly<Record<string, () => object>> = {
   setpoint: () => toJson('setpoint', setpointSchema),
   estimate: () => toJson('estimate', estimateSchema),
   forecast: () => toJson('forecast', forecastSchema),
+  trigger: () => toJson('trigger', triggerSchema),
+  'use-case': () => toJson('use-case', useCaseSchema),
+  plan: () => toJson('plan', planSchema),
   certification: () => toJson('certification', certificationSchema),
   repudiation: () => toJson('repudiation', repudiationSchema),
   tick: () => toJson('tick', tickSchema),

@@ -1,4 +1,5 @@
 /** `twin validate FILE...`: every fault of scenarios, grid documents and CSV profiles, and nothing is written. */
+import { statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { formatNames } from '../../grids/import/imported-grid.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
@@ -29,7 +30,7 @@ export const command = defineCommand<Values>({
     file: {
       type: 'string',
       array: true,
-      describe: 'Scenarios (YAML), grids (JSON, or a file of another tool), profiles (CSV)',
+      describe: 'Scenarios (YAML), grids (JSON, a folder, or a file of another tool), profiles (CSV)',
     },
   },
   options: {
@@ -71,8 +72,9 @@ async function validateFile(file: string, values: Values): Promise<string | read
   }
 }
 
-/** Told by its content: a grid document has buses, a file of another tool the marks of its format. */
+/** Told by its content: a grid document has buses, a file of another tool the marks of its format; a folder holds a grid. */
 function isGridDocument(file: string): boolean {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) return true;
   const text = readText(file);
   if (extname(file).toLowerCase() === '.json' || 'format' in recognise(text)) return true;
   const { root } = readLocated(file, text);

@@ -40,6 +40,7 @@ describe('what cannot be used is said in words', () => {
     [['serve', 'power-calculation', '--config', path('half.yaml')], 'half.yaml: service: is missing'],
     [['serve', 'power-calculation', '--config', path('service.yaml')], 'service.yaml: service.site: is missing'],
     [['balance', path('none')], 'none: file does not exist'],
+    [['validate', path('empty')], 'empty: is a folder with neither CIM/CGMES XML files nor a grid.json in it'],
     ...[['run'], ['plan'], ['validate'], ['balance'], ['estimate', 'ieee-33'], ['serve', 'balancer', '--config']].map(
       (words): [string[], string] => [[...words, path('picture')], 'picture: is no text file'],
     ),
@@ -63,6 +64,7 @@ describe('paths', () => {
     for (const given of ['test/cli/nowhere.yaml', './test/cli/nowhere.yaml', resolve('test/cli/nowhere.yaml')]) {
       expect((await twin(['plan', given])).err).toBe('test/cli/nowhere.yaml: file does not exist\n');
     }
+    expect((await twin(['validate', 'grids/networks/ieee-33'])).out).toMatch(/^grids\/networks\/ieee-33: valid grid/);
     const { out } = await twin(['validate', resolve('grids/networks/ieee-33/grid.json')]);
     expect(out).toMatch(/^grids\/networks\/ieee-33\/grid\.json: valid grid/);
   });
