@@ -13,7 +13,8 @@ export function readText(file: string): string {
     const isThere = (error as NodeJS.ErrnoException).code !== 'ENOENT';
     const message = !isThere ? 'file does not exist' : reason.startsWith('is ') ? reason : `cannot be read: ${reason}`;
     throw new InvalidInputError([{ file, path: '', message }]);
-  } // Parsers would show what they stumble over, and a terminal obeys some of it.
+  }
+  // Parsers would show what they stumble over, and a terminal obeys some of it.
   if (text.includes('\0')) throw new InvalidInputError([{ file, path: '', message: 'is no text file' }]);
   return text;
 }
