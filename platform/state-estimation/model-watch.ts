@@ -25,7 +25,10 @@ import { createLeastSquares } from './least-squares.ts';
 import { ResidualSeries, WHITE_SHARES } from './residual-series.ts';
 
 export interface ModelWatchOptions {
-  /** Probability that anything at all is ever named while the model is right (default 0.001). */
+  /**
+   * Probability, by the likelihoods, that anything at all is named while the model is right (default 0.001). Each hypothesis
+   * that begins anew is another try.
+   */
   readonly falseAlarm?: number;
   /** What the best hypothesis must be ahead of its next rival (default 10: odds of 150 to one). */
   readonly lead?: number;
@@ -36,7 +39,7 @@ export interface ModelFinding {
   readonly element: string;
   readonly says: string;
   readonly inField: InField;
-  /** Twice the log-likelihood ratio against the model, and number of estimates that gave it. */
+  /** Twice the log-likelihood ratio that raised the alarm, and number of estimates that gave it. */
   readonly evidence: number;
   readonly estimates: number;
 }
