@@ -9,7 +9,7 @@ import { chiSquareLimitOf, suspectsOf } from './wls-statistics.ts';
 const ITERATIONS_MAX = 30;
 
 /** Standard deviations that lie further apart ask for the general form, which carries no covariances. */
-const SIGMA_RATIO_MAX = 1e5;
+const SIGMA_RATIO_MAX = 1e4;
 
 /** A structure of measurements that is ready to be estimated frame after frame, and whether it stands at an answer. */
 interface Prepared {

@@ -30,6 +30,8 @@ export interface Bench {
   call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** Breaker power and telemetry of the next instant, and its tick; resolves when the balancer has finished it. */
   tick(): Promise<void>;
+  /** The same without waiting for the balancer, which may not be there. */
+  publishTick(): Promise<void>;
   /** Messages that were published below a topic. */
   published(prefix: string): readonly object[];
   close(): Promise<void>;
@@ -72,13 +74,17 @@ export async function openBench(settings: object = {}, databus: Databus = create
   });
   await world.subscribe(['#']);
   let sequence = 0;
+  const publishTick = async () => {
+    sequence += 1;
+    await publishInstant(world, sequence);
+  };
   return {
     url: http.url,
     logged,
     call: (method, path, body, headers) => call(`${http.url}${path}`, method, body, headers),
+    publishTick,
     async tick() {
-      sequence += 1;
-      await publishInstant(world, sequence);
+      await publishTick();
       while (service.watermarkUs() !== startUs + sequence * PERIOD_US)
         await new Promise((resolve) => setImmediate(resolve));
     },

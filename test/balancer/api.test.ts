@@ -385,7 +385,7 @@ describe('orders', () => {
     expect(json).toMatchObject({ errors: [{ path: 'startt', hint: 'did you mean "start"?' }] });
   });
 
-  it('become triggers of the databus, in its time, once for each name', async () => {
+  it('become triggers of the databus, in its time, and again under the same name until they are answered', async () => {
     const before = bench.published('dsotp/trigger').length;
     const { json, headers } = await bench.call('POST', '/v1/setpoint', {
       targetW: 20e3,
@@ -393,8 +393,10 @@ describe('orders', () => {
       request: 'one/two',
     });
     await bench.call('POST', '/v1/setpoint', { targetW: 20e3, durationS: 600, request: 'one/two' });
-    await expect.poll(() => bench.published('dsotp/trigger').length).toBe(before + 1);
-    expect(bench.published('dsotp/trigger').at(-1)).toEqual({
+    await expect.poll(() => bench.published('dsotp/trigger').length).toBe(before + 2);
+    const [first, second] = bench.published('dsotp/trigger').slice(before);
+    expect(second).toEqual(first);
+    expect(first).toEqual({
       schema: 'platone.trigger/1',
       timestamp: '2021-04-01T10:00:10Z',
       issuer: 'rest',
@@ -430,6 +432,10 @@ describe('orders', () => {
     const answer = await bench.call('GET', '/v1/orders/when');
     expect(await faultsOf(operationAt('GET', '/v1/orders/{request}'), answer)).toBe('');
     expect(answer.json).toMatchObject({ state: 'accepted', answeredAt: '2021-04-01T10:00:20Z' });
+    const sent = bench.published('dsotp/trigger').length;
+    const again = await bench.call('POST', '/v1/setpoint', { targetW: 5e3, durationS: 600, request: 'when' });
+    expect(again.json).toEqual(answer.json);
+    expect(bench.published('dsotp/trigger')).toHaveLength(sent);
   });
 
   it('have to wait until the databus has a time', async () => {

@@ -169,7 +169,7 @@ describe('least squares by structure', () => {
           return { ...one, sigma, value: one.value + sigma * Math.sin(12.9898 * (k + 1) * (seed + 1)) };
         });
         const wide = { ...problem, measurements, statistics: 'full' as const };
-        const ours = createLeastSquares().estimate(wide);
+        const ours = createLeastSquares(TIGHT).estimate(wide);
         const theirs = createWeightedLeastSquares(TIGHT).estimate(wide);
         expect(differ(ours.voltage, theirs.voltage, 1)).toBeLessThan(1e-9);
         expect(differ([ours.objective], [theirs.objective], 1)).toBeLessThan(1e-5);

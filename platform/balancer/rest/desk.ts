@@ -86,9 +86,10 @@ class Desk implements BalancerDesk {
   async trigger(order: TriggerOrder): Promise<Order> {
     const request = order.request ?? randomUUID();
     const known = this.#orders.get(request);
-    // The balancer ignores a repeated name too; the caller learns what became of the first.
-    if (known !== undefined && isDeepStrictEqual(known.ordered, order)) return known.order;
-    if (known !== undefined) {
+    const isRepeated = known !== undefined && isDeepStrictEqual(known.ordered, order);
+    // Until there is an answer, nobody knows whether the first attempt arrived; the balancer ignores a repeated name.
+    if (isRepeated && known.order.state !== 'pending') return known.order;
+    if (known !== undefined && !isRepeated) {
       throw new HttpProblem(409, `something else was ordered under the name "${request}" before: take another name`);
     }
     const watermarkUs = this.#context.service.watermarkUs();
@@ -116,8 +117,8 @@ class Desk implements BalancerDesk {
     const outcome = await Promise.race([this.#connection?.publish(topic, payload), late]);
     if (outcome !== 'late') return;
     const detail =
-      `the databus has not taken the order within ${PATIENCE_US / 1e6} s; it will when it is back, so do not order anew: ` +
-      `ask for ${request}, or order something else under another name`;
+      `the databus has not taken the order within ${PATIENCE_US / 1e6} s; it may when it is back: ` +
+      `send the same again under the name ${request}, which is never carried out twice`;
     throw new HttpProblem(503, detail, { headers: { 'retry-after': '10' } });
   }
 
@@ -193,7 +194,8 @@ class Desk implements BalancerDesk {
     this.#useCase = message;
     const { answer, timestamp: answeredAt } = message;
     const known = answer === undefined ? undefined : this.#orders.get(answer.request);
-    if (answer === undefined || known === undefined) return;
+    // Of two attempts under one name the first that arrives counts.
+    if (answer === undefined || known === undefined || known.order.state !== 'pending') return;
     const state = answer.accepted ? 'accepted' : 'refused';
     const { reasons } = answer;
     this.#orders.set(answer.request, { ...known, order: { ...known.order, answeredAt, state, reasons } });
