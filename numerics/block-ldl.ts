@@ -5,7 +5,7 @@
  * There is no pivoting between blocks: who factorises tries the factor on a known solution (`multiply`, `solve`).
  */
 import { blockLdlLoops } from './block-ldl-loops.ts';
-import { minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
+import { findSlot, minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
 import { createMemory } from './wasm.ts';
 
 export interface BlockLdl {
@@ -44,7 +44,8 @@ export interface BlockLdlOptions {
 /** For blocks of `order` rows, an even number. All values are zero to begin with. */
 export function createBlockLdl(pattern: SymmetricPattern, order: number, options: BlockLdlOptions = {}): BlockLdl {
   const { factors = 1, last = new Set() } = options;
-  const { position, start, index } = byLevel(minimumDegreeOrdering(pattern, last));
+  const columns = byLevel(minimumDegreeOrdering(pattern, last));
+  const { position, start, index } = columns;
   const { size } = pattern;
   const entries = order * order;
   const rowBytes = 8 * order;
@@ -62,7 +63,7 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
     new Int32Array(buffer, downAt, size + index.length),
     new Int32Array(buffer, upAt, size + index.length),
   ]);
-  const targets = eliminationTargets(start, index);
+  const targets = eliminationTargets(columns);
   const layouts = Array.from({ length: factors }, (_, factor): Layout => {
     const at = vectorEnd + factor * factorBytes;
     return {
@@ -81,7 +82,7 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
   const place = { row: -1, column: -1, at: 0, isDiagonal: false, isTurned: false };
   const findPlace = (row: number, column: number): void => {
     const [i, j] = [position[row]!, position[column]!];
-    const slot = i === j ? i : slotOf(start, index, Math.min(i, j), Math.max(i, j));
+    const slot = i === j ? i : findSlot(columns, Math.min(i, j), Math.max(i, j));
     if (slot < 0) throw new RangeError(`the pattern has no block (${row}, ${column})`);
     Object.assign(place, { row, column, at: slot * entries, isDiagonal: i === j, isTurned: i < j });
   };
@@ -124,7 +125,7 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
       return (row, column, r, c) => {
         const [i, j] = [position[row]!, position[column]!];
         if (i === j) return inverse.pivots[i * entries + c * order + r]!;
-        const slot = slotOf(start, index, Math.min(i, j), Math.max(i, j));
+        const slot = findSlot(columns, Math.min(i, j), Math.max(i, j));
         return slot < 0 ? Number.NaN : inverse.lower[slot * entries + (i > j ? c * order + r : r * order + c)]!;
       };
     },
@@ -179,26 +180,13 @@ function writeStreams(
   }
 }
 
-/** Block of (row, column) below the diagonal; -1 outside the pattern. */
-function slotOf(start: Int32Array, index: Int32Array, column: number, row: number): number {
-  let low = start[column]!;
-  let high = start[column + 1]! - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = index[middle]!;
-    if (found === row) return middle;
-    if (found < row) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
-}
-
 /** For every column and pair p > q of its blocks: the block that elimination subtracts from. */
-function eliminationTargets(start: Int32Array, index: Int32Array): Int32Array {
+function eliminationTargets(columns: Pick<Columns, 'start' | 'index'>): Int32Array {
+  const { start, index } = columns;
   const targets: number[] = [];
   for (let k = 0; k + 1 < start.length; k++) {
     for (let q = start[k]!; q < start[k + 1]!; q++) {
-      for (let p = q + 1; p < start[k + 1]!; p++) targets.push(slotOf(start, index, index[q]!, index[p]!));
+      for (let p = q + 1; p < start[k + 1]!; p++) targets.push(findSlot(columns, index[q]!, index[p]!));
     }
   }
   return Int32Array.from(targets);
@@ -278,7 +266,8 @@ function factoriseBlocks({ order, size, start, index, pivots, lower, targets }: 
  * From the last column on: Z_jk = -sum over i of Z_ji L_ik, Z_kk = P_k - sum over i of L_ik' Z_ik (Erisman and Tinney, "On
  * computing certain elements of the inverse of a sparse matrix", CACM 18, 1975).
  */
-function invertPattern({ order, size, start, index, pivots, lower }: Layout): Pick<Layout, 'pivots' | 'lower'> {
+function invertPattern(layout: Layout): Pick<Layout, 'pivots' | 'lower'> {
+  const { order, size, start, index, pivots, lower } = layout;
   const entries = order * order;
   const inverse = { pivots: pivots.slice(), lower: new Float64Array(lower.length) };
   const turned = new Float64Array(entries);
@@ -290,22 +279,27 @@ function invertPattern({ order, size, start, index, pivots, lower }: Layout): Pi
         if (i === j)
           subtractProduct(inverse.lower, t * entries, inverse.pivots, j * entries, lower, s * entries, order);
         else if (j > i) {
-          const at = slotOf(start, index, i, j) * entries;
+          const at = findSlot(layout, i, j) * entries;
           subtractProduct(inverse.lower, t * entries, inverse.lower, at, lower, s * entries, order);
         } else {
-          const at = slotOf(start, index, j, i) * entries;
-          for (let e = 0; e < entries; e++)
-            turned[(e % order) * order + Math.floor(e / order)] = inverse.lower[at + e]!;
+          transpose(inverse.lower, findSlot(layout, j, i) * entries, turned, order);
           subtractProduct(inverse.lower, t * entries, turned, 0, lower, s * entries, order);
         }
       }
     }
     for (let s = first; s < end; s++) {
-      for (let e = 0; e < entries; e++) turned[(e % order) * order + Math.floor(e / order)] = lower[s * entries + e]!;
+      transpose(lower, s * entries, turned, order);
       subtractProduct(inverse.pivots, k * entries, turned, 0, inverse.lower, s * entries, order);
     }
   }
   return inverse;
+}
+
+/** to = block', both column major. */
+function transpose(block: Float64Array, at: number, to: Float64Array, order: number): void {
+  for (let c = 0; c < order; c++) {
+    for (let r = 0; r < order; r++) to[r * order + c] = block[at + c * order + r]!;
+  }
 }
 
 /** to -= a b. */

@@ -3,7 +3,7 @@
  * scatter maps are found once a topology, values are refilled and factorised, solves allocate nothing.
  */
 import { SINGULAR, invertBlock, magnitude, multiplyBlocks } from './complex-block.ts';
-import { minimumDegreeOrdering, type Elimination, type SymmetricPattern } from './ordering.ts';
+import { findSlot, minimumDegreeOrdering, type Elimination, type SymmetricPattern } from './ordering.ts';
 
 /**
  * Blocks are scalars, full 3x3 matrices (row major), or diagonal 3x3 matrices (three entries: three systems that share
@@ -126,20 +126,6 @@ export function createBlockLu(pattern: SymmetricPattern, shape: BlockShape): Blo
 
 function addTo(store: Float64Array, offset: number, block: Float64Array, factor: number): void {
   for (let i = 0; i < block.length; i++) store[offset + i]! += factor * block[i]!;
-}
-
-/** Slot of row `row` in column `column` (steps), or -1. */
-function findSlot({ start, index }: Elimination, column: number, row: number): number {
-  let low = start[column]!;
-  let high = start[column + 1]! - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = index[middle]!;
-    if (found === row) return middle;
-    if (found < row) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
 }
 
 /**

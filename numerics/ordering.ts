@@ -33,6 +33,20 @@ export interface Elimination {
   readonly index: Int32Array;
 }
 
+/** Where the factor has the block of step `row` in the column of step `column` < `row`; -1 outside the pattern. */
+export function findSlot({ start, index }: Pick<Elimination, 'start' | 'index'>, column: number, row: number): number {
+  let low = start[column]!;
+  let high = start[column + 1]! - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = index[middle]!;
+    if (found === row) return middle;
+    if (found < row) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
 /**
  * Minimum-degree elimination (Tinney and Walker's scheme 2): always the row with the fewest neighbours left, the
  * smallest index among equals, so the result depends on the pattern alone. A tree is eliminated from its leaves with

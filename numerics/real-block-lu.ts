@@ -2,7 +2,7 @@
  * Sparse LU factorisation of real block matrices with a symmetric pattern and unsymmetric values: Jacobians of network
  * equations. Order, fill and places are found once, values are written in place and factorised anew at every step.
  */
-import { minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
+import { findSlot, minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
 
 export interface RealBlockLu {
   /** Rows and columns of a block. */
@@ -25,28 +25,17 @@ const SINGULAR = 1e-14;
 
 /** A factorisation for a pattern of blocks of `order` rows; all values are zero to begin with. */
 export function createRealBlockLu(pattern: SymmetricPattern, order: number): RealBlockLu {
-  const { position, order: sequence, start, index } = minimumDegreeOrdering(pattern);
+  const elimination = minimumDegreeOrdering(pattern);
+  const { position, order: sequence, start, index } = elimination;
   const { size } = pattern;
   const entries = order * order;
   // Diagonal blocks first, then L (slot s of column k is row index[s]), then U (slot s of row k is column index[s]).
   const lowerAt = size * entries;
   const upperAt = lowerAt + index.length * entries;
   const values = new Float64Array(upperAt + index.length * entries);
-  const slotOf = (column: number, row: number): number => {
-    let low = start[column]!;
-    let high = start[column + 1]! - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const found = index[middle]!;
-      if (found === row) return middle;
-      if (found < row) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
-  };
   const placeOf = (i: number, j: number): number => {
     if (i === j) return i * entries;
-    const slot = slotOf(Math.min(i, j), Math.max(i, j));
+    const slot = findSlot(elimination, Math.min(i, j), Math.max(i, j));
     return slot < 0 ? -1 : (i > j ? lowerAt : upperAt) + slot * entries;
   };
   // For every pivot and ordered pair of the rows of its column: where elimination subtracts.
