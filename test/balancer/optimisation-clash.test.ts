@@ -1,10 +1,10 @@
 /** Demands that clash are explained, and problems that are none are refused with every fault. */
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { loadOptimiser, type Optimiser } from '../../platform/balancer/optimisation/optimiser.ts';
 import { openExchange } from '../../platform/balancer/optimisation/problem.ts';
+import { loadedBy } from '../loaded-by.ts';
 import { plainBattery, plainProblem, tariffCosts } from './plan-problems.ts';
 
 let optimiser: Optimiser;
@@ -94,17 +94,6 @@ describe('bad input', () => {
 
 test('the solver is loaded by whoever plans, and by nobody else', () => {
   const root = join(import.meta.dirname, '..', '..');
-  const loadedBy = (file: string, seen = new Set<string>()): Set<string> => {
-    if (seen.has(file)) return seen;
-    seen.add(file);
-    const text = readFileSync(file, 'utf8');
-    for (const [, types, name = ''] of text.matchAll(/^(?:import|export) (type )?(?:[^;]*? from )?'([^']+)';/gms)) {
-      if (types !== undefined || name.startsWith('node:')) continue;
-      if (name.startsWith('.')) loadedBy(join(dirname(file), name), seen);
-      else seen.add(name);
-    }
-    return seen;
-  };
   for (const file of ['platform/balancer/service.ts', 'platform/balancer/pymfm.ts', 'numerics/linear-program.ts']) {
     expect([...loadedBy(join(root, file))]).not.toContain('highs');
   }

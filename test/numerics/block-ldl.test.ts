@@ -3,15 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBlockLdl } from '../../numerics/block-ldl.ts';
 import { patternFromPairs } from '../../numerics/ordering.ts';
-
-/** Deterministic numbers in (-1, 1). */
-function stream(seed: number): () => number {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
-}
+import { pick, randomPairs, stream } from './random-network.ts';
 
 const graph = fc.record({
   size: fc.integer({ min: 1, max: 30 }),
@@ -25,10 +17,7 @@ describe('symmetric block LDL', () => {
     fc.assert(
       fc.property(graph, ({ size, order, loops, seed }) => {
         const random = stream(seed);
-        const pick = (below: number): number => Math.floor(((random() + 1) / 2) * below);
-        const pairs: [number, number][] = [];
-        for (let i = 1; i < size; i++) pairs.push([i, pick(i)]);
-        for (let k = 0; k < loops; k++) pairs.push([pick(size), pick(size)]);
+        const pairs = randomPairs(size, loops, random);
         const ldl = createBlockLdl(patternFromPairs(size, pairs), order);
         for (let round = 0; round < 2; round++) {
           const n = size * order;
@@ -65,7 +54,7 @@ describe('symmetric block LDL', () => {
           x.forEach((value, k) => expect(Math.abs(ldl.vector[place(k)]! - value)).toBeLessThan(1e-12));
           // A column of the inverse, where the pattern holds it.
           const inverse = ldl.invert();
-          const [column, c] = [pick(size), pick(order)];
+          const [column, c] = [pick(size, random), pick(order, random)];
           ldl.vector.fill(0);
           ldl.vector[place(column * order + c)] = 1;
           ldl.solve();

@@ -5,15 +5,7 @@ import { add, complex, multiply } from '../../numerics/complex.ts';
 import { complexMatrix, invertMatrix, multiplyMatrices } from '../../numerics/complex-matrix.ts';
 import { patternFromPairs } from '../../numerics/ordering.ts';
 import { createRealBlockLu } from '../../numerics/real-block-lu.ts';
-
-/** Deterministic numbers in (-1, 1). */
-function stream(seed: number): () => number {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
-}
+import { randomPairs, stream } from './random-network.ts';
 
 const graph = fc.record({
   size: fc.integer({ min: 1, max: 25 }),
@@ -27,10 +19,7 @@ describe('real block LU', () => {
     fc.assert(
       fc.property(graph, ({ size, order, loops, seed }) => {
         const random = stream(seed);
-        const pick = (below: number): number => Math.floor(((random() + 1) / 2) * below);
-        const pairs: [number, number][] = [];
-        for (let i = 1; i < size; i++) pairs.push([i, pick(i)]);
-        for (let k = 0; k < loops; k++) pairs.push([pick(size), pick(size)]);
+        const pairs = randomPairs(size, loops, random);
         const lu = createRealBlockLu(patternFromPairs(size, pairs), order);
         for (let round = 0; round < 2; round++) {
           const n = size * order;

@@ -3,24 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBlockLu } from '../../numerics/block-lu.ts';
 import { eliminateInOrder, minimumDegreeOrdering, patternFromPairs } from '../../numerics/ordering.ts';
-
-/** Deterministic numbers in (-1, 1). */
-function stream(seed: number): () => number {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
-}
-
-/** A connected graph: a random tree and some loops. */
-function randomPairs(size: number, loops: number, random: () => number): [number, number][] {
-  const pick = (below: number): number => Math.floor(((random() + 1) / 2) * below);
-  const pairs: [number, number][] = [];
-  for (let i = 1; i < size; i++) pairs.push([i, pick(i)]);
-  for (let k = 0; k < loops; k++) pairs.push([pick(size), pick(size)]);
-  return pairs;
-}
+import { randomPairs, stream } from './random-network.ts';
 
 const graph = fc.record({
   size: fc.integer({ min: 1, max: 40 }),

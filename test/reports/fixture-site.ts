@@ -1,6 +1,7 @@
 /** The small site of the fixture: its grid, its battery, and the papers of a run in it. Every figure is made up here. */
 import type { Estimate } from '../../platform/contract/estimate.ts';
 import type { Audit, Manifest } from '../../reports/record.ts';
+import { noMessages } from './no-messages.ts';
 
 export interface FixtureOptions {
   readonly steps?: number;
@@ -165,16 +166,10 @@ export function audit(options: FixtureOptions): Audit {
   const hop = (name: string, kind: string, refused = 0) => ({
     hop: name,
     kind,
+    ...noMessages,
     published: count,
     delivered: count - refused,
     refused,
-    lostInjected: 0,
-    lostObserved: 0,
-    inFlight: 0,
-    unexplained: 0,
-    duplicated: 0,
-    reordered: 0,
-    late: 0,
   });
   return {
     hops: [

@@ -16,6 +16,7 @@ import { score, type Score } from '../../reports/score.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { fixtureBattery, type FixtureOptions } from './fixture-site.ts';
 import { fixtureStartUs, writeFixture } from './fixture.ts';
+import { noMessages } from './no-messages.ts';
 
 let root = '';
 let count = 0;
@@ -243,16 +244,9 @@ describe('failing closed', () => {
   const hop = {
     hop: 'bal>dsotp',
     kind: 'pmu',
+    ...noMessages,
     published: 10,
     delivered: 10,
-    refused: 0,
-    lostInjected: 0,
-    lostObserved: 0,
-    inFlight: 0,
-    unexplained: 0,
-    duplicated: 0,
-    reordered: 0,
-    late: 0,
   };
   const cases: readonly (readonly [name: string, options: FixtureOptions, reason: RegExp])[] = [
     ['a metric without samples', { without: ['series/truth-terminal'], expect: ['pmu.tve.p99 < 1 %'] }, /no sample/],

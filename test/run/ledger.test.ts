@@ -5,19 +5,7 @@ import { formatInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import type { Audit } from '../../reports/record.ts';
 import { Ledger, type SentMessage } from '../../sim/run/ledger.ts';
-
-const NOTHING = {
-  published: 0,
-  delivered: 0,
-  refused: 0,
-  lostInjected: 0,
-  lostObserved: 0,
-  inFlight: 0,
-  unexplained: 0,
-  duplicated: 0,
-  reordered: 0,
-  late: 0,
-};
+import { noMessages } from '../reports/no-messages.ts';
 
 const topic = topics.balMeasurement('germany', 'pmu', 'p');
 const bridged = topics.bridgedMeasurement('germany', 'pmu', 'p');
@@ -81,7 +69,7 @@ describe('the ledger', () => {
         expect(hopOf(audit, 'device>bal')).toEqual({
           hop: 'device>bal',
           kind: 'pmu',
-          ...NOTHING,
+          ...noMessages,
           published: drawn.length,
           delivered: delivered + count('is lost behind the broker'),
           refused: count('is refused'),
@@ -90,15 +78,20 @@ describe('the ledger', () => {
           inFlight: count('is still on its way'),
           duplicated,
         });
-        const onTheBridge = hopOf(audit, 'bal>dsotp') ?? NOTHING;
+        const onTheBridge = hopOf(audit, 'bal>dsotp') ?? noMessages;
         expect(onTheBridge).toMatchObject({
-          ...NOTHING,
+          ...noMessages,
           published: delivered + count('is lost behind the broker'),
           delivered,
           lostObserved: count('is lost behind the broker'),
           duplicated,
         });
-        expect(hopOf(audit, 'dsotp>reader')).toMatchObject({ ...NOTHING, published: delivered, delivered, duplicated });
+        expect(hopOf(audit, 'dsotp>reader')).toMatchObject({
+          ...noMessages,
+          published: delivered,
+          delivered,
+          duplicated,
+        });
         expect(audit.violations).toEqual([]);
         expect(ledger.table().rowCount).toBe(drawn.length);
       }),
