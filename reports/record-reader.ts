@@ -31,6 +31,7 @@ const numberColumns = {
     'exchangeIdleW',
     'lossesIdleW',
   ],
+  'truth-weather': ['timeUs', 'airTemperatureC'],
   'truth-bus': ['timeUs', 'voltageMeanV', 'voltageMinV', 'voltageMaxV', 'voltageEndV', 'angleMeanRad', 'angleEndRad'],
   'truth-branch': ['timeUs', 'loadingMeanPercent', 'loadingMaxPercent'],
   'truth-terminal': [
@@ -63,6 +64,7 @@ const numberColumns = {
 
 const textColumns = {
   'truth-site': [],
+  'truth-weather': [],
   'truth-bus': ['bus', 'phase'],
   'truth-branch': ['branch'],
   'truth-terminal': ['device', 'phase'],

@@ -25,6 +25,8 @@ export const recordTables = {
     lossesIdleW: 'DOUBLE',
     iterations: 'INT32',
   },
+  /** One row per record interval: mean of the air temperature at the site over it; at the first instant, of that instant. */
+  'truth-weather': { timeUs: 'DOUBLE', airTemperatureC: 'DOUBLE' },
   /** One row per bus-phase and record interval (15 min, or the step when that is longer, or every step in `ideal` runs). */
   'truth-bus': {
     timeUs: 'DOUBLE',

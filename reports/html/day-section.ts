@@ -52,6 +52,7 @@ export function renderDay(record: RunRecord, score: Score, offsetUs: number): st
               { label: 'as run', colour: '--after', x: middle, y: kilo(site.exchangeW) },
             ],
           }),
+          ...temperatureChart(record, offsetUs),
         ].join('');
   return renderSection({
     id: 'day',
@@ -67,6 +68,43 @@ function forecastLine({ tables }: RunRecord, component: string, label: string, c
   if (steps.length === 0) return [];
   const x = steps.map(({ startUs, endUs }) => (startUs + endUs) / 2);
   return [{ label, colour, x, y: steps.map(({ powerW }) => powerW / 1000), dashed: true }];
+}
+
+/** A temperature that stays where it is has nothing to show, K. */
+const SHOWN_FROM_K = 1;
+
+/** Where the scenario gives the site a weather: the true temperature of the air, and what a station made of it. */
+function temperatureChart({ tables }: RunRecord, offsetUs: number): readonly string[] {
+  const truth = tables['truth-weather'];
+  const [timeUs, airC] = [truth.number('timeUs'), truth.number('airTemperatureC')];
+  const { measurements } = tables;
+  const [measuredUs, values, measurand] = [
+    measurements.number('timeUs'),
+    measurements.number('value'),
+    measurements.text('measurand'),
+  ];
+  const air = measurand.names.indexOf('airtemperature');
+  const rows = [...measurand.index.keys()].filter((row) => measurand.index[row] === air);
+  const pick = (column: Float64Array) => rows.map((row) => column[row] as number);
+  const rangeK =
+    airC.reduce((most, c) => Math.max(most, c), -Infinity) - airC.reduce((low, c) => Math.min(low, c), Infinity);
+  if (rows.length === 0 && !(rangeK >= SHOWN_FROM_K)) return [];
+  return [
+    renderChart({
+      title: 'Air temperature',
+      caption:
+        'Mean of the interval that ends at each point, at the site; dots, where there is a weather station, what it reported.',
+      x: { kind: 'clock', offsetUs },
+      yLabel: '°C',
+      half: true,
+      lines: [
+        { label: 'air', colour: '--after', x: timeUs, y: airC },
+        ...(rows.length === 0
+          ? []
+          : [{ label: 'weather station', colour: '--before', x: pick(measuredUs), y: pick(values), dots: true }]),
+      ],
+    }),
+  ];
 }
 
 /** The energy account of site and batteries; both columns must close. */

@@ -111,7 +111,7 @@ function prepare(loaded: LoadedScenario, options: RunOptions): Preparation {
     park,
     profiles,
     injector: createFaultInjector({ events: scenario.events, seed: runSeed, start: scenario.clock.start }),
-    recording: { grid, startUs, intervalUs: recordIntervalUs(loaded), park },
+    recording: { grid, startUs, intervalUs: recordIntervalUs(loaded), park, air: profiles.air },
     accounts: accessLayerAccounts({ seed: runSeed, site, devices: certifying }),
     lightNodes,
     blockLedger,

@@ -6,6 +6,7 @@ import { recordTables } from '../../reports/record.ts';
 import type { DevicePark } from '../devices/create-device.ts';
 import type { DeviceMessage, MeteringDevice, PhasorDevice } from '../devices/device.ts';
 import { baseCurrentA } from '../devices/place.ts';
+import type { AirTemperature } from '../profiles/air-temperature.ts';
 import type { Truth } from '../physics/truth.ts';
 
 const PHASES = ['A', 'B', 'C'] as const;
@@ -16,6 +17,7 @@ export interface RecorderOptions {
   /** Length of the intervals over which bus voltages and branch loadings are pooled, us. */
   readonly intervalUs: number;
   readonly park: DevicePark;
+  readonly air: Pick<AirTemperature, 'meanC'>;
 }
 
 /** What the world says of an instant besides the truth itself. */
@@ -27,6 +29,7 @@ export interface SiteRecord {
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #site = createTable(recordTables['truth-site']);
+  readonly #weather = createTable(recordTables['truth-weather']);
   readonly #bus = createTable(recordTables['truth-bus']);
   readonly #branch = createTable(recordTables['truth-branch']);
   readonly #terminal = createTable(recordTables['truth-terminal']);
@@ -70,6 +73,7 @@ export class Recorder {
     // The start is no interval: it only opens the first one.
     const sinceStart = timeUs - this.#options.startUs;
     const wholeInterval = sinceStart % this.#options.intervalUs === 0;
+    if (wholeInterval) this.#weather.push(timeUs, this.#airTemperatureC(timeUs));
     if (sinceStart > 0 || wholeInterval) this.#pool(truth, wholeInterval);
   }
 
@@ -84,6 +88,7 @@ export class Recorder {
   write(folder: string): void {
     const tables = {
       'truth-site': this.#site,
+      'truth-weather': this.#weather,
       'truth-bus': this.#bus,
       'truth-branch': this.#branch,
       'truth-terminal': this.#terminal,
@@ -91,6 +96,11 @@ export class Recorder {
       'device-states': this.#states,
     };
     for (const [name, table] of Object.entries(tables)) table.write(join(folder, `${name}.parquet`));
+  }
+
+  #airTemperatureC(timeUs: number): number {
+    const { air, startUs, intervalUs } = this.#options;
+    return air.meanC(Math.max(startUs, timeUs - intervalUs), timeUs);
   }
 
   #terminalRows({ timeUs, grid: { phases } }: Truth, pmu: PhasorDevice): void {

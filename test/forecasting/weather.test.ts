@@ -130,6 +130,17 @@ describe('a run with weather', () => {
     const weather = said.filter(({ device }) => device === 'weather');
     expect(said.filter(({ device }) => device !== 'weather')).toEqual(await read(alone.directory, 'measurements'));
     expect(weather.map(({ measurand }) => measurand)).toEqual(Array<string>(3).fill('airtemperature'));
+    // The record holds what the air really was, whoever measures it, and the report draws both.
+    const truth = await read(both.directory, 'truth-weather');
+    expect(truth).toEqual(await read(alone.directory, 'truth-weather'));
+    expect(truth.map(({ timeUs }) => timeUs)).toEqual(weather.map(({ timeUs }) => timeUs));
+    // A 0.2 K thermometer; the first report is of a quarter hour before the run.
+    truth.slice(1).forEach((row, k) => {
+      expect(Math.abs(Number(weather[k + 1]?.['value']) - Number(row['airTemperatureC']))).toBeLessThan(1);
+    });
+    const page = readFileSync(join(both.directory, 'report.html'), 'utf8');
+    expect(page).toContain('weather station');
+    expect(readFileSync(join(alone.directory, 'report.html'), 'utf8')).not.toContain('Air temperature');
     expect(both.report.messages).toMatchObject({ lost: { observed: 0 }, unexplained: 0, refused: 0 });
     expect(both.report.verdict).toBe('pass');
     const load = async ({ directory }: typeof both) =>
