@@ -3,12 +3,13 @@
  * `stream` holds, column after column, how many blocks stand below the pivot and the addresses of their rows in the vector.
  */
 import {
-  compileWasm,
+  advance,
   f64x2,
   get,
   i32,
   repeat,
   set,
+  wasmLoops,
   when,
   type Expression,
   type Statement,
@@ -29,8 +30,6 @@ export interface BlockLdlLoops {
 
 const { add, sub, mul } = f64x2;
 
-const advance = (pointer: number, bytes: number): Statement => set(pointer, i32.add(get(pointer), i32.of(bytes)));
-
 /** Runs `body` for every row in the stream of one column, its address in `row`. */
 const eachBlock = (stream: number, end: number, row: number, body: Statement): Statement => [
   ...set(end, i32.add(i32.add(get(stream), i32.of(4)), i32.shl(i32.load(get(stream)), i32.of(2)))),
@@ -44,7 +43,7 @@ const eachBlock = (stream: number, end: number, row: number, body: Statement): S
   ),
 ];
 
-function loops(order: number): WasmFunction[] {
+function loops(order: number): WasmFunction<keyof BlockLdlLoops>[] {
   const half = order / 2;
   const vectorBytes = 8 * order;
   const blockBytes = 8 * order * order;
@@ -63,7 +62,7 @@ function loops(order: number): WasmFunction[] {
       ),
     ).flat();
 
-  const forward = (): WasmFunction => {
+  const forward = (): WasmFunction<keyof BlockLdlLoops> => {
     const [vector, end, lower, stream, last, row, sum] = [0, 1, 2, 3, 4, 5, 6];
     const block = [
       ...halves((r) => set(sum + r, f64x2.load(get(row), 16 * r))),
@@ -72,7 +71,7 @@ function loops(order: number): WasmFunction[] {
       ...advance(lower, blockBytes),
     ];
     return {
-      name: `forward${order}`,
+      name: 'forward',
       parameters: ['i32', 'i32', 'i32', 'i32'],
       locals: ['i32', 'i32', ...halves(() => ['v128' as const])],
       body: repeat(
@@ -82,7 +81,7 @@ function loops(order: number): WasmFunction[] {
     };
   };
 
-  const backward = (): WasmFunction => {
+  const backward = (): WasmFunction<keyof BlockLdlLoops> => {
     const [vector, first, pivot, lower, stream, last, row] = [0, 1, 2, 3, 4, 5, 6];
     const [sum, x, even, odd] = [7, 7 + half, 7 + 2 * half, 8 + 2 * half];
     /** Column c of the block times the vector in `x`, in two partial sums. */
@@ -103,7 +102,7 @@ function loops(order: number): WasmFunction[] {
       ...advance(lower, -blockBytes),
     ];
     return {
-      name: `backward${order}`,
+      name: 'backward',
       parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
       locals: ['i32', 'i32', ...halves(() => ['v128' as const, 'v128' as const]), 'v128', 'v128'],
       body: repeat(
@@ -122,15 +121,5 @@ function loops(order: number): WasmFunction[] {
   return [forward(), backward()];
 }
 
-const compiled = new Map<number, ReturnType<typeof compileWasm>>();
-
-/** The loops for blocks of `order` rows, an even number, on a memory of the caller's. */
-export function blockLdlLoops(memory: WasmMemory, order: number): BlockLdlLoops {
-  const instantiate = compiled.get(order) ?? compileWasm(loops(order));
-  compiled.set(order, instantiate);
-  const exports = instantiate(memory);
-  return {
-    forward: exports[`forward${order}`] as BlockLdlLoops['forward'],
-    backward: exports[`backward${order}`] as BlockLdlLoops['backward'],
-  };
-}
+/** The loops for blocks of an even number of rows, on a memory of the caller's. */
+export const blockLdlLoops: (memory: WasmMemory, order: number) => BlockLdlLoops = wasmLoops(loops);

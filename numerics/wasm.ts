@@ -43,6 +43,8 @@ const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 
 export const get = (local: number): Expression => [0x20, ...unsigned(local)];
 export const set = (local: number, value: Expression): Statement => [...value, 0x21, ...unsigned(local)];
+/** Moves an address in a local. */
+export const advance = (local: number, bytes: number): Statement => set(local, i32.add(get(local), i32.of(bytes)));
 
 export const i32 = {
   of: (value: number): Expression => [0x41, ...signed(value)],
@@ -135,8 +137,8 @@ function lanes(which: 0 | 1): number[] {
 export const repeat = (body: Statement, again: Expression): Statement => [0x03, 0x40, ...body, ...again, 0x0d, 0, 0x0b];
 export const when = (condition: Expression, body: Statement): Statement => [...condition, 0x04, 0x40, ...body, 0x0b];
 
-export interface WasmFunction {
-  readonly name: string;
+export interface WasmFunction<Name extends string = string> {
+  readonly name: Name;
   readonly parameters: readonly WasmType[];
   /** Numbered behind the parameters. */
   readonly locals: readonly WasmType[];
@@ -170,7 +172,12 @@ function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
 declare const WebAssembly: {
   readonly Memory: new (descriptor: { initial: number }) => WasmMemory;
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
+  readonly Instance: new (
+    module: object,
+    imports: object,
+  ) => {
+    readonly exports: Readonly<Record<string, (...numbers: number[]) => void>>;
+  };
 };
 
 export interface WasmMemory {
@@ -182,10 +189,17 @@ export function createMemory(bytes: number): WasmMemory {
   return new WebAssembly.Memory({ initial: Math.max(1, Math.ceil(bytes / 65_536)) });
 }
 
-export type WasmExports = Readonly<Record<string, unknown>>;
-
-/** Compiles once; each instance works on a memory of its own. */
-export function compileWasm(functions: readonly WasmFunction[]): (memory: WasmMemory) => WasmExports {
-  const module = new WebAssembly.Module(assemble(functions));
-  return (memory) => new WebAssembly.Instance(module, { env: { memory } }).exports;
+/**
+ * Functions that are written for one size: those of a size are compiled once, each instance has them under their names and
+ * works on a memory of its own.
+ */
+export function wasmLoops<Name extends string>(
+  write: (size: number) => readonly WasmFunction<Name>[],
+): (memory: WasmMemory, size: number) => Readonly<Record<Name, (...numbers: number[]) => void>> {
+  const modules = new Map<number, object>();
+  return (memory, size) => {
+    const module = modules.get(size) ?? new WebAssembly.Module(assemble(write(size)));
+    modules.set(size, module);
+    return new WebAssembly.Instance(module, { env: { memory } }).exports;
+  };
 }

@@ -7,13 +7,14 @@
  * spread: v = vp - z j, in three phases vp - z1 j - zb (ja + jb + jc), the error of it, and what is drawn there.
  */
 import {
-  compileWasm,
+  advance,
   f64,
   f64x2,
   get,
   i32,
   repeat,
   set,
+  wasmLoops,
   when,
   type Expression,
   type Statement,
@@ -57,26 +58,6 @@ const timesConstant = (x: number, pointer: number, offset: number, scratch: numb
 /** |x|^2 in both lanes. */
 const square = (x: Expression, scratch: number): Expression => f64x2.sum(mul(x, x), scratch);
 
-const advance = (pointer: number, bytes: number): Statement => set(pointer, i32.add(get(pointer), i32.of(bytes)));
-
-/** Current of one phase: ((p, q) / |v|^2, then (p/|v|^2 + y_r) v + (y_i - q/|v|^2) j v [+ mutual part]. */
-function drawn(
-  v: number,
-  sOver: number,
-  scratch: number,
-  power: number,
-  constants: number,
-  phase: number,
-  y: number,
-  mutual?: number,
-): { before: Statement; value: Expression } {
-  const before = set(sOver, div(f64x2.load(get(power), 16 * phase), square(get(v), scratch)));
-  const g = add(f64x2.pick(get(sOver), 0, 0, scratch), f64x2.loadSplat(get(constants), y));
-  const h = sub(f64x2.loadSplat(get(constants), y + 8), f64x2.pick(get(sOver), 1, 1, scratch));
-  const own = add(mul(g, get(v)), mul(h, turn(get(v), scratch)));
-  return { before, value: mutual === undefined ? own : add(own, get(mutual)) };
-}
-
 /** Notes an error that is not at most the worst so far, unless that is NaN already. */
 function note(error: Expression, errorLocal: number, worst: number, place: number, at: Expression): Statement {
   return [
@@ -87,41 +68,69 @@ function note(error: Expression, errorLocal: number, worst: number, place: numbe
   ];
 }
 
+/** Locals for passing between expressions. */
+interface Work {
+  readonly s: number;
+  readonly sum: number;
+  readonly mutual: number;
+  readonly scratch: number;
+}
+
 /** `phases` vectors of 16 bytes a slot, constants of 32 bytes (one phase) or 64 (three). */
-function loops(phases: 1 | 3): WasmFunction[] {
+function loops(phases: number): WasmFunction<keyof SweepLoops>[] {
   const bytes = 16 * phases;
   const constantBytes = phases === 1 ? 32 : 64;
   const y = constantBytes / 2;
   const each = <T>(make: (phase: number) => readonly T[]): T[] =>
     Array.from({ length: phases }, (_, phase) => make(phase)).flat();
-  const sumOf = (first: number): Expression =>
-    phases === 1 ? get(first) : add(add(get(first), get(first + 1)), get(first + 2));
+  /** The part that three phases have in common: the sum of the vectors in `first` and the next two times a constant. */
+  const common = (first: number, constants: number, offset: number, { sum, mutual, scratch }: Work): Statement =>
+    phases === 1
+      ? []
+      : [
+          ...set(sum, add(add(get(first), get(first + 1)), get(first + 2))),
+          ...set(mutual, timesConstant(sum, constants, offset, scratch)),
+        ];
+  const withCommon = (combine: typeof add, own: Expression, { mutual }: Work): Expression =>
+    phases === 1 ? own : combine(own, get(mutual));
 
-  const draw = (): WasmFunction => {
-    const [voltage, current, power, constants, end, v, s, scratch, mutual, sum] = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11];
-    const shared =
-      phases === 1 ? [] : [...set(sum, sumOf(v)), ...set(mutual, timesConstant(sum, constants, y + 16, scratch))];
+  /** Currents at the voltages in `v`: ((p, q) / |v|^2, then (p/|v|^2 + y_r) v + (y_i - q/|v|^2) j v [+ mutual part]. */
+  const storeDrawn = (v: number, current: number, power: number, constants: number, work: Work): Statement => [
+    ...common(v, constants, y + 16, work),
+    ...each((k) => {
+      const { s, scratch } = work;
+      const g = add(f64x2.pick(get(s), 0, 0, scratch), f64x2.loadSplat(get(constants), y));
+      const h = sub(f64x2.loadSplat(get(constants), y + 8), f64x2.pick(get(s), 1, 1, scratch));
+      const own = add(mul(g, get(v + k)), mul(h, turn(get(v + k), scratch)));
+      return [
+        ...set(s, div(f64x2.load(get(power), 16 * k), square(get(v + k), scratch))),
+        ...f64x2.store(get(current), 16 * k, withCommon(add, own, work)),
+      ];
+    }),
+  ];
+  const toNextSlot = (voltage: number, current: number, power: number, constants: number): Statement => [
+    ...advance(voltage, bytes),
+    ...advance(current, bytes),
+    ...advance(power, bytes),
+    ...advance(constants, constantBytes),
+  ];
+
+  const draw = (): WasmFunction<keyof SweepLoops> => {
+    const [voltage, current, power, constants, end, v] = [0, 1, 2, 3, 4, 5];
     const body = [
       ...each((k) => set(v + k, f64x2.load(get(voltage), 16 * k))),
-      ...shared,
-      ...each((k) => {
-        const { before, value } = drawn(v + k, s, scratch, power, constants, k, y, phases === 1 ? undefined : mutual);
-        return [...before, ...f64x2.store(get(current), 16 * k, value)];
-      }),
-      ...advance(voltage, bytes),
-      ...advance(current, bytes),
-      ...advance(power, bytes),
-      ...advance(constants, constantBytes),
+      ...storeDrawn(v, current, power, constants, { s: 8, scratch: 9, mutual: 10, sum: 11 }),
+      ...toNextSlot(voltage, current, power, constants),
     ];
     return {
-      name: `draw${phases}`,
+      name: 'draw',
       parameters: ['i32', 'i32', 'i32', 'i32', 'i32'],
       locals: ['v128', 'v128', 'v128', 'v128', 'v128', 'v128', 'v128'],
       body: repeat(body, i32.lessUnsigned(get(voltage), get(end))),
     };
   };
 
-  const collect = (): WasmFunction => {
+  const collect = (): WasmFunction<keyof SweepLoops> => {
     const [currents, current, feeder, first, to] = [0, 1, 2, 3, 4];
     const body = [
       ...set(to, i32.add(get(currents), i32.shl(i32.load(get(feeder)), i32.of(3)))),
@@ -130,19 +139,20 @@ function loops(phases: 1 | 3): WasmFunction[] {
       ...advance(feeder, -4),
     ];
     return {
-      name: `collect${phases}`,
+      name: 'collect',
       parameters: ['i32', 'i32', 'i32', 'i32'],
       locals: ['i32'],
       body: repeat(body, i32.not(i32.lessUnsigned(get(current), get(first)))),
     };
   };
 
-  const spread = (): WasmFunction => {
+  const spread = (): WasmFunction<keyof SweepLoops> => {
     const [voltages, voltage, current, power, constants, feeder, end, worstAt, change, mismatch] = [
       0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
     ];
     const [from, place, begin, worst, error, fixed] = [10, 11, 12, 13, 14, 15];
-    const [v, j, sum, mutual, s, scratch, step] = [16, 19, 22, 23, 24, 25, 26];
+    const [v, j, scratch, step] = [16, 19, 25, 26];
+    const work = { sum: 22, mutual: 23, s: 24, scratch };
     const sizeAt = (pointer: number, offset: number): Expression =>
       f64x2.lane(square(f64x2.load(get(pointer), offset), scratch), 0);
     const shunts =
@@ -162,24 +172,17 @@ function loops(phases: 1 | 3): WasmFunction[] {
       ...set(from, i32.add(get(voltages), i32.shl(i32.load(get(feeder)), i32.of(3)))),
       ...each((k) => set(j + k, f64x2.load(get(current), 16 * k))),
       ...set(fixed, f64.add(get(change), f64.mul(get(mismatch), shunts))),
-      ...(phases === 1 ? [] : [...set(sum, sumOf(j)), ...set(mutual, timesConstant(sum, constants, 16, scratch))]),
+      ...common(j, constants, 16, work),
       ...each((k) => {
         const own = sub(f64x2.load(get(from), 16 * k), timesConstant(j + k, constants, 0, scratch));
-        return [...set(v + k, phases === 1 ? own : sub(own, get(mutual))), ...noted(k)];
+        return [...set(v + k, withCommon(sub, own, work)), ...noted(k)];
       }),
-      ...(phases === 1 ? [] : [...set(sum, sumOf(v)), ...set(mutual, timesConstant(sum, constants, y + 16, scratch))]),
-      ...each((k) => {
-        const { before, value } = drawn(v + k, s, scratch, power, constants, k, y, phases === 1 ? undefined : mutual);
-        return [...before, ...f64x2.store(get(current), 16 * k, value)];
-      }),
-      ...advance(voltage, bytes),
-      ...advance(current, bytes),
-      ...advance(power, bytes),
-      ...advance(constants, constantBytes),
+      ...storeDrawn(v, current, power, constants, work),
+      ...toNextSlot(voltage, current, power, constants),
       ...advance(feeder, 4),
     ];
     return {
-      name: `spread${phases}`,
+      name: 'spread',
       parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'f64', 'f64'],
       locals: ['i32', 'i32', 'i32', 'f64', 'f64', 'f64', ...Array.from({ length: 11 }, () => 'v128' as const)],
       body: [
@@ -197,16 +200,5 @@ function loops(phases: 1 | 3): WasmFunction[] {
   return [draw(), collect(), spread()];
 }
 
-let instantiate: ReturnType<typeof compileWasm> | undefined;
-
-/** The loops on a memory of the caller's. */
-export function sweepLoops(memory: WasmMemory, phases: 1 | 3): SweepLoops {
-  instantiate ??= compileWasm([...loops(1), ...loops(3)]);
-  const exports = instantiate(memory);
-  const find = (name: string): unknown => exports[`${name}${phases}`];
-  return {
-    draw: find('draw') as SweepLoops['draw'],
-    collect: find('collect') as SweepLoops['collect'],
-    spread: find('spread') as SweepLoops['spread'],
-  };
-}
+/** The loops for one phase or three, on a memory of the caller's. */
+export const sweepLoops: (memory: WasmMemory, phases: number) => SweepLoops = wasmLoops(loops);
