@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Databus } from '../databus/databus.ts';
 import type { RunningService, ServiceLog } from './runner.ts';
+import type { Secret } from './secrets.ts';
 
 export interface HttpContext {
   /** The `http` section, checked by `settingsSchema`. */
@@ -25,8 +26,8 @@ export interface OpenHttp {
 
 export interface HttpSide {
   readonly settingsSchema: z.ZodType;
-  /** Environment variable that sets `token` in the settings, so that it stands in no file. */
-  readonly tokenVariable: string;
+  /** What of the settings is best put in the environment or in files of its own. */
+  readonly secrets: readonly Secret[];
   /** Resolves when it listens. Rejects with ServiceFailure when the port is taken. */
   open(context: HttpContext): Promise<OpenHttp>;
 }

@@ -14,6 +14,7 @@ import type { ServiceDefinition } from './definition.ts';
 import { type HttpSide, ListenFailure } from './http-side.ts';
 import { isServiceName, loadService, serviceNames } from './registry.ts';
 import { type RunningService, startService } from './runner.ts';
+import { withSecrets } from './secrets.ts';
 import { untilAborted } from './until-aborted.ts';
 import { atEveryBoundary, calendarUs } from './wall-clock.ts';
 
@@ -81,7 +82,7 @@ interface Http {
   readonly settings: unknown;
 }
 
-/** The HTTP side that the settings ask for; its token is best put in the environment. */
+/** The HTTP side that the settings ask for. */
 async function readHttp(
   definition: ServiceDefinition,
   section: Readonly<Record<string, unknown>>,
@@ -91,8 +92,7 @@ async function readHttp(
   if (side === undefined) {
     throw new InvalidInputError([{ file, path: 'http', message: `${definition.name} answers no HTTP` }]);
   }
-  const token = process.env[side.tokenVariable];
-  const given = token === undefined ? section : { ...section, token };
+  const given = withSecrets(section, side.secrets, file, 'http');
   return { side, settings: bySchema(side.settingsSchema, given, { file, under: ['http'] }) };
 }
 

@@ -1,5 +1,6 @@
 /** `twin serve balancer` with an `http` section, as in the field: an embedded broker, a ticking world, real processes. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -41,7 +42,7 @@ interface Served {
 }
 
 async function serve(settings: object, environment: Readonly<Record<string, string>> = {}): Promise<Served> {
-  const file = join(folder, `balancer-${Math.floor(process.hrtime()[1])}.json`);
+  const file = join(folder, `balancer-${randomUUID()}.json`);
   await writeFile(file, JSON.stringify({ databus: { url: broker.url, reconnectMs: 0 }, service, ...settings }));
   const child = spawn(process.execPath, [launcher, 'serve', 'balancer', '--config', file], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -101,18 +102,51 @@ describe('the balancer served with its API', () => {
     await expect(fetch(`${at}/health`)).rejects.toThrow('fetch failed');
   });
 
+  it('takes its token from a file, that of the environment before that of the configuration', async () => {
+    const other = `${token}-of-the-environment`;
+    await writeFile(join(folder, 'token'), `${token}\n`);
+    await writeFile(join(folder, 'other'), other);
+    const statusWith = async (served: Served, bearer: string) =>
+      (await fetch(`${await served.url}/v1/status`, { headers: { authorization: `Bearer ${bearer}` } })).status;
+    const follows = async (environment: Readonly<Record<string, string>>, right: string, wrong: string) => {
+      // Two of one name at one broker would throw each other out.
+      const served = await serve({ instance: `${right.length}`, http: { port: 0, tokenFile: 'token' } }, environment);
+      expect([await statusWith(served, right), await statusWith(served, wrong)]).toEqual([200, 401]);
+      served.child.kill('SIGTERM');
+      expect((await served.ended).words).not.toContain(token);
+    };
+    const [nowhere, twice] = await Promise.all([
+      serve({ http: { port: 0, tokenFile: 'lost' } }).then(({ ended }) => ended),
+      serve({ http: { port: 0, token, tokenFile: 'token' } }).then(({ ended }) => ended),
+      follows({}, token, other),
+      follows({ TWIN_HTTP_TOKEN_FILE: join(folder, 'other') }, other, token),
+    ]);
+    expect([nowhere.code, nowhere.words]).toEqual([
+      10,
+      expect.stringMatching(/http\.tokenFile: .*lost: file does not/),
+    ]);
+    expect([twice.code, twice.words]).toEqual([
+      10,
+      expect.stringContaining('http.token: stands here and in tokenFile'),
+    ]);
+  });
+
   it('a port in use, a missing token, a section that is wrong, a service without an API: a sentence and its exit code', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as { port: number };
-    const inUse = await (await serve({ http: { port } }, { TWIN_HTTP_TOKEN: token })).ended;
+    const ended = async (settings: object, environment?: Readonly<Record<string, string>>) =>
+      (await serve(settings, environment)).ended;
+    const [inUse, health, open, wrong] = await Promise.all([
+      ended({ http: { port } }, { TWIN_HTTP_TOKEN: token }),
+      ended({ health: { port: -1 } }),
+      ended({ http: { port: 0 } }),
+      ended({ http: { port: 0, token, colour: 'red' } }),
+    ]);
     other.close();
     expect([inUse.code, inUse.words]).toEqual([30, expect.stringContaining(`127.0.0.1:${port}: the port is in use`)]);
-    const health = await (await serve({ health: { port: -1 } })).ended;
     expect([health.code, health.words]).toEqual([10, expect.stringContaining('health.port')]);
-    const open = await (await serve({ http: { port: 0 } })).ended;
     expect([open.code, open.words]).toEqual([10, expect.stringContaining('http.token: is missing')]);
-    const wrong = await (await serve({ http: { port: 0, token, colour: 'red' } })).ended;
     expect([wrong.code, wrong.words]).toEqual([10, expect.stringContaining('colour')]);
   });
 });

@@ -1,10 +1,10 @@
 /** Opens the balancer's API beside the running service. Fastify is loaded here and not before. */
 import { type HttpSide, ListenFailure } from '../../service/http-side.ts';
-import { type HttpSettings, httpSettingsSchema, tokenVariable } from './settings.ts';
+import { httpSecrets, type HttpSettings, httpSettingsSchema } from './settings.ts';
 
 export const balancerHttp: HttpSide = {
   settingsSchema: httpSettingsSchema,
-  tokenVariable,
+  secrets: httpSecrets,
   async open(context) {
     const settings = context.settings as HttpSettings;
     const { site } = context.config as { readonly site: string };

@@ -1,16 +1,17 @@
 /** The `http` section of `twin serve balancer --config FILE`: where the API listens, and the token that its callers need. */
 import { z } from 'zod';
+import type { Secret } from '../../service/secrets.ts';
 
-/** Environment variable that the token is best put in: it then stands in no file. */
-export const tokenVariable = 'TWIN_HTTP_TOKEN';
+/** Where the token comes from besides: TWIN_HTTP_TOKEN, a file named by TWIN_HTTP_TOKEN_FILE, or one named by `tokenFile`. */
+export const httpSecrets = [{ variable: 'TWIN_HTTP_TOKEN', path: ['token'] }] as const satisfies readonly Secret[];
 
 export const httpSettingsSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   /** 0 = any free port. */
   port: z.int().min(0).max(65_535),
-  /** Bearer token; TWIN_HTTP_TOKEN goes before it. Printable ASCII without blanks, as RFC 6750 has it. */
+  /** Bearer token. Printable ASCII without blanks, as RFC 6750 has it. */
   token: z
-    .string({ error: `is missing: write it here or, better, set ${tokenVariable}` })
+    .string({ error: 'is missing: set TWIN_HTTP_TOKEN, or name a file that holds it in tokenFile' })
     .min(16, 'is shorter than 16 characters, which can be guessed')
     .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'is no bearer token: letters, digits and -._~+/ only, `=` at the end'),
   /** Path below which a gateway mounts the API, for example `/balancer`. */
