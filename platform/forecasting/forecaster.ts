@@ -37,12 +37,11 @@ export interface Forecaster {
   readonly name: string;
   /** Takes in an interval that has ended; called in order of time, each interval once, gaps allowed. */
   observe(observation: SiteObservation): void;
-  /** Takes in the weather of an interval that has ended, before what was measured at the site over it. */
+  /** Takes in the weather of an interval that has ended, before what was measured at the site over it; or late. */
   weather(report: WeatherReport): void;
   /**
    * Mean powers over (fromUs, toUs] as far as is known from what was observed so far: of the past as of the future.
-   * Undefined where it knows nothing. Between two
-   * observations or reports the same step has the same answer.
+   * Undefined where it knows nothing. Between two observations or reports the same step has the same answer.
    */
   outlook(fromUs: number, toUs: number): StepOutlook | undefined;
 }

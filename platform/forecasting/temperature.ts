@@ -11,7 +11,7 @@ import type { LocalTime } from './local-time.ts';
 
 const DAY_US = 86_400e6;
 const HOUR_US = 3600e6;
-/** 12:00 UTC of the first day of the epoch's year is half a day into it; a mean year has so many days. */
+/** Of the Gregorian calendar, on average. */
 const YEAR_DAYS = 365.2425;
 /** Warmest at three in the afternoon by the sun. */
 const WARMEST_HOUR = 15;
@@ -25,15 +25,18 @@ const MEASURED_MAX = 192;
  * and 5 K in July (half the usual distance from the coldest to the warmest hour in the north German plain).
  */
 export function usualTemperatureC(timeUs: number, longitudeDeg: number): number {
-  const dayOfYear = 1 + ((timeUs / DAY_US) % YEAR_DAYS);
-  return climateTemperatureC(dayOfYear) + daySwingC(timeUs, longitudeDeg);
+  return climateTemperatureC(dayOfMeanYear(timeUs)) + daySwingC(timeUs, longitudeDeg);
 }
 
 function daySwingC(timeUs: number, longitudeDeg: number): number {
-  const dayOfYear = 1 + ((timeUs / DAY_US) % YEAR_DAYS);
-  const amplitudeC = 3.5 - 1.5 * Math.cos((2 * Math.PI * (dayOfYear - 17)) / 365.25);
+  const amplitudeC = 3.5 - 1.5 * Math.cos((2 * Math.PI * (dayOfMeanYear(timeUs) - 17)) / 365.25);
   const solarHours = timeUs / HOUR_US + longitudeDeg / 15;
   return amplitudeC * Math.cos((2 * Math.PI * (solarHours - WARMEST_HOUR)) / 24);
+}
+
+/** About 1 at the turn of the year; without leaps, so that seasons go on smoothly. */
+function dayOfMeanYear(timeUs: number): number {
+  return 1 + ((timeUs / DAY_US) % YEAR_DAYS);
 }
 
 /**
@@ -66,8 +69,8 @@ export function createTemperature(
   longitudeDeg: number,
 ): Temperature {
   const { monthlyMeanC, forecast, loadPerKelvin, station } = config;
-  const measured = new Map<number, WeatherReport>();
-  let newest: WeatherReport | undefined;
+  /** In order of time, whatever the order in which they came. */
+  let measured: readonly WeatherReport[] = [];
   let expected: WeatherReport['expected'];
   let version = 0;
   const usualC = (timeUs: number) => {
@@ -83,10 +86,11 @@ export function createTemperature(
       : { startUs: parseInstant(forecast.start), stepUs: forecast.stepUs, airC: forecast.airC };
   const airC = (fromUs: number, toUs: number) => {
     const middleUs = (fromUs + toUs) / 2;
-    const said = measuredAt(measured.values(), middleUs) ?? valueAt(expected, middleUs) ?? valueAt(told, middleUs);
+    const said = measuredAt(measured, middleUs) ?? valueAt(expected, middleUs) ?? valueAt(told, middleUs);
     if (said !== undefined) return said;
-    const last = newest === undefined ? undefined : lastKnown(newest, expected);
-    if (last === undefined) return usualC(middleUs);
+    const newest = measured.at(-1);
+    if (newest === undefined) return usualC(middleUs);
+    const last = lastKnown(newest, expected);
     const kept = Math.exp(-Math.abs(middleUs - last.timeUs) / WEATHER_TAU_US);
     return usualC(middleUs) + kept * (last.airC - usualC(last.timeUs));
   };
@@ -95,13 +99,10 @@ export function createTemperature(
       return version;
     },
     report(report) {
-      measured.set(report.toUs, report);
-      for (const oldest of measured.keys()) {
-        if (measured.size <= MEASURED_MAX) break;
-        measured.delete(oldest);
-      }
-      newest = report;
-      expected = report.expected ?? expected;
+      const others = measured.filter(({ toUs }) => toUs !== report.toUs);
+      measured = [...others, report].toSorted((a, b) => a.toUs - b.toUs).slice(-MEASURED_MAX);
+      // An outlook that comes late is out of date.
+      if (measured.at(-1) === report) expected = report.expected ?? expected;
       version += 1;
     },
     airC,
@@ -111,8 +112,8 @@ export function createTemperature(
 }
 
 /** Newest first: what is asked for is nearly always the last interval. */
-function measuredAt(reports: Iterable<WeatherReport>, timeUs: number): number | undefined {
-  return [...reports].findLast(({ fromUs, toUs }) => timeUs > fromUs && timeUs <= toUs)?.airC;
+function measuredAt(reports: readonly WeatherReport[], timeUs: number): number | undefined {
+  return reports.findLast(({ fromUs, toUs }) => timeUs > fromUs && timeUs <= toUs)?.airC;
 }
 
 function valueAt(series: WeatherReport['expected'], timeUs: number): number | undefined {

@@ -93,6 +93,13 @@ describe('weather in the forecast', () => {
     expect(growth(ends, usual, 20)).toBeLessThan(0.14);
   });
 
+  test('what comes late, behind newer weather, changes nothing of what is expected', () => {
+    const [one, other] = [create(), create()];
+    for (const each of [one, other]) each(startUs, report(startUs, -2, { anomaly: -2, hours: 6 }));
+    const late = report(startUs - 3600e6, -8, { anomaly: -8, hours: 30 });
+    expect(one(startUs + QUARTER_US, late)).toEqual(other(startUs + QUARTER_US));
+  });
+
   test('what a thermometer cannot show, and what it flags, is not believed; nor is such an outlook', () => {
     const [good] = report(startUs, -8).readings;
     if (good === undefined) throw new Error('a report has a reading');
