@@ -68,7 +68,7 @@ export type CommandState = z.infer<typeof commandStateSchema>;
 
 /** What a weather service expects at the site: means of steps from `start` on. */
 export const weatherOutlookSchema = z.object({
-  start: z.string(),
+  start: instantSchema,
   stepUs: z.int().positive(),
   airTemperatureC: z.array(z.number()).min(1),
 });

@@ -15,7 +15,7 @@ import { createLocalTime } from './local-time.ts';
 import type { SiteOutlook, StepOutlook } from './outlook.ts';
 import { createSiteModel, type SiteModel, type SiteStep } from './site-model.ts';
 import { stateSize } from './site-state.ts';
-import { createSpreadCheck } from './spread-check.ts';
+import { createSpreadCheck, type Moments } from './spread-check.ts';
 import { createSkyHypotheses, type SkyHypotheses, type SkyHypothesis } from './sky-hypotheses.ts';
 
 /** Clearness is not below: the thickest cloud lets that much through. And not above: bright edges, over 15 min. */
@@ -257,11 +257,6 @@ const FUSES_W = 43_500;
 const MEAN_TO_PEAK = 10;
 /** Mean power of 1 MWh a year. */
 const W_PER_MWH = 1e6 / 8760;
-
-interface Moments {
-  readonly mean: number;
-  readonly variance: number;
-}
 
 /** Of a x_i + b x_j after `aheadUs` more. */
 function momentsOf(

@@ -12,7 +12,7 @@ const MEMORY_US = 4 * 86_400e6;
 /** An error of more standard deviations counts as one of so many. */
 const WORST = 3;
 
-interface Moments {
+export interface Moments {
   readonly mean: number;
   readonly variance: number;
 }

@@ -21,15 +21,9 @@ function reportOf({ readings, quality, interval, timestamp, outlook }: Measureme
   const toUs = parseInstant(interval?.end ?? timestamp);
   const fromUs = interval === undefined ? toUs : parseInstant(interval.start);
   if (!(fromUs <= toUs)) return undefined;
-  if (outlook === undefined) return { fromUs, toUs, airC };
-  const startUs = parseInstant(outlook.start);
-  const usable = Number.isFinite(startUs) && outlook.airTemperatureC.every(isAir);
-  return {
-    fromUs,
-    toUs,
-    airC,
-    ...(usable && { expected: { startUs, stepUs: outlook.stepUs, airC: outlook.airTemperatureC } }),
-  };
+  if (outlook === undefined || !outlook.airTemperatureC.every(isAir)) return { fromUs, toUs, airC };
+  const { start, stepUs, airTemperatureC } = outlook;
+  return { fromUs, toUs, airC, expected: { startUs: parseInstant(start), stepUs, airC: airTemperatureC } };
 }
 
 function isAir(airC: number): boolean {
