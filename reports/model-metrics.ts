@@ -13,11 +13,18 @@ interface Told {
   readonly right: boolean;
 }
 
-/**
- * Samples of the `model.*` metrics from the rows of `estimate-runs`. An estimator that does not watch its model gives
- * none. Throws on rows that no historian wrote.
- */
-export function compareFindings(faults: readonly ModelFault[], runs: Table): Readonly<Record<string, Float64Array>> {
+export interface ModelComparison {
+  /** Of the `model.*` metrics; empty where no estimator watched its model. */
+  readonly samples: Readonly<Record<string, Float64Array>>;
+  readonly watched: boolean;
+  /** In the order of their times. */
+  readonly told: readonly Told[];
+  /** Never named as they were. */
+  readonly missed: readonly ModelFault[];
+}
+
+/** From the rows of `estimate-runs`. Throws on rows that no historian wrote. */
+export function compareFindings(faults: readonly ModelFault[], runs: Table): ModelComparison {
   const told: Told[] = [];
   const wrong: number[] = [];
   const known = new Map<string, number>();
@@ -36,14 +43,16 @@ export function compareFindings(faults: readonly ModelFault[], runs: Table): Rea
     known.set(estimator, findings.length);
     wrong.push(told.filter((one) => !one.right).length);
   }
-  const found = wrong.length === 0 ? [] : faults.map((fault) => firstRight(told, fault));
+  const watched = wrong.length > 0;
+  const found = watched ? faults.map((fault) => firstRight(told, fault)) : [];
   const delays = found.flatMap((one, k) => (one === undefined ? [] : [(one.timeUs - faults[k]!.fromUs) / 1e6]));
-  return {
+  const samples = {
     'model.finding.precision': Float64Array.from(told, ({ right }) => (right ? 100 : 0)),
     'model.finding.recall': Float64Array.from(found, (one) => (one === undefined ? 0 : 100)),
     'model.finding.delay': Float64Array.from(delays),
     'model.finding.wrong': Float64Array.from(wrong),
   };
+  return { samples, watched, told, missed: watched ? faults.filter((_, k) => found[k] === undefined) : [] };
 }
 
 /** A meter whose phases were put right again calls them A, B, C. */

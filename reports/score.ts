@@ -7,7 +7,7 @@ import type { ExpectationResult } from './expectations.ts';
 import { batterySamples, branchSamples, busSamples, siteBalance, type BusSamples } from './grid-metrics.ts';
 import { compareForecasts } from './forecast-metrics.ts';
 import { computeKpis, islandBandW, type BatterySeries, type KpiValues, type SiteSeries } from './kpis.ts';
-import { compareFindings } from './model-metrics.ts';
+import { compareFindings, type ModelComparison } from './model-metrics.ts';
 import { computeLatencies, type Latencies } from './latency.ts';
 import {
   kpiCatalogue,
@@ -66,6 +66,7 @@ interface ScoreDetails {
   readonly batteries: readonly BatterySeries[];
   readonly devices: DeviceComparison;
   readonly estimates: EstimateComparison;
+  readonly model: ModelComparison;
   readonly buses: BusSamples;
   readonly latencies: Latencies;
 }
@@ -78,7 +79,7 @@ export function score(record: RunRecord): Score {
   const samples: Readonly<Record<string, Float64Array>> = {
     ...details.devices.samples,
     ...details.estimates.samples,
-    ...compareFindings(record.manifest.modelFaults, tables['estimate-runs']),
+    ...details.model.samples,
     ...siteBalance(tables['truth-site']),
     ...batterySamples(details.batteries),
     ...branchSamples(tables['truth-branch']),
@@ -109,6 +110,7 @@ function computeDetails({ manifest, tables }: RunRecord): ScoreDetails {
     batteries: batteriesOf(manifest, grid, tables['device-states']),
     devices: compareDevices(grid, tables.measurements, tables['truth-terminal'], tables['truth-energy'], site),
     estimates: compareEstimates(tables.estimates, tables['estimate-runs'], tables['truth-bus'], referenceBus(grid)),
+    model: compareFindings(manifest.modelFaults, tables['estimate-runs']),
     buses: busSamples(grid, tables['truth-bus']),
     latencies: computeLatencies(tables.messages),
   };

@@ -9,10 +9,11 @@ import type { RunRecord, Table } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { referenceBus } from '../site-facts.ts';
 import { renderChart } from './chart.ts';
+import { renderFindings } from './finding-table.ts';
 import { renderAbsence, renderPair, renderSection, renderTable } from './markup.ts';
 
 export function renderEstimates(score: Score, offsetUs: number): string {
-  const { estimates, grid } = score.details;
+  const { estimates, grid, model } = score.details;
   return renderSection({
     id: 'estimate',
     title: 'Estimate against truth',
@@ -24,6 +25,7 @@ export function renderEstimates(score: Score, offsetUs: number): string {
             renderPair(renderErrors(estimates, offsetUs), renderWorstBus(grid, estimates, offsetUs)),
             renderPair(renderFeeder(grid, estimates, offsetUs), renderSummary(score)),
             renderBuses(estimates),
+            renderFindings(model, offsetUs),
           ].join(''),
   });
 }

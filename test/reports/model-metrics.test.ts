@@ -42,7 +42,7 @@ const wrongPoint: ModelFault[] = [
 const swapped: ModelFault = { feature: 'meterPhases', id: 'house', onPaper: 'ABC', inField: 'BAC', ...whole };
 
 function score(faults: readonly ModelFault[], lists: readonly (readonly Finding[] | undefined)[]) {
-  const samples = compareFindings(faults, runs(lists));
+  const { samples } = compareFindings(faults, runs(lists));
   const of = (name: string) => [...samples[`model.finding.${name}`]!];
   return { precision: of('precision'), recall: of('recall'), delay: of('delay'), wrong: of('wrong') };
 }

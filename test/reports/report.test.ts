@@ -8,7 +8,7 @@ import { escapeXml } from '../../reports/junit.ts';
 import { writeReport, type RunReport } from '../../reports/report.ts';
 import { renderSummary } from '../../reports/terminal.ts';
 import type { FixtureOptions } from './fixture-site.ts';
-import { writeFixture } from './fixture.ts';
+import { fixtureStartUs, writeFixture } from './fixture.ts';
 
 let root = '';
 let count = 0;
@@ -196,6 +196,36 @@ describe('report.html', () => {
     expect(table.indexOf('✗ broken')).toBeLessThan(table.indexOf('✓ kept'));
     const safe = await (await make({ audit: { invariants: [kept] } })).file('report.html');
     expect(safe).toContain('<summary>All 1 rules of safety were kept (1\u2009200 checks)</summary>');
+  });
+
+  it('lists what the estimator found wrong in its grid, whether it was so, and what it never found', async () => {
+    const during = { fromUs: fixtureStartUs, untilUs: fixtureStartUs + 86_400e6 };
+    const modelFaults: FixtureOptions['modelFaults'] = [
+      { feature: 'tapPosition', id: 't', onPaper: 0, inField: 1, ...during },
+      { feature: 'lineClosed', id: 'tie', onPaper: false, inField: true, ...during },
+    ];
+    const weighed = { evidence: 31.4, estimates: 4 };
+    const tap = { feature: 'tapPosition', id: 't', value: 1 } as const;
+    const phases = { feature: 'meterPhases', id: 'h', value: 'BAC' } as const;
+    const modelFindings: FixtureOptions['modelFindings'] = [
+      { kind: 'tap', element: 't', says: 'the tap of t stands at 1', inField: [tap], ...weighed },
+      { kind: 'phase', element: 'h', says: '<b>h</b>', inField: [phases], ...weighed },
+    ];
+    const tableOf = async (options: FixtureOptions) => {
+      const section = (await (await make(options)).file('report.html')).split('<section id="estimate"')[1] ?? '';
+      return section
+        .split('</section>')[0]!
+        .split('<caption>Findings about the model</caption>')[1]
+        ?.split('</table>')[0];
+    };
+    const rows = (await tableOf({ modelFaults, modelFindings }))?.match(/<tr>.*?<\/tr>/gs) ?? [];
+    expect(rows).toHaveLength(4);
+    expect(rows[1]).toMatch(/00:15.*✓ right.*the tap of t stands at 1.*>31.4<.*>4</);
+    expect(rows[2]).toMatch(/00:15.*✗ wrong.*&lt;b&gt;h&lt;/);
+    expect(rows[3]).toMatch(/never.*✗ missed.*line tie: closed in the field, open on paper/);
+    expect(await tableOf({ modelFaults })).toBeUndefined();
+    expect(await tableOf({ modelFindings: [] })).toBeUndefined();
+    expect(await (await make({ modelFindings: [] })).file('report.html')).toContain('and nothing was named.');
   });
 
   it('says how to run it again with the overrides of this run', async () => {
