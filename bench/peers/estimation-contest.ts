@@ -11,6 +11,7 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { projectRoot } from '../../grids/project-root.ts';
 import { createFrameEstimator } from '../../platform/state-estimation/current-form/current-form.ts';
 import { flatStart } from '../../platform/state-estimation/flat-start.ts';
+import { createBranchCurrents } from '../../sim/physics/power-flow-admittance.ts';
 import {
   createBatchResults,
   createBatchWriter,
@@ -103,6 +104,7 @@ function ourEntrants(grid: CompiledGrid, frames: EstimationFrames): Ours {
   const results = createBatchResults(grid, count);
   const everyBus = Int32Array.from({ length: busCount }, (_, bus) => bus);
   const write = createBatchWriter(grid, everyBus, flatStart(grid));
+  const branchCurrents = createBranchCurrents(grid);
   const measured = new Float64Array(perUnit.length);
   const [from, to] = [0, 1].map(() => new Float64Array(2 * phases * branches.length)) as [Float64Array, Float64Array];
   const run = (start: 'flat' | 'last') => () =>
@@ -112,7 +114,7 @@ function ourEntrants(grid: CompiledGrid, frames: EstimationFrames): Ours {
           for (let k = 0; k < measured.length; k++) measured[k] = perUnit[k]! * values[frame * measured.length + k]!;
           const { status } = estimator.estimate(measured, start);
           if (status !== 'converged') throw new Error(`frame ${frame}: ${status}`);
-          estimator.branchCurrents(from, to);
+          branchCurrents(estimator.voltage, from, to);
           write(results, frame, estimator.voltage, from, to);
         }
       }),

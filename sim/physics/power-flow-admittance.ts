@@ -112,28 +112,38 @@ function multiplyAdd(
   }
 }
 
-/** Currents into the branches at both ends from the voltages; open ends and dead phases carry none. */
-export function branchCurrents(grid: CompiledGrid, voltage: Float64Array, from: Float64Array, to: Float64Array): void {
-  const { phases } = grid;
+/** Writes the currents into all branches at both ends, interleaved by branch and phase. Dead voltages must be zero. */
+export type BranchCurrents = (voltage: Float64Array, from: Float64Array, to: Float64Array) => void;
+
+/** i = y_own v_own + y_transfer v_other; open ends and dead phases carry none. */
+export function createBranchCurrents({ phases, branches }: CompiledGrid): BranchCurrents {
   const stride = 2 * phases;
-  from.fill(0);
-  to.fill(0);
-  const add = (block: Float64Array, bus: number, out: Float64Array, at: number): void => {
-    for (let r = 0; r < phases; r++) {
-      for (let c = 0; c < phases; c++) {
-        const k = 2 * (r * phases + c);
-        if (block[k] === 0 && block[k + 1] === 0) continue;
-        const [vr, vi] = [voltage[bus * stride + 2 * c]!, voltage[bus * stride + 2 * c + 1]!];
-        out[at + 2 * r]! += block[k]! * vr - block[k + 1]! * vi;
-        out[at + 2 * r + 1]! += block[k]! * vi + block[k + 1]! * vr;
+  const entries = stride * phases;
+  // Four blocks a branch, one after the other, and where the voltages begin that they stand for.
+  const blocks = new Float64Array(4 * entries * branches.length);
+  const first = new Int32Array(4 * branches.length);
+  branches.forEach(({ yff, yft, ytf, ytt, from, to }, k) => {
+    [yff, yft, ytf, ytt].forEach((block, e) => blocks.set(block, (4 * k + e) * entries));
+    first.set([stride * from, stride * to, stride * from, stride * to], 4 * k);
+  });
+  return (voltage, from, to) => {
+    for (let pair = 0; pair < first.length; pair += 2) {
+      const into = (pair & 2) === 0 ? from : to;
+      const at = (pair >> 2) * stride;
+      for (let r = 0; r < stride; r += 2) {
+        let re = 0;
+        let im = 0;
+        for (let block = pair; block < pair + 2; block++) {
+          const v = first[block]!;
+          const y = block * entries + r * phases;
+          for (let c = 0; c < stride; c += 2) {
+            re += blocks[y + c]! * voltage[v + c]! - blocks[y + c + 1]! * voltage[v + c + 1]!;
+            im += blocks[y + c]! * voltage[v + c + 1]! + blocks[y + c + 1]! * voltage[v + c]!;
+          }
+        }
+        into[at + r] = re;
+        into[at + r + 1] = im;
       }
     }
   };
-  for (const branch of grid.branches) {
-    const at = branch.index * stride;
-    add(branch.yff, branch.from, from, at);
-    add(branch.yft, branch.to, from, at);
-    add(branch.ytf, branch.from, to, at);
-    add(branch.ytt, branch.to, to, at);
-  }
 }

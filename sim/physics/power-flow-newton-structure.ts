@@ -1,7 +1,12 @@
 /** What the topology fixes of Newton's method: the matrix as real blocks, where they stand, a place to start from. */
 import type { CompiledGrid } from '../../grids/model.ts';
 import { createRealBlockLu, type RealBlockLu } from '../../numerics/real-block-lu.ts';
-import { createBusAdmittance, type BusAdmittance } from './power-flow-admittance.ts';
+import {
+  createBranchCurrents,
+  createBusAdmittance,
+  type BranchCurrents,
+  type BusAdmittance,
+} from './power-flow-admittance.ts';
 import type { MethodContext } from './power-flow-method.ts';
 import { documentVoltages, flatVoltages } from './power-flow-newton-start.ts';
 import { voltageControls, type VoltageControl } from './power-flow-voltage-control.ts';
@@ -10,6 +15,7 @@ import { voltageControls, type VoltageControl } from './power-flow-voltage-contr
 export interface NewtonStructure {
   readonly context: MethodContext;
   readonly admittance: BusAdmittance;
+  readonly branchCurrents: BranchCurrents;
   /** Where the neutral may float, and the negligible admittance that keeps it where no element does. */
   readonly earthed: ReadonlyMap<number, number>;
   readonly controls: readonly VoltageControl[];
@@ -52,6 +58,7 @@ export function prepareNewton(context: MethodContext): NewtonStructure {
   const shared = { context, admittance, earthed, controls, lu, transferAt, ownAt, unknown, angles, flat, given };
   return {
     ...shared,
+    branchCurrents: createBranchCurrents(grid),
     base: baseJacobian(grid, admittance, lu, { transferAt, ownAt, row }, isUnknown),
     noise: roundingOf(grid, admittance),
   };

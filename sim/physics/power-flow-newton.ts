@@ -3,7 +3,6 @@
  * current mismatch F = Y v - i_sources - i_elements(v); a controlled one Re(v F*) = 0 and its voltage magnitude, so its
  * reactive power needs no unknown (current mismatch: Garcia et al., IEEE Trans. Power Systems 15 (2000) 508).
  */
-import { branchCurrents } from './power-flow-admittance.ts';
 import type { ElementPowers } from './power-flow-elements.ts';
 import type { MethodResult, MethodSolver, PowerFlowMethod } from './power-flow-method.ts';
 import { approachSolution } from './power-flow-newton-approach.ts';
@@ -41,8 +40,7 @@ interface Outcome {
 /** `solved`: the state is a solution, and the place to go on from. */
 function createSolver(shared: NewtonStructure, state: Float64Array, solved: boolean): MethodSolver {
   const { context, controls, lu, unknown, given, flat } = shared;
-  const { grid, elements, tolerancePu } = context;
-  const { maxIterations } = context;
+  const { grid, elements, tolerancePu, maxIterations } = context;
   const history = new Float64Array(maxIterations + 1);
   const work = createNewtonWork(grid);
   const states: ControlState[] = controls.map(() => 'hold');
@@ -155,7 +153,7 @@ function createSolver(shared: NewtonStructure, state: Float64Array, solved: bool
     history,
     solve,
     flatStart,
-    branchCurrents: (from, to) => branchCurrents(grid, state, from, to),
+    branchCurrents: (from, to) => shared.branchCurrents(state, from, to),
     limited: () =>
       controls.flatMap(({ units }, c) => (states[c] === 'hold' ? [] : units.map(({ generator }) => generator))),
     clone: () => createSolver(shared, state.slice(), isSolved),

@@ -52,8 +52,6 @@ export interface FrameEstimator {
    * declares absent do not matter. `flat` starts from no load, `last` from the last answer.
    */
   readonly estimate: (values: Float64Array, start: 'flat' | 'last') => FrameEstimate;
-  /** Currents into the branches at both ends at the estimate, per unit, interleaved by branch and phase. */
-  readonly branchCurrents: (from: Float64Array, to: Float64Array) => void;
   /** Standard deviations and residuals at the last answer, from these same values; none where the digits do not suffice. */
   readonly statistics: (
     values: Float64Array,
@@ -149,7 +147,6 @@ export function createFrameEstimator(
       }
       return { status: 'converged', iterations, objective: frame.objective(values) };
     },
-    branchCurrents: createBranchCurrents(structure, known),
     statistics: (values, measurements, withFlows) => {
       const measured = { ...problem, measurements };
       const solved = solvedState(structure, state, { problem: measured, values, frame });
@@ -234,49 +231,5 @@ function createReader(
       voltage[k + 1] = turns[i] === 1 ? im * c - re * s : im;
     }
     if (reference >= 0) voltage[2 * to[reference]! + 1] = 0;
-  };
-}
-
-/** i = y_own v_own + y_transfer v_other at both ends of every branch in service; zero where no voltage is. */
-function createBranchCurrents({ grid }: CurrentFormStructure, voltage: Float64Array): FrameEstimator['branchCurrents'] {
-  const { phases, branches } = grid;
-  const rows = 2 * phases;
-  const numbers = 2 * phases * phases;
-  // Four blocks a branch, one after the other; dead voltages have no part.
-  const blocks = new Float64Array(4 * numbers * branches.length);
-  const ends = new Int32Array(2 * branches.length);
-  branches.forEach(({ yff, yft, ytf, ytt, from, to }, k) => {
-    [yff, yft, ytf, ytt].forEach((block, e) => blocks.set(block, (4 * k + e) * numbers));
-    ends[2 * k] = rows * from;
-    ends[2 * k + 1] = rows * to;
-  });
-  return (from, to) => {
-    let y = 0;
-    let out = 0;
-    for (let k = 0; k < ends.length; k += 2) {
-      const f = ends[k]!;
-      const t = ends[k + 1]!;
-      for (let end = 0; end < 2; end++) {
-        const into = end === 0 ? from : to;
-        for (let r = 0; r < rows; r += 2) {
-          let re = 0;
-          let im = 0;
-          for (let c = 0; c < rows; c += 2) {
-            const own = y + r * phases + c;
-            const transfer = own + numbers;
-            const vr = voltage[f + c]!;
-            const vi = voltage[f + c + 1]!;
-            const ur = voltage[t + c]!;
-            const ui = voltage[t + c + 1]!;
-            re += blocks[own]! * vr - blocks[own + 1]! * vi + blocks[transfer]! * ur - blocks[transfer + 1]! * ui;
-            im += blocks[own]! * vi + blocks[own + 1]! * vr + blocks[transfer]! * ui + blocks[transfer + 1]! * ur;
-          }
-          into[out + r] = re;
-          into[out + r + 1] = im;
-        }
-        y += 2 * numbers;
-      }
-      out += rows;
-    }
   };
 }
