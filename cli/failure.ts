@@ -38,7 +38,11 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
         : [];
     return { code: died ? exitCodes.died.code : exitCodes.notStarted.code, lines: [error.message, ...kept] };
   }
-  const { code = '', path } = error as NodeJS.ErrnoException;
+  const { code = '', path, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === 'uv_cwd') {
+    const sentence = 'the current folder was removed: change to one that is there, and type the command again';
+    return { code: exitCodes.invalidInput.code, lines: [sentence] };
+  }
   if (FORBIDDEN.includes(code) && path !== undefined) {
     return { code: exitCodes.invalidInput.code, lines: [`${shownPath(path)}: ${describeSystemError(error)}`] };
   }

@@ -1,4 +1,5 @@
 /** Files and folders that commands cannot use: a sentence that says what to do, one way to write paths, exit code 10. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -16,6 +17,7 @@ writeFileSync(path('service.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\nser
 writeFileSync(path('half.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\n');
 writeFileSync(path('picture'), '\u0089PNG\r\n\0\u001b[31m');
 
+const launcher = resolve('bin/twin.mjs');
 const day = 'scenarios/germany/uc1-virtual-islanding.yaml';
 const given = '(give the folder that `twin run` printed)';
 const empty = '(name a folder that is new or empty with --out)';
@@ -51,6 +53,15 @@ describe('what cannot be used is said in words', () => {
     ],
   ])('twin %j', async (args, sentence) => {
     expect(await twin(args)).toEqual({ code: 10, out: '', err: `${folder}/${sentence}\n` });
+  });
+
+  it.skipIf(process.platform === 'win32')('a current folder that was removed (skipped on Windows)', () => {
+    const gone = path('gone');
+    mkdirSync(gone);
+    const script = 'cd "$1" && rmdir "$1" && exec "$2" "$3" validate x.yaml';
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, launcher]);
+    const said = 'the current folder was removed: change to one that is there, and type the command again\n';
+    expect({ status, out: String(stdout), err: String(stderr) }).toEqual({ status: 10, out: '', err: said });
   });
 
   it('without the words of the JSON parser breaking the line', async () => {
