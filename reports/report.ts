@@ -33,7 +33,7 @@ export interface RunReport extends Omit<Score, 'details'> {
 export async function writeReport(directory: string): Promise<RunReport> {
   const record = await readRecord(directory);
   const score = scoreRecord(record);
-  const accuracy = renderAccuracy(score);
+  const accuracy = renderAccuracy(score, record.audit);
   const report = describe(record.manifest, score, accuracy.hash);
   const files = {
     'accuracy.json': accuracy.text,

@@ -64,9 +64,6 @@ const parse = (payload: Uint8Array) => JSON.parse(Buffer.from(payload).toString(
 
 const json = (document: object) => Buffer.from(JSON.stringify(document));
 
-/** What was measured and decided, whatever came twice on the way. */
-const resultOf = ({ accuracy }: Rehearsal) => accuracy.replaceAll(/"duplicated": \d+/g, '');
-
 const hopOf = ({ audit }: Rehearsal, hop: string, kind: string) =>
   audit.hops.find((entry) => entry.hop === hop && entry.kind === kind);
 
@@ -78,7 +75,7 @@ describe('a bridge of somebody else’s', () => {
     expect(theirs.accuracy).toBe(ours.accuracy);
   });
 
-  it('that brings everything twice, ticks and progress too, changes nothing but the count of duplicates', async () => {
+  it('that brings everything twice, ticks and progress too, changes no byte: the audit alone counts the duplicates', async () => {
     const ours = await rehearse({ scenarioFile: hamlet });
     const theirs = await bridgedBy((_topic, forward) => {
       forward();
@@ -88,7 +85,8 @@ describe('a bridge of somebody else’s', () => {
     expect(hopOf(theirs, 'bal>dsotp', 'pmu')).toMatchObject({ published: 19, delivered: 19, duplicated: 19 });
     expect(hopOf(theirs, 'dsotp>power-calculation', 'pmu')).toMatchObject({ delivered: 19, duplicated: 19 });
     expect(hopOf(theirs, 'bal>device', 'setpoint')).toMatchObject({ delivered: 19, duplicated: 19 });
-    expect(resultOf(theirs)).toBe(resultOf(ours));
+    expect(theirs.report.messages.duplicated).toBeGreaterThan(100);
+    expect(theirs.accuracy).toBe(ours.accuracy);
   });
 
   it('that brings one meter twice and another one behind the tick is found out: the one does not make up for the other', async () => {
@@ -124,7 +122,7 @@ describe('a bridge of somebody else’s', () => {
       else forward();
     });
     expect(theirs.audit.violations).toEqual([]);
-    expect(resultOf(theirs)).toBe(resultOf(ours));
+    expect(theirs.accuracy).toBe(ours.accuracy);
   });
 
   it('that drops a measurement makes the run invalid, and the audit says where it was lost', async () => {
