@@ -87,7 +87,7 @@ export function createFrameEstimator(
   const structure = layOutCurrentForm(problem);
   if (typeof structure === 'string') return structure;
   const state = createCurrentFormState(structure);
-  const { grid, ldl, equations } = structure;
+  const { grid, ldl } = structure;
   const { vector } = ldl;
   const voltages = flatStart(grid);
   const flat = state.idle.slice();
@@ -97,9 +97,7 @@ export function createFrameEstimator(
   if (!(makeFactor(structure, state, FLAT) < FACTOR_ERROR_MAX)) return 'it is not observable, or too badly conditioned';
 
   const voltage = new Float64Array(voltages.length).fill(Number.NaN);
-  /** The same with zeros where no voltage is. */
-  const known = new Float64Array(voltages.length);
-  const read = createReader(structure, problem.referenceBus, known);
+  const read = createReader(structure, problem.referenceBus, voltage);
   /** Whether the second factor has been made, and the vector holds an answer. */
   let near = false;
   let answered = false;
@@ -140,11 +138,6 @@ export function createFrameEstimator(
         return { status: 'diverged', iterations: -iterations, objective: Number.NaN };
       }
       read(base);
-      for (let k = 0; k < known.length; k += 2) {
-        if (equations.stateOf[k >> 1]! < 0) continue;
-        voltage[k] = known[k]!;
-        voltage[k + 1] = known[k + 1]!;
-      }
       return { status: 'converged', iterations, objective: frame.objective(values) };
     },
     statistics: (values, measurements, withFlows) => {
