@@ -12,7 +12,7 @@ import { climateTemperatureC } from '../../platform/forecasting/clear-sky.ts';
 import { createLocalTime } from '../../platform/forecasting/local-time.ts';
 import { heatingFactor, usualTemperatureC } from '../../platform/forecasting/temperature.ts';
 import type { Scenario } from '../scenario/schema.ts';
-import { coverageProblem, meanOfSeries, readTemperatureSeries, type Series } from './csv.ts';
+import { covering, meanOfSeries, readTemperatureSeries, type Series } from './csv.ts';
 import { OrnsteinUhlenbeck } from './ornstein-uhlenbeck.ts';
 
 const HOUR_US = 3600e6;
@@ -103,11 +103,10 @@ function createWeather({ profile, seed, clock }: AirTemperatureOptions, usualC: 
 
 /** Where the file ends, its last value goes on: only a weather service asks beyond the run. */
 function meanOf(series: Series): AirTemperature['meanC'] {
-  const { startUs, endUs, stepUs, values } = series;
+  const { startUs, endUs, values } = series;
   return (fromUs, toUs) => {
-    if (toUs > endUs) return values.at(-1) ?? Number.NaN;
-    if (fromUs < startUs) return values[0] ?? Number.NaN;
-    return fromUs === endUs ? meanOfSeries(series, fromUs - stepUs, fromUs) : meanOfSeries(series, fromUs, toUs);
+    if (toUs > endUs || fromUs === endUs) return values.at(-1) ?? Number.NaN;
+    return fromUs < startUs ? (values[0] ?? Number.NaN) : meanOfSeries(series, fromUs, toUs);
   };
 }
 
@@ -117,10 +116,7 @@ function readCovering({ profile, clock, directory }: AirTemperatureOptions): Ser
     const hint = 'add csv: { file: ..., temperature: <column> }';
     throw new InvalidInputError([{ path: 'profiles.temperature.csv', message: 'is missing but kind is csv', hint }]);
   }
-  const series = readTemperatureSeries(csv, directory);
-  const problem = coverageProblem(series, csv.file, clock);
-  if (problem !== undefined) throw new InvalidInputError([problem]);
-  return series;
+  return covering(readTemperatureSeries(csv, directory), csv.file, clock);
 }
 
 function describe(profile: NonNullable<AirTemperatureOptions['profile']>): string {

@@ -316,20 +316,17 @@ export function meanOfSeries(series: Series, fromUs: number, toUs: number): numb
   return sum / (toUs - fromUs);
 }
 
-/** What the file lacks of the run, as a fault in the zone of its start; undefined when it covers all of it. */
-export function coverageProblem(
+/** The series itself, when it covers the run. Throws InvalidInputError that tells what it lacks, in the zone of its start. */
+export function covering(
   series: Series,
   csvFile: string,
   clock: { readonly start: string; readonly duration: number },
-): Problem | undefined {
+): Series {
   const startUs = parseInstant(clock.start);
   const endUs = startUs + clock.duration;
-  if (series.startUs <= startUs && series.endUs >= endUs) return undefined;
+  if (series.startUs <= startUs && series.endUs >= endUs) return series;
   const show = (timeUs: number) => formatInstant(timeUs, zoneOffsetUs(clock.start));
-  return {
-    file: csvFile,
-    path: '',
-    message: `covers ${show(series.startUs)} to ${show(series.endUs)} but the scenario runs ${show(startUs)} to ${show(endUs)}`,
-    hint: 'change clock.start and clock.duration or use another file',
-  };
+  const message = `covers ${show(series.startUs)} to ${show(series.endUs)} but the scenario runs ${show(startUs)} to ${show(endUs)}`;
+  const hint = 'change clock.start and clock.duration or use another file';
+  throw new InvalidInputError([{ file: csvFile, path: '', message, hint }]);
 }

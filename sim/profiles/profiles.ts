@@ -5,7 +5,7 @@ import { createH0 } from '../../platform/forecasting/h0.ts';
 import type { Scenario } from '../scenario/schema.ts';
 import { type AirTemperature, createAirTemperature } from './air-temperature.ts';
 import { meanClearSkyIndex } from './clouds.ts';
-import { coverageProblem, meanOfSeries, readCsvSeries, type Series } from './csv.ts';
+import { covering, meanOfSeries, readCsvSeries, type Series } from './csv.ts';
 import { createHousehold, describeHouseholds } from './households.ts';
 import { phaseCount, phaseShares, writeDocumentPower } from './phase-power.ts';
 import { createPvPlant } from './pv.ts';
@@ -346,10 +346,7 @@ function readCovering({ profiles, clock, directory }: ProfileOptions, kind: 'loa
     const hint = `add csv: { file: ..., ${kind}: <column> }`;
     throw new InvalidInputError([{ path: `profiles.${kind}.csv`, message: 'is missing but kind is csv', hint }]);
   }
-  const series = readCsvSeries({ csv, kind, directory });
-  const problem = coverageProblem(series, csv.file, clock);
-  if (problem !== undefined) throw new InvalidInputError([problem]);
-  return series;
+  return covering(readCsvSeries({ csv, kind, directory }), csv.file, clock);
 }
 
 function describeFilled({ filled }: Series): string {

@@ -6,7 +6,7 @@ import type { GridDocument } from '../../grids/schema.ts';
 import { closest } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { type Expectation, ExpectationError, parseExpectation } from '../../reports/expectations.ts';
-import { coverageProblem, readCsvSeries } from '../profiles/csv.ts';
+import { covering, readCsvSeries, readTemperatureSeries, type Series } from '../profiles/csv.ts';
 import { bessFaults } from '../devices/bess.ts';
 import { faultCatalogue } from '../faults/catalogue.ts';
 import { endInstant, eventInstant, showInstant } from './events.ts';
@@ -78,7 +78,7 @@ function checkDevices({ devices, clock }: Scenario): ScenarioFault[] {
   });
 }
 
-/** A thermometer needs weather, and weather from a file a file that covers the run. */
+/** A thermometer needs weather, and heating a profile that can follow it. */
 function checkWeather({ devices, profiles: { temperature, load } }: Scenario): ScenarioFault[] {
   const station = devices.findIndex(({ kind }) => kind === 'weather-station');
   if (station >= 0 && temperature === undefined) {
@@ -190,36 +190,41 @@ function checkExpectations(texts: readonly string[]): {
 }
 
 /** The CSV files exist, can be read, and cover the run. */
-function checkCsv(scenario: Scenario): { readonly faults: ScenarioFault[]; readonly problems: Problem[] } {
+function checkCsv({ profiles, clock }: Scenario): {
+  readonly faults: ScenarioFault[];
+  readonly problems: Problem[];
+} {
   const faults: ScenarioFault[] = [];
   const problems: Problem[] = [];
-  for (const kind of ['load', 'pv'] as const) {
-    const profile = scenario.profiles[kind];
-    if (profile?.kind === 'csv' && profile.csv === undefined) {
-      faults.push({
-        path: ['profiles', kind],
-        message: 'is of kind csv but names no file',
-        hint: 'add csv: { file: ... }',
-      });
+  const check = <Csv extends { readonly file: string }>(
+    key: 'load' | 'pv' | 'temperature',
+    profile: { readonly kind: string; readonly csv?: Csv | undefined } | undefined,
+    read: (csv: Csv) => Series,
+  ) => {
+    if (profile?.kind !== 'csv') return;
+    if (profile.csv === undefined) {
+      const message = 'is of kind csv but names no file';
+      faults.push({ path: ['profiles', key], message, hint: 'add csv: { file: ... }' });
+      return;
     }
-    if (profile?.kind !== 'csv' || profile.csv === undefined) continue;
     const shown = { ...profile.csv, file: shownPath(profile.csv.file) };
-    const own = scenario.profiles.csv?.file === profile.csv.file ? [] : [kind];
-    const path = ['profiles', ...own, 'csv', 'file'];
     if (!existsSync(profile.csv.file)) {
-      const fault = { path, message: `file "${shown.file}" does not exist` };
+      const own = profiles.csv?.file === profile.csv.file ? [] : [key];
+      const fault = { path: ['profiles', ...own, 'csv', 'file'], message: `file "${shown.file}" does not exist` };
       if (!faults.some(({ message }) => message === fault.message)) faults.push(fault);
-      continue;
+      return;
     }
     try {
-      const series = readCsvSeries({ csv: shown, kind, directory: '.' });
-      const gap = coverageProblem(series, shown.file, scenario.clock);
-      if (gap !== undefined) problems.push(gap);
+      covering(read(shown), shown.file, clock);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
       problems.push(...error.problems);
     }
+  };
+  for (const kind of ['load', 'pv'] as const) {
+    check(kind, profiles[kind], (csv) => readCsvSeries({ csv, kind, directory: '.' }));
   }
+  check('temperature', profiles.temperature, (csv) => readTemperatureSeries(csv, '.'));
   // Load and PV mostly share a file, and its faults.
   const distinct = new Map(problems.map((problem) => [formatProblem(problem), problem]));
   return { faults, problems: [...distinct.values()] };

@@ -260,7 +260,7 @@ function handOnCsv(scenario: Scenario, absolute: (path: Path) => string | undefi
     ...scenario,
     profiles: {
       ...others,
-      ...(temperature !== undefined && { temperature: air === undefined ? temperature : { ...temperature, ...air } }),
+      ...(temperature !== undefined && { temperature: { ...temperature, ...air } }),
       ...(csv !== undefined && common !== undefined && { csv: common }),
       ...(load !== undefined && { load }),
       ...(pv !== undefined && { pv }),

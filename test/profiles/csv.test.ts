@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
-import { coverageProblem, meanOfSeries, readCsvSeries, type Series } from '../../sim/profiles/csv.ts';
+import { covering, meanOfSeries, readCsvSeries, type Series } from '../../sim/profiles/csv.ts';
 import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'twin-csv-'));
@@ -165,9 +165,9 @@ describe('CSV', () => {
     expect(meanOfSeries(series, t + 900e6, t + 1800e6)).toBe(4);
     expect(meanOfSeries(series, t + 600e6, t + 1200e6)).toBe(2.5);
     expect(() => meanOfSeries(series, t, t + 1801e6)).toThrow(RangeError);
-    expect(coverageProblem(series, 'data.csv', { start: '2021-04-01T00:00:00Z', duration: 1800e6 })).toBeUndefined();
-    expect(coverageProblem(series, 'data.csv', { start: '2021-04-01T01:59:00+02:00', duration: 1800e6 })?.message).toBe(
-      'covers 2021-04-01T02:00:00+02:00 to 2021-04-01T02:30:00+02:00 but the scenario runs 2021-04-01T01:59:00+02:00 to 2021-04-01T02:29:00+02:00',
+    expect(covering(series, 'data.csv', { start: '2021-04-01T00:00:00Z', duration: 1800e6 })).toBe(series);
+    expect(() => covering(series, 'data.csv', { start: '2021-04-01T01:59:00+02:00', duration: 1800e6 })).toThrow(
+      'data.csv: covers 2021-04-01T02:00:00+02:00 to 2021-04-01T02:30:00+02:00 but the scenario runs 2021-04-01T01:59:00+02:00 to 2021-04-01T02:29:00+02:00',
     );
   });
 });

@@ -156,6 +156,16 @@ describe('sense', () => {
       'grid: ieee-33\nprofiles: { temperature: { anomaly: -8 C } }',
       's.yaml:7:37: profiles.temperature.anomaly: "-8 C" is no temperature difference: write a number with K, for example "8 K"',
     ],
+    [
+      'grid: ieee-33',
+      'grid: ieee-33\nprofiles: { temperature: { csv: { file: nowhere.csv } } }',
+      's.yaml:7:41: profiles.temperature.csv.file: file "nowhere.csv" does not exist',
+    ],
+    [
+      'grid: ieee-33',
+      'grid: ieee-33\nprofiles: { temperature: { kind: csv } }',
+      's.yaml:7:26: profiles.temperature: is of kind csv but names no file (add csv: { file: ... })',
+    ],
     ['every: 10s', 'every: 15s', 's.yaml:8:49: devices.0.every: 15 s is no multiple of the step of 10 s'],
     ['at: "bus:2"', 'at: "bus:44"', 's.yaml:8:33: devices.0.at: the grid has no bus "44" (did you mean "4"?)'],
     ['at: "bus:1*"', 'at: "bus:x*"', 's.yaml:9:30: devices.1.at: no bus of the grid matches "x*"'],
