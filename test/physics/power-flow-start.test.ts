@@ -2,16 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { GridDocumentInput } from '../../grids/schema.ts';
 import { createPowerFlow, type PowerFlow } from '../../sim/physics/power-flow.ts';
+import { voltage } from './hand-solved.ts';
 import { compile } from './random-grid.ts';
 
 type Bus = GridDocumentInput['buses'][number];
-
-/** Of the first phase, per unit and degrees. */
-function phasor({ grid, voltage }: PowerFlow, bus: string): { vm: number; va: number } {
-  const at = 2 * grid.phases * grid.busIndex.get(bus)!;
-  const [re, im] = [voltage[at]!, voltage[at + 1]!];
-  return { vm: Math.hypot(re, im), va: (Math.atan2(im, re) * 180) / Math.PI };
-}
 
 const NOMINAL_V = 110_000;
 /** Of half a section, ohm. */
@@ -61,11 +55,11 @@ describe.each(['positive-sequence', 'three'] as const)('a corridor, %s', (repres
     const flow = createPowerFlow(compile(corridor(degrees, representation)));
     expect(flow.solve()).toMatchObject({ converged: true });
     const whole = SECTIONS * degrees;
-    const { vm, va } = phasor(flow, `post-${SECTIONS}`);
+    const { vm, va } = voltage(flow, `post-${SECTIONS}`);
     expect(vm).toBeCloseTo(1, 10);
     expect(Math.cos(((va - whole) * Math.PI) / 180)).toBeCloseTo(1, 12);
     // Midway between two voltages of 1 pu.
-    expect(phasor(flow, 'middle-4').vm).toBeCloseTo(Math.cos((degrees * Math.PI) / 360), 10);
+    expect(voltage(flow, 'middle-4').vm).toBeCloseTo(Math.cos((degrees * Math.PI) / 360), 10);
   });
 
   test('beyond its limit there is no solution', () => {
@@ -97,10 +91,10 @@ describe('a load with two solutions', () => {
   };
 
   test('is at the upper one, unless its document begins near the lower one', () => {
-    expect(phasor(solved(), 'load').vm).toBeCloseTo(HIGH, 9);
+    expect(voltage(solved(), 'load').vm).toBeCloseTo(HIGH, 9);
     const low = solved({ voltagePu: 0.45, angleDeg: -60 });
-    expect(phasor(low, 'load').vm).toBeCloseTo(LOW, 9);
-    expect(phasor(low, 'load').va).toBeCloseTo((-Math.asin(0.4 / LOW) * 180) / Math.PI, 6);
+    expect(voltage(low, 'load').vm).toBeCloseTo(LOW, 9);
+    expect(voltage(low, 'load').va).toBeCloseTo((-Math.asin(0.4 / LOW) * 180) / Math.PI, 6);
   });
 
   test('a flat start of the power flow is the one of the document', () => {
@@ -108,11 +102,11 @@ describe('a load with two solutions', () => {
     const power = flow.powers.load.slice();
     flow.powers.load.fill(0);
     expect(flow.solve()).toMatchObject({ converged: true });
-    expect(phasor(flow, 'load').vm).toBeCloseTo(1, 9);
+    expect(voltage(flow, 'load').vm).toBeCloseTo(1, 9);
     flow.powers.load.set(power);
     flow.flatStart();
     flow.solve();
-    expect(phasor(flow, 'load').vm).toBeCloseTo(LOW, 9);
+    expect(voltage(flow, 'load').vm).toBeCloseTo(LOW, 9);
   });
 });
 
@@ -122,5 +116,5 @@ test('a start that leads nowhere does no harm', () => {
   for (const bus of input.buses) bus.start = { voltagePu: 1, angleDeg: 0 };
   const flow = createPowerFlow(compile(input));
   expect(flow.solve()).toMatchObject({ converged: true });
-  expect(phasor(flow, `post-${SECTIONS}`).va).toBeCloseTo(SECTIONS * 60 - 720, 8);
+  expect(voltage(flow, `post-${SECTIONS}`).va).toBeCloseTo(SECTIONS * 60 - 720, 8);
 });

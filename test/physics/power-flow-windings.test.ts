@@ -49,19 +49,17 @@ describe('one phase to neutral draws from the high side, with ideal windings', (
   });
 });
 
+/** A load of constant impedance, whatever its voltage. */
+const zip = { constantImpedance: 1, constantCurrent: 0, constantPower: 0 };
+
 describe('earthing', () => {
+  const resistorAt = (bus: string) => [{ id: 'load', bus, connection: 'A' as const, activePowerW: 4000, zip }];
+
   test('an earthing impedance carries three times the zero sequence', () => {
     const rOhm = 2;
-    const load = [
-      {
-        id: 'load',
-        bus: 'lv',
-        connection: 'A' as const,
-        activePowerW: 4000,
-        zip: { constantImpedance: 1, constantCurrent: 0, constantPower: 0 },
-      },
-    ];
-    const flow = solved(behind(transformer({ vectorGroup: 'Dyn5', earthingTo: { rOhm } }), { loads: load }));
+    const flow = solved(
+      behind(transformer({ vectorGroup: 'Dyn5', earthingTo: { rOhm } }), { loads: resistorAt('lv') }),
+    );
     // The load is R = U^2 / P against earth, in series with the earthing: v_A = E R / (R + r), all real.
     const resistance = (400 / Math.sqrt(3)) ** 2 / 4000;
     expect(voltage(flow, 'lv', 0).vm).toBeCloseTo(resistance / (resistance + rOhm), 4);
@@ -72,18 +70,9 @@ describe('earthing', () => {
 
   test('on the high side counts with the square of the ratio', () => {
     // Fed from the low side, the load on the high one: the mirror of the test above at 20 kV.
-    const load = [
-      {
-        id: 'load',
-        bus: 'mv',
-        connection: 'A' as const,
-        activePowerW: 4000,
-        zip: { constantImpedance: 1, constantCurrent: 0, constantPower: 0 },
-      },
-    ];
     const flow = solved(
       behind(transformer({ vectorGroup: 'YNd5', earthingFrom: { rOhm: 5000 } }), {
-        loads: load,
+        loads: resistorAt('mv'),
         externalGrids: [{ id: 'grid', bus: 'lv' }],
       }),
     );
@@ -93,16 +82,7 @@ describe('earthing', () => {
 
   test('an unearthed star behind a stiff grid leaves a single-phase load without current return', () => {
     // Only the load itself earths the low side, so its phase falls to earth potential.
-    const load = [
-      {
-        id: 'load',
-        bus: 'lv',
-        connection: 'A' as const,
-        activePowerW: 4000,
-        zip: { constantImpedance: 1, constantCurrent: 0, constantPower: 0 },
-      },
-    ];
-    const flow = solved(behind(transformer({ vectorGroup: 'Dy5' }), { loads: load }));
+    const flow = solved(behind(transformer({ vectorGroup: 'Dy5' }), { loads: resistorAt('lv') }));
     expect(voltage(flow, 'lv', 0).vm).toBeLessThan(1e-3);
     expect(voltage(flow, 'lv', 1).vm).toBeCloseTo(Math.sqrt(3), 3);
   });
@@ -165,11 +145,10 @@ describe('three windings', () => {
     loads,
     externalGrids: [{ id: 'grid', bus: 'hv' }],
   });
-  const impedance = { constantImpedance: 1, constantCurrent: 0, constantPower: 0 };
 
   test('the star of the three tests: j0.08, j0.02, j0.04 of 10 MVA', () => {
     // A reactor of 10 Mvar at the medium side: v = 1 / (1 + 0.10); the star point at 0.08 of 0.10 of the drop.
-    const flow = solved(grid({}, [{ id: 'l', bus: 'mv', reactivePowerVar: 10e6, zip: impedance }]));
+    const flow = solved(grid({}, [{ id: 'l', bus: 'mv', reactivePowerVar: 10e6, zip }]));
     expect(voltage(flow, 'mv').vm).toBeCloseTo(1 / 1.1, 6);
     expect(voltage(flow, 'lv').vm).toBeCloseTo(1 - 0.08 / 1.1, 6);
     expect(voltage(flow, 't:star').vm).toBeCloseTo(1 - 0.08 / 1.1, 6);
@@ -178,7 +157,7 @@ describe('three windings', () => {
 
   test('its delta shorts the zero sequence of the medium side at the star point', () => {
     // A single-phase reactor: z1 = z2 = j0.10, z0 = j(0.02 + 0.04 || 0.08) since the source earths the high side as well.
-    const loads = [{ id: 'l', bus: 'mv', connection: 'A' as const, reactivePowerVar: 10e6 / 3, zip: impedance }];
+    const loads = [{ id: 'l', bus: 'mv', connection: 'A' as const, reactivePowerVar: 10e6 / 3, zip }];
     const flow = solved(grid({}, loads));
     const z0 = 0.02 + (0.04 * 0.08) / 0.12;
     // Load j1 pu on phase A; Thevenin impedance (z0 + 2 z1) / 3 of E = 1.
@@ -190,7 +169,7 @@ describe('three windings', () => {
 
   test('an open winding leaves the other two, taps and shifts act on their own side', () => {
     const open = solved(
-      grid({ low: { ...unit.low, closed: false } }, [{ id: 'l', bus: 'mv', reactivePowerVar: 10e6, zip: impedance }]),
+      grid({ low: { ...unit.low, closed: false } }, [{ id: 'l', bus: 'mv', reactivePowerVar: 10e6, zip }]),
     );
     expect(voltage(open, 'mv').vm).toBeCloseTo(1 / 1.1, 6);
     expect(voltage(open, 'lv').vm).toBeNaN();
@@ -233,7 +212,6 @@ describe('general branches', () => {
     const shifted = branch({ ratio: 0.98, shiftDeg: 10 });
     expect(voltage(shifted, 'b').vm).toBeCloseTo(1 / 0.98, 9);
     expect(voltage(shifted, 'b').va).toBeCloseTo(-10, 9);
-    const zip = { constantImpedance: 1, constantCurrent: 0, constantPower: 0 };
     const loaded = branch({}, [{ id: 'l', bus: 'b', reactivePowerVar: 1e6, zip }]);
     expect(voltage(loaded, 'b').vm).toBeCloseTo(1 / 1.1, 9);
     // Half of b = 0.1 pu at each end: v = 1 / (1 - 0.1 * 0.05).
@@ -243,7 +221,6 @@ describe('general branches', () => {
   });
 
   test('may have negative reactance, as the star of a three-winding transformer has', () => {
-    const zip = { constantImpedance: 1, constantCurrent: 0, constantPower: 0 };
     const flow = branch({ x1Ohm: -4 }, [{ id: 'l', bus: 'b', reactivePowerVar: 1e6, zip }]);
     expect(voltage(flow, 'b').vm).toBeCloseTo(1 / (1 - 0.01), 9);
   });

@@ -3,56 +3,52 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileGrid } from '../../grids/compile.ts';
 import { generateFeederGrid } from '../../grids/generate/feeders.ts';
+import { ZERO, add, complex, conjugate, divide, multiply, subtract, type Complex } from '../../numerics/complex.ts';
 import * as kernel from '../../sim/physics/power-flow-sweep-kernel.ts';
 import { createSweepState, noteWorst, type SweepState } from '../../sim/physics/power-flow-sweep-state.ts';
 import { createSweepStructure, type Run, type SweepStructure } from '../../sim/physics/power-flow-sweep-structure.ts';
+import { stream } from '../numerics/random-network.ts';
 
 /** A state whose every number differs from the others, the same for the same seed. */
 function scramble(state: SweepState, seed: number): void {
-  let number = seed;
-  const next = (): number => {
-    number = (Math.imul(number, 1664525) + 1013904223) >>> 0;
-    return number / 2 ** 32;
-  };
+  const random = stream(seed);
   for (const [values, middle] of [
     [state.voltage, 0.8],
     [state.current, 0],
     [state.power, 0],
   ] as const) {
-    for (let k = 0; k < values.length; k++) values[k] = middle + next() - 0.5;
+    for (let k = 0; k < values.length; k++) values[k] = middle + random() / 2;
   }
   state.worst.set([0, -1]);
 }
 
-type Complex = readonly [number, number];
-const plus = ([a, b]: Complex, [c, d]: Complex): Complex => [a + c, b + d];
-const minus = ([a, b]: Complex, [c, d]: Complex): Complex => [a - c, b - d];
-const times = ([a, b]: Complex, [c, d]: Complex): Complex => [a * c - b * d, a * d + b * c];
-const conjugate = ([a, b]: Complex): Complex => [a, -b];
-const square = ([a, b]: Complex): number => a * a + b * b;
-const over = (x: Complex, y: Complex): Complex => {
-  const [re, im] = times(x, conjugate(y));
-  return [re / square(y), im / square(y)];
-};
-const sum = (values: readonly Complex[]): Complex => values.reduce(plus, [0, 0]);
-const read = (from: Float64Array, at: number): Complex => [from[at]!, from[at + 1]!];
+const square = ({ re, im }: Complex): number => re * re + im * im;
+const sum = (values: readonly Complex[]): Complex => values.reduce(add);
+const read = (from: Float64Array, at: number): Complex => complex(from[at]!, from[at + 1]);
 
 /** The loops over plain lines by the book, a slot and a phase after the other. */
 function byTheBook({ phases, constants, feeder }: SweepStructure) {
-  const places = Array.from({ length: phases }, (_, phase) => 2 * phase);
-  const vector = (from: Float64Array, at: number) => places.map((place) => read(from, at + place));
-  const store = (to: Float64Array, at: number, values: readonly Complex[]) => to.set(values.flat(), at);
+  const vector = (from: Float64Array, at: number) =>
+    Array.from({ length: phases }, (_, phase) => read(from, at + 2 * phase));
+  const store = (to: Float64Array, at: number, values: readonly Complex[]) =>
+    to.set(
+      values.flatMap(({ re, im }) => [re, im]),
+      at,
+    );
   const constantsOf = (slot: number) => {
-    const at = 8 * slot;
-    if (phases === 3) return [0, 2, 4, 6].map((part) => read(constants, at + part));
-    return [read(constants, 4 * slot), [0, 0], read(constants, 4 * slot + 2), [0, 0]] as const;
+    const stride = phases === 1 ? 4 : 8;
+    const [z, y] = [stride * slot, stride * (slot + 0.5)];
+    const mutual = (at: number) => (phases === 1 ? ZERO : read(constants, at + 2));
+    return { z1: read(constants, z), zb: mutual(z), y1: read(constants, y), yb: mutual(y) };
   };
   const draw = ({ voltage, current, power }: SweepState, start: number, end: number): void => {
     for (let slot = start; slot < end; slot++) {
-      const [, , y1 = [0, 0], yb = [0, 0]] = constantsOf(slot) as Complex[];
+      const { y1, yb } = constantsOf(slot);
       const v = vector(voltage, 2 * phases * slot);
       const s = vector(power, 2 * phases * slot);
-      const drawn = v.map((each, phase) => sum([conjugate(over(s[phase]!, each)), times(y1, each), times(yb, sum(v))]));
+      const drawn = v.map((each, phase) =>
+        sum([conjugate(divide(s[phase]!, each)), multiply(y1, each), multiply(yb, sum(v))]),
+      );
       store(current, 2 * phases * slot, drawn);
     }
   };
@@ -60,26 +56,23 @@ function byTheBook({ phases, constants, feeder }: SweepStructure) {
     draw,
     collect: ({ current }: SweepState, { start, end }: Run): void => {
       for (let slot = end - 1; slot >= start; slot--) {
-        const [own, fed] = [vector(current, 2 * phases * slot), vector(current, feeder[slot]!)];
-        store(
-          current,
-          feeder[slot]!,
-          fed.map((each, phase) => plus(each, own[phase]!)),
-        );
+        const own = vector(current, 2 * phases * slot);
+        const fed = vector(current, feeder[slot]!).map((each, phase) => add(each, own[phase]!));
+        store(current, feeder[slot]!, fed);
       }
     },
     spread: (state: SweepState, { start, end }: Run, change: number, mismatch: number): void => {
       for (let slot = start; slot < end; slot++) {
         const at = 2 * phases * slot;
-        const [z1 = [0, 0], zb = [0, 0], y1 = [0, 0], yb = [0, 0]] = constantsOf(slot) as Complex[];
+        const { z1, zb, y1, yb } = constantsOf(slot);
         const j = vector(state.current, at);
         const s = vector(state.power, at);
         const next = vector(state.voltage, feeder[slot]!).map((each, phase) =>
-          minus(minus(each, times(z1, j[phase]!)), times(zb, sum(j))),
+          subtract(each, add(multiply(z1, j[phase]!), multiply(zb, sum(j)))),
         );
         vector(state.voltage, at).forEach((last, phase) => {
           const lag = square(s[phase]!) + square(y1) + 3 * square(yb);
-          const error = square(minus(next[phase]!, last)) * (change + mismatch * lag);
+          const error = square(subtract(next[phase]!, last)) * (change + mismatch * lag);
           if (!(error <= state.worst[0]!)) noteWorst(state, error, (at >> 1) + phase);
         });
         store(state.voltage, at, next);

@@ -1,4 +1,4 @@
-/** The one entry to least squares: on trees it takes the recursion, and what it answers is the general form's answer. */
+/** The one entry to least squares: whichever form it takes, what it answers is the general form's answer. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createEstimationFrames } from '../../bench/peers/estimation-frames.ts';
@@ -114,8 +114,7 @@ function expectSame(ours: EstimateResult, theirs: EstimateResult): void {
 
 describe('least squares by structure', () => {
   test('on trees state, flows, residuals and all standard deviations are those of the general form', () => {
-    let fast = 0,
-      all = 0;
+    let [fast, all] = [0, 0];
     fc.assert(
       fc.property(trees, besides, fc.nat(1000), fc.integer({ min: 3, max: 50 }), (buses, more, seed, every) => {
         const noise = (k: number): number => 2 * Math.sin(12.9898 * (k + 1) * (seed + 1));
@@ -214,7 +213,7 @@ describe('least squares by structure', () => {
     }
   });
 
-  test('takes the general form where neither fits, with its answer', () => {
+  test('takes the general form where the current form does not suit, with its answer', () => {
     const radial = compileGrid(generateFeederGrid({ buses: 60, representation: 'positive-sequence' }));
     const problem = measureTree(radial, 0, new Set(), (k) => Math.sin(k));
     const clouded = problem.measurements.map((one, k) =>
