@@ -103,6 +103,26 @@ export const examples = {
       battery_specs: [{ id: 'cbes', ...cbes, final_SoC: 80 }],
     },
   },
+  'later-names': {
+    summary: 'The schedule of the sunny morning in the names of pymfm’s later versions, states of charge from 0 to 1',
+    value: {
+      id: 'uc1-later',
+      application: 'pymfm',
+      control_logic: 'rule_based',
+      operation_mode: 'scheduling',
+      control_start: window.uc_start,
+      control_end: window.uc_end,
+      generation_and_load: {
+        pv_curtailment: false,
+        values: forecast.values.map(({ timestamp, P_gen_kW, P_load_kW }) => ({
+          timestamp,
+          P_available_kW: P_gen_kW,
+          P_required_kW: P_load_kW,
+        })),
+      },
+      battery_specs: [{ ...cbes, id: 'cbes', initial_SoC: 0.2, min_SoC: 0.0875, max_SoC: 0.875 }],
+    },
+  },
   stop: { summary: 'No use case any more', value: { useCase: 0 } },
   island: { summary: 'UC-DE-1: the virtual island', value: { useCase: 1, request: 'island-of-april' } },
   flexibility: {

@@ -28,7 +28,10 @@ export function openApiDocument(basePath = ''): Json {
     security: [{ token: [] }],
     paths,
     components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer' },
+        password: { type: 'http', scheme: 'basic', description: 'For pymfm’s paths, where the settings have one' },
+      },
       schemas,
       responses,
     },
@@ -137,6 +140,52 @@ const schemas: Json = {
       { $ref: '#/components/schemas/SchedulingAnswer' },
       { $ref: '#/components/schemas/UnmetAnswer' },
     ],
+  },
+  BalancingRequest: {
+    description:
+      'In the form of pymfm’s files, or in the names of its later versions with states of charge from 0 to 1',
+    anyOf: [{ $ref: '#/components/schemas/PlanRequest' }, { type: 'object', required: ['generation_and_load'] }],
+  },
+  BalancingJob: {
+    type: 'object',
+    properties: {
+      id: { type: 'string', description: 'That of the request' },
+      input: { type: 'object', description: 'The request as it came' },
+      status: { enum: ['created', 'running', 'success', 'failed'] },
+      details: { ...nullable('string'), description: 'Why it failed, for example which demands clash' },
+      created: instantText,
+      finished: nullable('string'),
+      result: { anyOf: [{ $ref: '#/components/schemas/BalancingResult' }, { type: 'null' }] },
+    },
+    required: ['id', 'input', 'status', 'details', 'created', 'finished', 'result'],
+    additionalProperties: false,
+  },
+  BalancingResult: {
+    type: 'object',
+    properties: {
+      id: { type: 'string' },
+      version: { type: 'string' },
+      peak_imp: { ...nullable('number'), description: 'kW' },
+      peak_exp: { ...nullable('number'), description: 'kW' },
+      schedule: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            time: instantText,
+            SoC_bat: { type: 'object', additionalProperties: { type: 'number' }, description: '0 to 1, by battery' },
+            P_bat_kW: { type: 'object', additionalProperties: { type: 'number' }, description: 'Charging positive' },
+            P_PV_kW: nullable('number'),
+            P_net_before_kW: { type: 'number' },
+            P_net_after_kW: { type: 'number' },
+          },
+          required: ['time', 'SoC_bat', 'P_bat_kW', 'P_PV_kW', 'P_net_before_kW', 'P_net_after_kW'],
+          additionalProperties: false,
+        },
+      },
+    },
+    required: ['id', 'version', 'peak_imp', 'peak_exp', 'schedule'],
+    additionalProperties: false,
   },
   Job: {
     type: 'object',
@@ -253,6 +302,7 @@ function parameter(name: string, description: string): Json {
 
 const planExamples = ['near-real-time', 'scheduling', 'optimised', 'infeasible'] as const;
 const job = parameter('id', 'Of the job');
+const eitherWay = [{ token: [] }, { password: [] }];
 
 const paths: Json = {
   '/health': {
@@ -324,6 +374,38 @@ const paths: Json = {
         409: refer('Conflict'),
         422: refer('Faults'),
       },
+    },
+  },
+  '/balancing': {
+    post: {
+      summary: 'As pymfm’s own service: a request becomes a job under its id',
+      security: eitherWay,
+      requestBody: body('BalancingRequest', [...planExamples, 'later-names']),
+      responses: { ...withBody, 200: answers('Taken on', 'BalancingJob'), 503: refer('Busy') },
+    },
+    get: {
+      summary: 'Ids of the jobs',
+      security: eitherWay,
+      responses: {
+        ...guarded,
+        200: {
+          description: 'Oldest first',
+          content: { 'application/json': { schema: { type: 'array', items: { type: 'string' } } } },
+        },
+      },
+    },
+  },
+  '/balancing/{id}': {
+    parameters: [job],
+    get: {
+      summary: 'The job with its result, once there is one',
+      security: eitherWay,
+      responses: { ...guarded, 200: answers('As it stands', 'BalancingJob'), 404: refer('NotFound') },
+    },
+    delete: {
+      summary: 'Forget it',
+      security: eitherWay,
+      responses: { ...guarded, 200: answers('As it stood', 'BalancingJob'), 404: refer('NotFound') },
     },
   },
   '/v1/trigger': {

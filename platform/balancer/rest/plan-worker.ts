@@ -2,11 +2,11 @@
 import { parentPort } from 'node:worker_threads';
 import { InvalidInputError, type Problem } from '../../../grids/problem.ts';
 import { parsePymfmRequest } from '../pymfm-request.ts';
-import { answerPymfmRequest } from '../pymfm.ts';
+import { answerPymfmRequest, type PymfmAnswer } from '../pymfm.ts';
 
 /** What comes back: the answer, the request's faults, or the words of an error that nobody expected. */
 export type PlanOutcome =
-  | { readonly answer: object }
+  | { readonly answer: PymfmAnswer }
   | { readonly faults: readonly Problem[] }
   | { readonly error: string };
 

@@ -4,6 +4,7 @@ import { InvalidInputError } from '../../../grids/problem.ts';
 import type { ServiceLog } from '../../service/runner.ts';
 import { parsePymfmRequest } from '../pymfm-request.ts';
 import type { BalancerDesk, Order } from './desk.ts';
+import { addBalancingJobs } from './balancing-jobs.ts';
 import { openApiDocument } from './openapi.ts';
 import type { PlanOutcome } from './plan-worker.ts';
 import { createPlanQueue, type PlanJob, type PlanQueue } from './plan-queue.ts';
@@ -11,7 +12,7 @@ import { HttpProblem, problemDetails, problemMediaType, type ProblemStatus, unpr
 import { parseRequestJson } from './request-json.ts';
 import { parseOrder, setpointOrderSchema, triggerOrderSchema } from './orders.ts';
 import type { HttpSettings } from './settings.ts';
-import { createTokenCheck } from './token.ts';
+import { createPasswordCheck, createTokenCheck } from './token.ts';
 
 export interface ApiOptions {
   readonly settings: HttpSettings;
@@ -105,15 +106,23 @@ function answerProblems(app: FastifyInstance, log: ServiceLog): void {
 }
 
 /** Everything but health and the description of the API itself needs the token. */
-function guard(app: FastifyInstance, { token, basePath }: HttpSettings): void {
+function guard(app: FastifyInstance, { token, basic, basePath }: HttpSettings): void {
   const isToken = createTokenCheck(token);
+  const isPassword = basic === undefined ? () => false : createPasswordCheck(basic.username, basic.password);
+  const takesPassword = (path: string) => basic !== undefined && `${path}/`.startsWith(`${basePath}/balancing/`);
   const open = new Set([`${basePath}/health`, `${basePath}/openapi.json`]);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-request-id': request.id });
-    if (open.has(request.routeOptions.url ?? '') || isToken(request.headers.authorization)) return;
-    throw new HttpProblem(401, 'this path needs "Authorization: Bearer TOKEN" with the right token', {
-      headers: { 'www-authenticate': 'Bearer realm="balancer"' },
-    });
+    const path = request.routeOptions.url ?? '';
+    const { authorization } = request.headers;
+    if (open.has(path) || isToken(authorization)) return;
+    const withPassword = takesPassword(path);
+    if (withPassword && isPassword(authorization)) return;
+    const what = withPassword
+      ? 'the right user name and password'
+      : '"Authorization: Bearer TOKEN" with the right token';
+    const challenge = `${withPassword ? 'Basic' : 'Bearer'} realm="balancer"`;
+    throw new HttpProblem(401, `this path needs ${what}`, { headers: { 'www-authenticate': challenge } });
   });
 }
 
@@ -154,6 +163,8 @@ function addRoutes(app: FastifyInstance, settings: HttpSettings, queue: PlanQueu
     queue.remove(jobOf(queue, request).id);
     return reply.code(204).send();
   });
+
+  addBalancingJobs(app, at('/balancing'), queue, settings.keptJobs);
 
   const sendOrder = (reply: FastifyReply, order: Order) =>
     reply
