@@ -33,8 +33,14 @@ export interface Elimination {
   readonly index: Int32Array;
 }
 
-/** Where the factor has the block of step `row` in the column of step `column` < `row`; -1 outside the pattern. */
-export function findSlot({ start, index }: Pick<Elimination, 'start' | 'index'>, column: number, row: number): number {
+/**
+ * Where the list of `column` has `row`, -1 when it has not: a neighbour in a pattern, or a step below another in a factor.
+ */
+export function findSlot(
+  { start, index }: Pick<SymmetricPattern, 'start' | 'index'>,
+  column: number,
+  row: number,
+): number {
   let low = start[column]!;
   let high = start[column + 1]! - 1;
   while (low <= high) {

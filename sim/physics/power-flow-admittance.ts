@@ -1,7 +1,7 @@
 /** The bus admittance matrix as rows of blocks, with what the sources drive: for methods that need Y v and not Y^-1. */
 import { joins } from '../../grids/compile.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
-import { patternFromPairs, type SymmetricPattern } from '../../numerics/ordering.ts';
+import { findSlot, patternFromPairs, type SymmetricPattern } from '../../numerics/ordering.ts';
 
 export interface BusAdmittance {
   readonly pattern: SymmetricPattern;
@@ -28,7 +28,7 @@ export function createBusAdmittance(grid: CompiledGrid, earthed: ReadonlyMap<num
   const transfer = new Float64Array(pattern.index.length * entries);
   const addOwn = (bus: number, block: Float64Array): void => addTo(own, bus * entries, block);
   const addTransfer = (row: number, column: number, block: Float64Array): void =>
-    addTo(transfer, entryOf(pattern, row, column) * entries, block);
+    addTo(transfer, findSlot(pattern, row, column) * entries, block);
 
   for (const branch of branches) {
     if (energised[branch.from] === 1) addOwn(branch.from, branch.yff);
@@ -75,17 +75,6 @@ export function createBusAdmittance(grid: CompiledGrid, earthed: ReadonlyMap<num
 
 function addTo(store: Float64Array, at: number, block: Float64Array): void {
   for (let k = 0; k < block.length; k++) store[at + k]! += block[k]!;
-}
-
-/** Entry (row, column) of a pattern; the neighbours of a row are sorted. */
-export function entryOf({ start, index }: SymmetricPattern, row: number, column: number): number {
-  let [low, high] = [start[row]!, start[row + 1]! - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (index[middle]! < column) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** y[at..] += block x[from..]. */

@@ -4,6 +4,7 @@ import { createBusAdmittance } from './power-flow-admittance.ts';
 import { createElementModel } from './power-flow-elements.ts';
 import type { PowerFlow, PowerFlowResult } from './power-flow.ts';
 import { createPowerFlow } from './power-flow.ts';
+import { stiffBuses } from './power-flow-stiff-buses.ts';
 
 export interface PowerFlowDiagnosis {
   /** A sentence without a full stop. */
@@ -62,7 +63,7 @@ function worstPlaces({ grid, powers, voltage }: PowerFlow): Place[] {
   createBusAdmittance(grid, new Map()).netCurrent(live, net);
   elements.sumConstantPower(powers, busPower);
   elements.inject(elements.free, powers, busPower, live, injected);
-  const held = new Set(grid.sources.filter((source) => source.y === undefined).map((source) => source.bus));
+  const held = stiffBuses(grid);
   return Array.from(grid.energisedPhases.keys())
     .filter((place) => grid.energisedPhases[place] === 1 && !held.has(Math.floor(place / grid.phases)))
     .map((place) => {

@@ -1,6 +1,7 @@
 /** Loads, generators and batteries as currents injected into the grid at given voltages. */
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { GridDocument, Phase } from '../../grids/schema.ts';
+import { stiffBuses } from './power-flow-stiff-buses.ts';
 
 /** W and var per phase at `2 * (element * phases + phase)`, in document order of each kind. */
 export interface ElementPowers {
@@ -91,7 +92,7 @@ const ADMITTANCE: Shares = { z: 1, i: 0, p: 0 };
 export function createElementModel(grid: CompiledGrid, asAdmittances = false): ElementModel {
   const { document, phases, basePowerVA } = grid;
   const placed = placeElements(grid, asAdmittances);
-  const held = new Set(grid.sources.filter((source) => source.y === undefined).map((source) => source.bus));
+  const held = stiffBuses(grid);
   const live = placed.filter((element) => element.live);
   // One flat list for the summation of every solve: where from, where to, and the sign over the base.
   const constant = live.filter((element) => element.constantPower);

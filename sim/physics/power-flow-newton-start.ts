@@ -5,6 +5,7 @@ import { phaseTurn } from '../../grids/sequence.ts';
 import { spanForest } from '../../grids/topology.ts';
 import { ZERO, add, complex, conjugate, divide, multiply, polar, scale, type Complex } from '../../numerics/complex.ts';
 import type { MethodContext } from './power-flow-method.ts';
+import { stiffBuses } from './power-flow-stiff-buses.ts';
 import type { VoltageControl } from './power-flow-voltage-control.ts';
 
 const RADIANS = Math.PI / 180;
@@ -93,10 +94,6 @@ function positiveSequence(phases: number, block: Float64Array): Complex {
 function unit(value: Complex): Complex {
   const magnitude = Math.hypot(value.re, value.im);
   return magnitude > 0 && magnitude < Infinity ? scale(value, 1 / magnitude) : complex(1);
-}
-
-function stiffBuses({ sources }: CompiledGrid): ReadonlySet<number> {
-  return new Set(sources.filter(({ y }) => y === undefined).map(({ bus }) => bus));
 }
 
 /** The voltage of phase A and, where they are live, those of the others behind it. */

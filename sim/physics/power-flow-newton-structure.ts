@@ -9,6 +9,7 @@ import {
 } from './power-flow-admittance.ts';
 import type { MethodContext } from './power-flow-method.ts';
 import { documentVoltages, flatVoltages } from './power-flow-newton-start.ts';
+import { stiffBuses } from './power-flow-stiff-buses.ts';
 import { voltageControls, type VoltageControl } from './power-flow-voltage-control.ts';
 
 /** What all states share. */
@@ -48,7 +49,7 @@ export function prepareNewton(context: MethodContext): NewtonStructure {
   for (let bus = 0; bus < grid.busCount; bus++) row.fill(bus, pattern.start[bus], pattern.start[bus + 1]);
   const transferAt = Int32Array.from(pattern.index, (column, e) => lu.place(row[e]!, column));
   const ownAt = Int32Array.from({ length: grid.busCount }, (_, bus) => lu.place(bus, bus));
-  const held = new Set(grid.sources.filter((source) => source.y === undefined).map((source) => source.bus));
+  const held = stiffBuses(grid);
   const isUnknown = (place: number): boolean =>
     grid.energisedPhases[place] === 1 && !held.has(Math.floor(place / grid.phases));
   const unknown = Int32Array.from(grid.energisedPhases.keys()).filter(isUnknown);

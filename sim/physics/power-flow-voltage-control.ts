@@ -1,6 +1,7 @@
 /** Voltage-controlled generators: which buses they hold, how they share the reactive power, and when they reach a limit. */
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { ElementPowers } from './power-flow-elements.ts';
+import { stiffBuses } from './power-flow-stiff-buses.ts';
 
 interface Unit {
   /** Index among the generators of the document. */
@@ -29,7 +30,7 @@ export type ControlState = 'hold' | 'min' | 'max';
 /** Controls by bus, ascending. At buses that a stiff source holds there is nothing to control. */
 export function voltageControls(grid: CompiledGrid): VoltageControl[] {
   const { document, phases, energisedPhases, basePowerVA } = grid;
-  const held = new Set(grid.sources.filter((source) => source.y === undefined).map((source) => source.bus));
+  const held = stiffBuses(grid);
   const inService = new Map(document.buses.map((bus) => [bus.id, bus.inService]));
   const byBus = new Map<number, { first: (typeof document.generators)[number]; units: Unit[] }>();
   document.generators.forEach((item, generator) => {
