@@ -108,6 +108,42 @@ async function embedded({ name, where, users, observe, onRefused }: BrokerOption
 /** How long a broker may take to bring the observer's own message back. */
 const SETTLE_US = 2_000_000;
 
+type Address = Pick<BrokerOptions, 'where' | 'credentials'>;
+
+/** Whether two URLs lead to one broker, under whatever names: what is said at the one is then heard at the other. */
+export async function areOneBroker(one: Address, other: Address): Promise<boolean> {
+  const { mqttDatabus } = await loadMqtt();
+  const topic = 'twin/observer/who-is-who';
+  const [fromOne, fromOther] = [Uint8Array.of(1), Uint8Array.of(2)];
+  let isOne = false;
+  const heard = new AbortController();
+  const speaker = await mqttDatabus(one.where, one.credentials).connect({
+    clientId: 'twin-observer-speaker',
+    onMessage: () => {},
+  });
+  try {
+    const listener = await mqttDatabus(other.where, other.credentials).connect({
+      clientId: 'twin-observer-listener',
+      onMessage: (_topic, [word]) => {
+        if (word === fromOne[0]) isOne = true;
+        // What it says itself comes back behind all that came before it.
+        else heard.abort();
+      },
+    });
+    try {
+      await listener.subscribe([topic]);
+      await speaker.publish(topic, fromOne);
+      await listener.publish(topic, fromOther);
+      await sleepUs(SETTLE_US, heard.signal);
+    } finally {
+      await listener.close();
+    }
+  } finally {
+    await speaker.close();
+  }
+  return isOne;
+}
+
 /** A broker of somebody else's: the observer is one more client that reads everything. */
 async function atUrl({ where, observe, credentials, onError, name }: BrokerOptions): Promise<Broker> {
   const { mqttDatabus } = await loadMqtt();

@@ -3,6 +3,7 @@
  * connections, and the harness's own, which sends ticks and hears progress.
  */
 import type { Logger } from 'pino';
+import { InvalidInputError } from '../../grids/problem.ts';
 import { startBridge } from '../../platform/bridge/bridge.ts';
 import { bridgeRules } from '../../platform/bridge/config.ts';
 import { askOnce } from '../../platform/contract/payload-memo.ts';
@@ -13,7 +14,7 @@ import { type DatabusConnection, DatabusError } from '../../platform/databus/dat
 import { readMessage } from '../../platform/service/intake.ts';
 import { type AccessLayerAccounts, bridgeAccount, harnessAccount } from '../access-layer/accounts.ts';
 import { atMostUs, wallUs } from '../clock/wall-clock.ts';
-import { type Broker, openBroker } from './brokers.ts';
+import { areOneBroker, type Broker, openBroker } from './brokers.ts';
 import type { Credentials } from './credentials.ts';
 import type { Road } from './device-side.ts';
 import type { Ledger } from './ledger.ts';
@@ -90,6 +91,7 @@ async function build(
 ): Promise<Stage> {
   const { ledger, log, accounts, directory } = options;
   const credentials = atUrls(options);
+  await refuseOneForTwo(options, credentials);
   const lifeline = new Lifeline();
   const fail = (error: Error) => lifeline.fail(error);
   let trafficWallUs = wallUs();
@@ -204,9 +206,22 @@ async function build(
   };
 }
 
+/** One broker for both would echo what the bridge carries; two URLs may lead to it under two names. */
+async function refuseOneForTwo({ bal, databus }: StageOptions, credentials: Credentials): Promise<void> {
+  if (!isUrl(bal) || !isUrl(databus)) return;
+  const [one, other] = [
+    { where: bal, ...(credentials.bal && { credentials: credentials.bal }) },
+    { where: databus, ...(credentials.databus && { credentials: credentials.databus }) },
+  ];
+  if (!(await areOneBroker(one, other))) return;
+  const message = `${bal} and ${databus} are one broker: access layer and databus are two, with a bridge between them`;
+  throw new InvalidInputError([{ file: '--bal', path: '', message }]);
+}
+
+const isUrl = (where: string) => where.includes('://');
+
 /** A broker that the run starts itself has accounts of its own, whatever a file says of the one at a URL. */
 function atUrls({ bal, databus, credentials }: StageOptions): Credentials {
-  const isUrl = (where: string) => where.includes('://');
   return {
     ...(isUrl(bal) && { bal: credentials.bal }),
     ...(isUrl(databus) && { databus: credentials.databus }),

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../cli/failure.ts';
 import { topics } from '../../platform/contract/topics.ts';
+import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import type { RunOptions, RunProgress } from '../../sim/run/options.ts';
 import { openRunLog } from '../../sim/run/run-log.ts';
 import { runScenario } from '../../sim/run/run.ts';
 import { hasMosquitto, startMosquitto } from './mosquitto.ts';
 import { hamlet, readRehearsal, temporaryFolder } from './rehearsal.ts';
-import { freePort, pause, stranger } from './strangers.ts';
+import { atEnd, freePort, pause, stranger } from './strangers.ts';
 
 interface End {
   readonly directory: string;
@@ -194,6 +195,18 @@ describe('at the start', () => {
     expect(readdirSync(out)).toEqual(['precious.txt']);
     const inside = await failing({ out: join(out, 'precious.txt', 'run') });
     expect(inside).toMatchObject({ code: 10, sentence: expect.stringContaining('cannot be made') as string });
+  });
+
+  it('one broker under two names is refused with 10, and nothing is left behind', async () => {
+    const broker = await createEmbeddedBroker({ name: 'both' });
+    atEnd(() => broker.close());
+    const [databus, bal] = [`mqtt://127.0.0.1:${broker.port}`, `mqtt://localhost:${broker.port}`];
+    const end = await failing({ databus, bal });
+    expect(end.code).toBe(10);
+    expect(end.sentence).toBe(
+      `--bal: ${bal} and ${databus} are one broker: access layer and databus are two, with a bridge between them`,
+    );
+    expect(existsSync(end.directory)).toBe(false);
   });
 
   it.each([
