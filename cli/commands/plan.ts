@@ -23,13 +23,13 @@ export const command = defineCommand<Values>({
     },
     databus: {
       type: 'string',
-      default: 'mqtt://127.0.0.1:1884',
-      describe: 'Broker of the databus, for --print-mosquitto-conf',
+      default: 'embedded:1884',
+      describe: 'Databus as in twin run, for --print-mosquitto-conf',
     },
     bal: {
       type: 'string',
-      default: 'mqtt://127.0.0.1:1885',
-      describe: 'Broker of the access layer, for --print-mosquitto-conf',
+      default: 'embedded:1885',
+      describe: 'Access layer as in twin run, for --print-mosquitto-conf',
     },
   },
   examples: [
@@ -37,8 +37,9 @@ export const command = defineCommand<Values>({
     { line: 'twin plan day.yaml --print-mosquitto-conf > bridge.conf', does: 'A real Mosquitto as the bridge' },
   ],
   async run(values, { terminal }) {
-    const plan = await planScenario({ scenarioFile: values.scenario, set: values.set ?? [], service: {} });
-    if (values['print-mosquitto-conf'] === true) terminal.print(planMosquittoConf(plan, values.databus, values.bal));
+    const { scenario: scenarioFile, set = [], databus, bal } = values;
+    const plan = await planScenario({ scenarioFile, set, databus, bal, service: {} });
+    if (values['print-mosquitto-conf'] === true) terminal.print(planMosquittoConf(plan));
     else printPlan(plan, terminal);
     return exitCodes.pass.code;
   },

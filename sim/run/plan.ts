@@ -2,6 +2,8 @@
  * What a run would consist of, found out without running it: devices and their rates, services in the order in which an
  * instant passes through them, traffic, and the bridge's rules.
  */
+import { bySchema } from '../../grids/by-schema.ts';
+import { InvalidInputError } from '../../grids/problem.ts';
 import { bridgeConfigSchema, mosquittoConf } from '../../platform/bridge/config.ts';
 import { topics } from '../../platform/contract/topics.ts';
 import { topicMatches } from '../../platform/databus/topic-filter.ts';
@@ -56,14 +58,16 @@ export interface RunPlan {
   readonly traffic: readonly PlannedTraffic[];
   /** Lines as in mosquitto.conf; empty without a bridge. */
   readonly bridgeTopics: readonly string[];
-  /** The bridge's account on the emulated access layer, which follows from the seed. */
+  readonly databus: string;
+  readonly bal: string;
+  /** The bridge's account on an embedded access layer, which follows from the seed; somebody else's broker has its own. */
   readonly bridgeLogin: { readonly username: string; readonly password: string } | undefined;
 }
 
 /** Plans a run. Throws `InvalidInputError`, also when services wait for one another within an instant. */
 export async function planScenario(options: RunOptions): Promise<RunPlan> {
   const preparation = await prepareRun(options);
-  const { loaded, schedule, roads, bridge } = preparation;
+  const { loaded, schedule, roads, bridge, databus, bal } = preparation;
   const devices = groupDevices(loaded.devices, schedule.stepUs);
   const services = await describeServices(preparation);
   const order = orderServices(services);
@@ -79,19 +83,31 @@ export async function planScenario(options: RunOptions): Promise<RunPlan> {
     services: order.sorted,
     traffic: estimateTraffic({ devices, services, roads, schedule, site: loaded.scenario.site }),
     bridgeTopics: bridge?.topics ?? [],
-    bridgeLogin: preparation.accounts.credentials(bridgeAccount),
+    databus,
+    bal,
+    bridgeLogin: bal.startsWith('embedded') ? preparation.accounts.credentials(bridgeAccount) : undefined,
   };
 }
 
-/** The bridge of a plan as a configuration for a real Mosquitto between two brokers, the access layer's the emulated one. */
-export function planMosquittoConf({ bridgeTopics, bridgeLogin }: RunPlan, databusUrl: string, balUrl: string): string {
-  return mosquittoConf(
-    bridgeConfigSchema.parse({
-      local: { url: databusUrl },
-      remote: { url: balUrl, ...bridgeLogin },
-      topics: bridgeTopics,
-    }),
-  );
+/**
+ * The bridge of a plan as a configuration for a real Mosquitto. Throws InvalidInputError where there is no bridge, or nobody
+ * knows where its brokers are.
+ */
+export function planMosquittoConf({ name, bridgeTopics, bridgeLogin, databus, bal }: RunPlan): string {
+  if (bridgeTopics.length === 0) {
+    throw new InvalidInputError([{ path: 'platform.bridge', message: `"${name}" has no bridge to print` }]);
+  }
+  const local = { url: urlOf('--databus', databus) };
+  const remote = { url: urlOf('--bal', bal), ...bridgeLogin };
+  return mosquittoConf(bySchema(bridgeConfigSchema, { local, remote, topics: bridgeTopics }, {}));
+}
+
+function urlOf(option: string, place: string): string {
+  if (place.includes('://')) return place;
+  const port = place.split(':')[1];
+  if (port !== undefined) return `mqtt://127.0.0.1:${port}`;
+  const message = `a bridge between brokers has to know where ${place} is: write embedded:PORT or mqtt://host:port`;
+  throw new InvalidInputError([{ file: option, path: '', message }]);
 }
 
 function groupDevices(devices: readonly ExpandedDevice[], stepUs: number): PlannedDevices[] {

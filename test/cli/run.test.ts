@@ -157,10 +157,22 @@ describe('twin plan', () => {
   });
 
   it('prints the bridge for Mosquitto and nothing else', async () => {
-    const { out } = await twin(['plan', minute, '--print-mosquitto-conf', '--bal', 'mqtt://bal.example:1883']);
+    const { out } = await twin(['plan', minute, '--print-mosquitto-conf']);
     expect(out).toMatch(/^# /);
-    expect(out).toContain('address bal.example:1883\n');
+    expect(out).toContain('address 127.0.0.1:1885\n');
+    expect(out).toContain('\nremote_username bridge\n');
     expect(out).not.toContain('Devices');
+  });
+
+  it.each([
+    ['mqtt://bal.example:1883', 0, 'address bal.example:1883\n'],
+    ['embedded', 10, '--bal: a bridge between brokers has to know where embedded is'],
+    ['nonsense', 10, '--bal: nonsense is no broker'],
+  ])('gives no account of ours for a bridge to the access layer %s', async (bal, expected, said) => {
+    const { code, out, err } = await twin(['plan', minute, '--print-mosquitto-conf', '--bal', bal]);
+    expect(code).toBe(expected);
+    expect(out + err).toContain(said);
+    expect(out).not.toContain('remote_username');
   });
 
   it('refuses services that wait for one another within an instant', async () => {

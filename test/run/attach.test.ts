@@ -73,9 +73,8 @@ describe('attached to a run', () => {
     async () => {
       const here = await rehearse({ scenarioFile: hamlet });
       const [databus, bal, own] = [await freePort(), await freePort(), await freePort()];
-      const plan = await planScenario({ scenarioFile: hamlet, set: [], service: {} });
-      const conf = planMosquittoConf(plan, `mqtt://127.0.0.1:${databus}`, `mqtt://127.0.0.1:${bal}`);
       const brokers = { databus: `embedded:${databus}`, bal: `embedded:${bal}` };
+      const conf = planMosquittoConf(await planScenario({ scenarioFile: hamlet, ...brokers, service: {} }));
       const attach = async () => {
         await brokerUp(`mqtt://127.0.0.1:${databus}`);
         const bridge = await runMosquitto(own, conf.replace('listener 1883', `listener ${own}`).split('\n'));
