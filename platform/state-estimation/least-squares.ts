@@ -3,7 +3,7 @@ import { createFrameEstimator, type FrameEstimator } from './current-form/curren
 import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
 import { StructureMemory } from './structure-memory.ts';
 import { createWeightedLeastSquares, type WlsOptions } from './wls.ts';
-import { chiSquareLimitOf, suspectsOf } from './wls-statistics.ts';
+import { suspectsOf, testObjective } from './wls-statistics.ts';
 
 /** Steps take so little time that an estimator that would not settle is told early. */
 const ITERATIONS_MAX = 30;
@@ -61,12 +61,9 @@ function estimatePrepared(prepared: Prepared, problem: EstimationProblem): Estim
   prepared.warm = solved.status === 'converged';
   if (!prepared.warm) return undefined;
   const { objective, iterations } = solved;
-  const chiSquareLimit = chiSquareLimitOf(degreesOfFreedom);
-  const suspicious = degreesOfFreedom > 0 && objective > chiSquareLimit;
-  const withSigmas = statistics === 'always' || statistics === 'full';
-  const asked = withSigmas || (statistics === 'on-suspicion' && suspicious);
-  const found = asked ? estimator.statistics(values, measurements, statistics === 'full') : undefined;
-  if (asked && found === undefined) {
+  const { chiSquareLimit, withSigmas, withResiduals } = testObjective(objective, degreesOfFreedom, statistics);
+  const found = withResiduals ? estimator.statistics(values, measurements, statistics === 'full') : undefined;
+  if (withResiduals && found === undefined) {
     prepared.blunt = true;
     return undefined;
   }

@@ -4,7 +4,7 @@
  * covariance of the residuals r = R mu. So the normalised residual r_i / sqrt(Omega_ii) is mu_i / sqrt(Z_ii).
  */
 import { chiSquareQuantile } from '../../numerics/chi-square.ts';
-import type { EstimatorMeasurement, Residual, Suspect } from './estimator.ts';
+import type { EstimationProblem, EstimatorMeasurement, Residual, Suspect } from './estimator.ts';
 import type { WlsSolver } from './wls-solver.ts';
 
 /** Residual variance below this share of the measurement's own: nothing else checks it, it is critical. */
@@ -12,9 +12,18 @@ export const CRITICAL_SHARE = 1e-8;
 const SUSPECT_LIMIT = 3;
 const CHI_SQUARE_PROBABILITY = 0.95;
 
-/** What the objective of measurements without gross errors stays below; zero where nothing is redundant. */
-export function chiSquareLimitOf(degreesOfFreedom: number): number {
-  return degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
+/** The chi-square test, and which statistics a problem asks for when it comes out so. */
+export function testObjective(
+  objective: number,
+  degreesOfFreedom: number,
+  statistics: EstimationProblem['statistics'],
+): { readonly chiSquareLimit: number; readonly withSigmas: boolean; readonly withResiduals: boolean } {
+  const redundant = degreesOfFreedom > 0;
+  // What the objective of measurements without gross errors stays below; zero where nothing is redundant.
+  const chiSquareLimit = redundant ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
+  const suspicious = redundant && objective > chiSquareLimit;
+  const withSigmas = statistics === 'always' || statistics === 'full';
+  return { chiSquareLimit, withSigmas, withResiduals: withSigmas || (statistics === 'on-suspicion' && suspicious) };
 }
 
 /** A solved problem with what its uncertainty is read from: the inverse of the augmented matrix in (x, mu, lambda). */

@@ -7,7 +7,7 @@ import { NOTHING_OPEN, type Open, unobserved, withdrawUnobserved } from './unobs
 import { WlsSolver } from './wls-solver.ts';
 import { startSolver, turnPhasor } from './wls-start.ts';
 import { flowSigmas } from './flow-sigmas.ts';
-import { chiSquareLimitOf, residualStatistics, suspectsOf, voltageSigmas } from './wls-statistics.ts';
+import { residualStatistics, suspectsOf, testObjective, voltageSigmas } from './wls-statistics.ts';
 
 export interface WlsOptions {
   /** Largest change of a voltage component in the last step, per unit (default 1e-10). */
@@ -90,11 +90,7 @@ function answer(
   const freeStates = 2 * equations.states - open.states - (constraints - open.idleConstraints);
   const degreesOfFreedom = active - freeStates;
   const objective = objectiveOf(solver);
-  const chiSquareLimit = chiSquareLimitOf(degreesOfFreedom);
-
-  const suspicious = degreesOfFreedom > 0 && objective > chiSquareLimit;
-  const withSigmas = problem.statistics === 'always' || problem.statistics === 'full';
-  const withResiduals = withSigmas || (problem.statistics === 'on-suspicion' && suspicious);
+  const { chiSquareLimit, withSigmas, withResiduals } = testObjective(objective, degreesOfFreedom, problem.statistics);
   if (withResiduals) solver.factoriseHere();
   const checks = withResiduals ? residualStatistics(solver, problem.measurements) : undefined;
   const sigmas = withSigmas ? voltageSigmas(solver, problem.referenceBus) : undefined;
