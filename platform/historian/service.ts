@@ -1,4 +1,4 @@
-/** The historian as a service: reads everything on the databus and leaves it as Parquet files when the run is over. */
+/** The historian as a service: reads everything on the databus and leaves it as Parquet files when the run is over or it is stopped. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';

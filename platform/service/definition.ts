@@ -40,7 +40,7 @@ export interface ServiceCore {
   step(instant: Instant): readonly Output[];
   /** Figures for the health endpoint and the log, for example `{ 'estimates': 12 }`. */
   metrics?(): Readonly<Record<string, number>>;
-  /** Called once after the final instant; the historian writes its files here. */
+  /** Called once, after the final instant or when it is stopped before; the historian writes its files here. */
   finish?(): Promise<void>;
 }
 

@@ -73,6 +73,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   #runId = '';
   #busy = false;
   #stopped = false;
+  #finished = false;
   #watermarkUs = Number.NaN;
   /** Latest payloads by topic: a redelivery is byte-identical. */
   #recent = new Map<string, Uint8Array[]>();
@@ -124,6 +125,15 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#connection?.close();
+    // In the field no instant is the last one: who is stopped leaves what it has.
+    if (Number.isFinite(this.#watermarkUs)) await this.#finish();
+  }
+
+  /** Once for each run. */
+  async #finish(): Promise<void> {
+    if (this.#finished) return;
+    this.#finished = true;
+    await this.#core.finish?.();
   }
 
   get #instance(): string {
@@ -183,6 +193,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
   #begin(runId: string, timeUs: number): void {
     if (runId !== this.#runId) {
       this.#runId = runId;
+      this.#finished = false;
       this.#core = this.#options.definition.create(this.#options.config);
       this.#roads = this.#newRoads();
       this.#recent = new Map();
@@ -226,7 +237,7 @@ class Runner<Schema extends z.ZodType> implements RunningService {
     this.#redelivered = {};
     const outputs = this.#core.step({ timeUs, sequence, inputs: checked.inputs, final });
     if (outputs.length > 0) await Promise.all(outputs.map(({ topic, message }) => this.#publish(topic, message)));
-    if (final) await this.#core.finish?.();
+    if (final) await this.#finish();
     this.#watermarkUs = timeUs;
     this.#count(checked, missing);
     const progress: Progress = {

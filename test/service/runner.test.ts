@@ -12,8 +12,14 @@ const START_US = Date.UTC(2021, 3, 1) * 1000;
 const STEP_US = 10_000_000;
 const at = (sequence: number) => START_US + (sequence - 1) * STEP_US;
 
+interface RigOptions {
+  readonly upstreams?: string[];
+  readonly throwAt?: number;
+  readonly onFinish?: () => void;
+}
+
 /** A service that notes what it was given, and answers every PMU message with one of kind `power`. */
-function notingService(instants: Instant[], options: { upstreams?: string[]; throwAt?: number } = {}) {
+function notingService(instants: Instant[], options: RigOptions = {}) {
   return defineService({
     name: 'noting',
     summary: 'notes what it was given',
@@ -33,11 +39,15 @@ function notingService(instants: Instant[], options: { upstreams?: string[]; thr
           .filter(({ kind }) => kind === 'pmu')
           .map(({ message }) => ({ topic: topics.power('abbenhausen', 'pmu-1'), message: message as object }));
       },
+      finish() {
+        options.onFinish?.();
+        return Promise.resolve();
+      },
     }),
   });
 }
 
-async function rig(options: { upstreams?: string[]; throwAt?: number } = {}) {
+async function rig(options: RigOptions = {}) {
   const databus = createMemoryDatabus();
   const instants: Instant[] = [];
   const progress: Progress[] = [];
@@ -237,6 +247,22 @@ describe('a service on the databus', () => {
     await send(pmuTopic(), frame(7));
     await tick(7, { pmu: 1 });
     expect(instants).toMatchObject([{ sequence: 7, inputs: [{ kind: 'pmu' }] }]);
+  });
+
+  it('is told to finish when it is stopped in mid-run, once, and not before it has done anything', async () => {
+    let finished = 0;
+    const onFinish = () => (finished += 1);
+    const idle = await rig({ onFinish });
+    await idle.service.stop();
+    expect(finished).toBe(0);
+    const busy = await rig({ onFinish });
+    await busy.tick(1);
+    await busy.service.stop();
+    expect(finished).toBe(1);
+    const done = await rig({ onFinish });
+    await done.tick(1, {}, { final: true });
+    await done.service.stop();
+    expect(finished).toBe(2);
   });
 
   it('reports the death of its core', async () => {
