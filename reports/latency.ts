@@ -19,7 +19,17 @@ export interface Latencies {
   readonly samples: Readonly<Partial<Record<LatencyHop, Float64Array>>>;
 }
 
-const platformKinds = new Set(['power', 'estimate', 'forecast', 'setpoint', 'repudiation']);
+/** Kinds of message that no device sends: those of the platform's own topics. */
+const platformKinds = new Set([
+  'power',
+  'estimate',
+  'forecast',
+  'setpoint',
+  'trigger',
+  'use-case',
+  'plan',
+  'repudiation',
+]);
 
 /**
  * Latencies of every hop, us. A result (power, estimate, setpoint) is paired with the messages of the instant that it

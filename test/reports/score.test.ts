@@ -169,21 +169,26 @@ describe('latency', () => {
       ['pmu', 7, 500, 600, 700],
       ['pmu', 7, 100, 200, 300],
       ['setpoint', 7, 0, Number.NaN, 1700],
+      // Told by the platform about the same instant: no device sent it.
+      ['use-case', 7, 1600, Number.NaN, 1650],
+      ['plan', 7, 1600, Number.NaN, 1650],
+      ['trigger', 7, 600, Number.NaN, 650],
     ] as const;
+    const kinds = [...new Set(rows.map(([kind]) => kind))];
     const column = (at: 1 | 2 | 3 | 4) => Float64Array.from(rows, (row) => row[at]);
     const numbers: Readonly<Record<string, Float64Array>> = {
       taggedUs: column(1),
       sentWallUs: column(2),
       balWallUs: column(3),
       databusWallUs: column(4),
-      deviceWallUs: Float64Array.of(Number.NaN, Number.NaN, 2000),
+      deviceWallUs: Float64Array.from(rows, ([kind]) => (kind === 'setpoint' ? 2000 : Number.NaN)),
     };
     const { summaries } = computeLatencies({
       rows: rows.length,
       number: (name) => numbers[name] ?? new Float64Array(0),
       text: (name) =>
         name === 'kind'
-          ? { names: ['pmu', 'setpoint'], index: Int32Array.of(0, 0, 1) }
+          ? { names: kinds, index: Int32Array.from(rows, ([kind]) => kinds.indexOf(kind)) }
           : { names: ['one'], index: new Int32Array(rows.length) },
     });
     expect(summaries['device>setpoint']).toMatchObject({ count: 1, max: 1200 });
