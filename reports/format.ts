@@ -15,9 +15,9 @@ function trimZeros(text: string): string {
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 
-/** Thin spaces between groups of three digits (ISO 80000-1). */
+/** Thin spaces between groups of three digits (ISO 80000-1), where no line breaks. */
 function group(value: number): string {
-  return value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, '\u2009');
+  return value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, '\u202F');
 }
 
 /** With its unit; pure numbers without, durations in the unit that suits them. `−3.2 kWh`, `12 %`, `90 ms`. */

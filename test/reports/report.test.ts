@@ -195,7 +195,7 @@ describe('report.html', () => {
     expect(table).toContain('12:00:10: cbes is out by 12 Wh');
     expect(table.indexOf('✗ broken')).toBeLessThan(table.indexOf('✓ kept'));
     const safe = await (await make({ audit: { invariants: [kept] } })).file('report.html');
-    expect(safe).toContain('<summary>All 1 rules of safety were kept (1\u2009200 checks)</summary>');
+    expect(safe).toContain('<summary>All 1 rules of safety were kept (1\u202F200 checks)</summary>');
   });
 
   it('lists what the estimator found wrong in its grid, whether it was so, and what it never found', async () => {

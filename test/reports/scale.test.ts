@@ -82,13 +82,13 @@ describe('figures for people', () => {
   it('have four digits, grouped thousands and a real minus sign', () => {
     expect(
       [0, 0.05123, 1.5, -12.346, 1234.5, -86_400, 3.5e-10, Number.NaN].map((value) => formatNumber(value)),
-    ).toEqual(['0', '0.0512', '1.5', '−12.35', '1\u2009235', '−86\u2009400', '3.5e−10', 'n/a']);
+    ).toEqual(['0', '0.0512', '1.5', '−12.35', '1\u202F235', '−86\u202F400', '3.5e−10', 'n/a']);
     expect(formatQuantity(66.27, '%', 3)).toBe('66.3\u00A0%');
     expect(formatQuantity(3, '1')).toBe('3');
   });
 
   it('keep whole tens whole', () => {
-    expect([10, 100, 1000, 20.5].map((value) => formatNumber(value))).toEqual(['10', '100', '1\u2009000', '20.5']);
+    expect([10, 100, 1000, 20.5].map((value) => formatNumber(value))).toEqual(['10', '100', '1\u202F000', '20.5']);
   });
 
   it('say durations in the unit that suits them', () => {
