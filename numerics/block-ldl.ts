@@ -4,7 +4,7 @@
  *
  * There is no pivoting between blocks: who factorises tries the factor on a known solution (`multiply`, `solve`).
  */
-import { blockLdlLoops } from './block-ldl-loops.ts';
+import { type BlockLdlLoops, blockLdlLoops } from './block-ldl-loops.ts';
 import { findSlot, minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
 import { createMemory } from './wasm.ts';
 
@@ -56,8 +56,22 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
   const factorBytes = (size + index.length) * blockBytes;
   const downAt = vectorEnd + factors * factorBytes;
   const upAt = downAt + 4 * (size + index.length);
-  const memory = createMemory(upAt + 4 * (size + index.length));
+  // What a column held before elimination, a pivot block under way and one row of it.
+  let widest = 0;
+  for (let k = 0; k < size; k++) widest = Math.max(widest, start[k + 1]! - start[k]!);
+  const ownAt = 8 * Math.ceil((upAt + 4 * (size + index.length)) / 8);
+  const blockAt = ownAt + widest * blockBytes;
+  const memory = createMemory(blockAt + blockBytes + rowBytes);
   const { buffer } = memory;
+  const loops = blockLdlLoops(memory, order);
+  const work: Work = {
+    loops,
+    numbers: new Float64Array(buffer),
+    ownAt,
+    blockAt,
+    scale: new Float64Array(order),
+    swaps: new Int32Array(order),
+  };
   const vector = new Float64Array(buffer, vectorAt, size * order);
   writeStreams(start, index, { vectorAt, rowBytes }, [
     new Int32Array(buffer, downAt, size + index.length),
@@ -72,19 +86,25 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
       start,
       index,
       targets,
+      pivotsAt: at,
+      lowerAt: at + size * blockBytes,
       pivots: new Float64Array(buffer, at, size * entries),
       lower: new Float64Array(buffer, at + size * blockBytes, index.length * entries),
     };
   });
-  const loops = blockLdlLoops(memory, order);
   let edited = 0;
   /** The block that was last added to, which is often the next one too. */
   const place = { row: -1, column: -1, at: 0, isDiagonal: false, isTurned: false };
   const findPlace = (row: number, column: number): void => {
-    const [i, j] = [position[row]!, position[column]!];
+    const i = position[row]!;
+    const j = position[column]!;
     const slot = i === j ? i : findSlot(columns, Math.min(i, j), Math.max(i, j));
     if (slot < 0) throw new RangeError(`the pattern has no block (${row}, ${column})`);
-    Object.assign(place, { row, column, at: slot * entries, isDiagonal: i === j, isTurned: i < j });
+    place.row = row;
+    place.column = column;
+    place.at = slot * entries;
+    place.isDiagonal = i === j;
+    place.isTurned = i < j;
   };
   const solve = (factor = 0): void => {
     if (size === 0) return;
@@ -118,7 +138,7 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
       vector.fill(0);
       multiplyInto(layouts[edited]!, x, vector);
     },
-    factorise: () => factoriseBlocks(layouts[edited]!),
+    factorise: () => factoriseBlocks(layouts[edited]!, work),
     solve,
     invert: (factor = 0) => {
       const inverse = invertPattern(layouts[factor]!);
@@ -195,7 +215,9 @@ function eliminationTargets(columns: Pick<Columns, 'start' | 'index'>): Int32Arr
 interface Layout extends Omit<Columns, 'position'> {
   readonly order: number;
   readonly size: number;
-  /** Pivot blocks, and blocks below them; each column major. */
+  /** Pivot blocks, and blocks below them; each column major; and their addresses. */
+  readonly pivotsAt: number;
+  readonly lowerAt: number;
   readonly pivots: Float64Array;
   readonly lower: Float64Array;
   readonly targets: Int32Array;
@@ -222,40 +244,36 @@ function multiplyInto({ order, size, start, index, pivots, lower }: Layout, x: F
   }
 }
 
-/** Scratch for one pivot block. */
-interface PivotWork {
-  readonly block: Float64Array;
+/** Room and loops of a factorisation; addresses in the memory of the factors, all of which is `numbers`. */
+interface Work {
+  readonly loops: BlockLdlLoops;
+  readonly numbers: Float64Array;
+  readonly ownAt: number;
+  readonly blockAt: number;
   readonly scale: Float64Array;
   readonly swaps: Int32Array;
 }
 
 /** Right-looking: P_k = D_k^-1, L_ik = A_ik P_k, A_ij -= L_ik A_jk'. */
-function factoriseBlocks({ order, size, start, index, pivots, lower, targets }: Layout): boolean {
-  const entries = order * order;
-  const work: PivotWork = {
-    block: new Float64Array(entries),
-    scale: new Float64Array(order),
-    swaps: new Int32Array(order),
-  };
-  let own = new Float64Array(0);
+function factoriseBlocks({ order, size, start, index, targets, pivotsAt, lowerAt }: Layout, work: Work): boolean {
+  const { loops, numbers, ownAt } = work;
+  const blockBytes = 8 * order * order;
   let target = 0;
   for (let k = 0; k < size; k++) {
-    if (!invert(pivots, k * entries, order, work)) return false;
-    const [first, end] = [start[k]!, start[k + 1]!];
-    // What stood in the column before it was divided by the pivot, with its sign turned.
-    if (own.length < (end - first) * entries) own = new Float64Array((end - first) * entries);
-    for (let e = first * entries; e < end * entries; e++) {
-      own[e - first * entries] = -lower[e]!;
-      lower[e] = 0;
-    }
-    for (let s = first; s < end; s++) {
-      subtractProduct(lower, s * entries, own, (s - first) * entries, pivots, k * entries, order);
-    }
+    const pivot = pivotsAt + k * blockBytes;
+    if (!invert(pivot / 8, order, work)) return false;
+    const first = start[k]!;
+    const end = start[k + 1]!;
+    if (first === end) continue;
+    const lower = lowerAt + first * blockBytes;
+    const lowerEnd = lowerAt + end * blockBytes;
+    numbers.copyWithin(ownAt / 8, lower / 8, lowerEnd / 8);
+    loops.divide(lower, lowerEnd, ownAt, pivot);
     for (let q = first; q < end; q++) {
-      const right = (q - first) * entries;
-      addTransposed(pivots, index[q]! * entries, lower, q * entries, own, right, order);
+      const right = ownAt + (q - first) * blockBytes;
+      loops.subtract(pivotsAt + index[q]! * blockBytes, lowerAt + q * blockBytes, right);
       for (let p = q + 1; p < end; p++) {
-        addTransposed(lower, targets[target++]! * entries, lower, p * entries, own, right, order);
+        loops.subtract(lowerAt + targets[target++]! * blockBytes, lowerAt + p * blockBytes, right);
       }
     }
   }
@@ -321,74 +339,52 @@ function subtractProduct(
   }
 }
 
-/** to += a b'. */
-function addTransposed(
-  to: Float64Array,
-  at: number,
-  a: Float64Array,
-  aAt: number,
-  b: Float64Array,
-  bAt: number,
-  order: number,
-): void {
-  for (let c = 0; c < order; c++) {
-    for (let k = 0; k < order; k++) {
-      const factor = b[bAt + k * order + c]!;
-      if (factor === 0) continue;
-      for (let r = 0; r < order; r++) to[at + c * order + r]! += a[aAt + k * order + r]! * factor;
-    }
-  }
-}
-
 /** Gauss-Jordan in place with row pivoting, after rows and columns were scaled alike to entries of about one. */
-function invert(values: Float64Array, at: number, order: number, work: PivotWork): boolean {
-  const { block, scale, swaps } = work;
+function invert(at: number, order: number, { loops, numbers, blockAt, scale, swaps }: Work): boolean {
+  const block = blockAt / 8;
+  const end = block + order * order;
   for (let r = 0; r < order; r++) {
     let largest = 0;
-    for (let e = at + r * order; e < at + (r + 1) * order; e++) largest = Math.max(largest, Math.abs(values[e]!));
+    for (let e = at + r * order; e < at + (r + 1) * order; e++) largest = Math.max(largest, Math.abs(numbers[e]!));
     scale[r] = largest > 0 ? 1 / Math.sqrt(largest) : 1;
   }
-  for (let r = 0; r < order; r++) {
-    for (let c = 0; c < order; c++) block[r * order + c] = values[at + r * order + c]! * scale[r]! * scale[c]!;
+  for (let r = 0, e = 0; r < order; r++) {
+    for (let c = 0; c < order; c++, e++) numbers[block + e] = numbers[at + e]! * scale[r]! * scale[c]!;
   }
   for (let k = 0; k < order; k++) {
-    let best = k;
-    for (let r = k + 1; r < order; r++) {
-      if (Math.abs(block[r * order + k]!) > Math.abs(block[best * order + k]!)) best = r;
+    let best = block + k * order;
+    for (let row = best + order; row < end; row += order) {
+      if (Math.abs(numbers[row + k]!) > Math.abs(numbers[best + k]!)) best = row;
     }
-    swaps[k] = best;
-    const pivot = block[best * order + k]!;
+    swaps[k] = (best - block) / order;
+    const pivot = numbers[best + k]!;
     if (!(Math.abs(pivot) > SINGULAR)) return false;
+    const own = block + k * order;
     for (let c = 0; c < order; c++) {
-      const keep = block[best * order + c]! / pivot;
-      block[best * order + c] = block[k * order + c]!;
-      block[k * order + c] = keep;
+      numbers[end + c] = numbers[best + c]! / pivot;
+      numbers[best + c] = numbers[own + c]!;
     }
-    block[k * order + k] = 1 / pivot;
-    for (let r = 0; r < order; r++) {
-      if (r === k) continue;
-      const factor = block[r * order + k]!;
-      if (factor === 0) continue;
-      block[r * order + k] = 0;
-      for (let c = 0; c < order; c++) block[r * order + c]! -= factor * block[k * order + c]!;
-    }
+    numbers[end + k] = 1 / pivot;
+    loops.eliminate(8 * block, 8 * end, 8 * (block + k), 8 * end);
+    numbers.copyWithin(own, end, end + order);
   }
   // Rows that were exchanged are columns of the inverse.
   for (let k = order - 1; k >= 0; k--) {
     const other = swaps[k]!;
     if (other === k) continue;
-    for (let r = 0; r < order * order; r += order) {
-      const keep = block[r + k]!;
-      block[r + k] = block[r + other]!;
-      block[r + other] = keep;
+    for (let row = block; row < end; row += order) {
+      const keep = numbers[row + k]!;
+      numbers[row + k] = numbers[row + other]!;
+      numbers[row + other] = keep;
     }
   }
   // The inverse is symmetric but for rounding.
   for (let r = 0; r < order; r++) {
     for (let c = 0; c <= r; c++) {
-      const value = 0.5 * (block[r * order + c]! + block[c * order + r]!) * scale[r]! * scale[c]!;
-      values[at + r * order + c] = value;
-      values[at + c * order + r] = value;
+      const mean = 0.5 * (numbers[block + c * order + r]! + numbers[block + r * order + c]!);
+      const value = mean * scale[r]! * scale[c]!;
+      numbers[at + r * order + c] = value;
+      numbers[at + c * order + r] = value;
     }
   }
   return true;

@@ -21,7 +21,12 @@ export function flatStart(grid: CompiledGrid): Float64Array {
   const forest = spanForest(grid.busCount, branches, roots);
   const pairOf = ({ from, to }: CompiledBranch) => Math.min(from, to) * grid.busCount + Math.max(from, to);
   const besides = new Map<number, CompiledBranch[]>();
-  for (const branch of branches) besides.set(pairOf(branch), [...(besides.get(pairOf(branch)) ?? []), branch]);
+  for (const branch of branches) {
+    const pair = pairOf(branch);
+    const known = besides.get(pair);
+    if (known === undefined) besides.set(pair, [branch]);
+    else known.push(branch);
+  }
   for (const bus of forest.order) {
     const edge = forest.parentEdge[bus]!;
     if (edge >= 0) carry(besides.get(pairOf(branches[edge]!))!, bus, phases, voltage);
@@ -78,7 +83,9 @@ function subtractProduct(
 function solveRegularised(matrix: ComplexBlock, right: Float64Array, n: number): Float64Array {
   const a = matrix.slice();
   const b = right.slice();
-  const lift = 1e-9 * Math.max(...a.map(Math.abs), 1e-300);
+  let largest = 1e-300;
+  for (let k = 0; k < a.length; k += 1) largest = Math.max(largest, Math.abs(a[k]!));
+  const lift = 1e-9 * largest;
   for (let k = 0; k < n; k += 1) a[2 * (k * n + k)]! += lift;
   for (let k = 0; k < n; k += 1) {
     const pr = a[2 * (k * n + k)]!;

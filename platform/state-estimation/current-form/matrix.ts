@@ -45,26 +45,27 @@ export function makeFactor(structure: CurrentFormStructure, state: CurrentFormSt
 function addNetwork({ ldl, network, blockOfSlot }: CurrentFormStructure): Float64Array {
   const { vector, order } = ldl;
   const phases = order / 4;
+  const { values, rows, columns } = network;
   let k = 0;
-  network.rows.forEach((first, block) => {
-    const second = network.columns[block]!;
-    const [row, column] = [blockOfSlot[first / order]!, blockOfSlot[second / order]!];
-    for (let r = 0; r < phases; r++) {
-      for (let c = 0; c < phases; c++) {
-        const [re, im] = [network.values[k]!, network.values[k + 1]!];
-        k += 2;
+  for (let block = 0; block < rows.length; block++) {
+    const row = blockOfSlot[rows[block]! / order]!;
+    const column = blockOfSlot[columns[block]! / order]!;
+    for (let l = 0; l < 2 * phases; l += 2) {
+      for (let v = 2 * phases; v < order; v += 2, k += 2) {
+        const re = values[k]!;
+        const im = values[k + 1]!;
         if (re === 0 && im === 0) continue;
-        const [l, v] = [2 * r, 2 * phases + 2 * c];
         ldl.add(row, column, l, v, re);
         ldl.add(row, column, l, v + 1, -im);
         ldl.add(row, column, l + 1, v, im);
         ldl.add(row, column, l + 1, v + 1, re);
       }
     }
-  });
+  }
   const current = new Float64Array(vector.length);
   subtractNetwork(network, vector, current, phases);
-  return current.map((value) => -value);
+  for (let e = 0; e < current.length; e++) current[e] = -current[e]!;
+  return current;
 }
 
 /**
@@ -81,23 +82,33 @@ function addInjections(
     const place = ldl.position[block]! * phases + phase;
     const l = 2 * phase;
     const v = l + 2 * phases;
-    if (alive[place] === 0) for (const r of [v, v + 1]) ldl.add(block, block, r, r, 1);
+    if (alive[place] === 0) for (let r = v; r < v + 2; r++) ldl.add(block, block, r, r, 1);
     if (injects[place] === 0) {
-      for (const r of [l, l + 1]) ldl.add(block, block, r, r, -1);
+      for (let r = l; r < l + 2; r++) ldl.add(block, block, r, r, -1);
       continue;
     }
     const at = entryOfVoltage(place, phases);
-    const [vr, vi] = [ldl.vector[at]!, ldl.vector[at + 1]!];
+    const vr = ldl.vector[at]!;
+    const vi = ldl.vector[at + 1]!;
     const square = vr * vr + vi * vi;
     // u = 1 / v, c = conj(i) u.
-    const [ur, ui] = [vr / square, -vi / square];
-    const [ir, ii] = [current[at - 2 * phases]!, current[at - 2 * phases + 1]!];
-    const [cr, ci] = [ir * ur + ii * ui, ir * ui - ii * ur];
-    const [rp, rq] = [measured[MEASURED * place + 2]!, measured[MEASURED * place + 3]!];
+    const ur = vr / square;
+    const ui = -vi / square;
+    const ir = current[at - 2 * phases]!;
+    const ii = current[at - 2 * phases + 1]!;
+    const cr = ir * ur + ii * ui;
+    const ci = ir * ui - ii * ur;
+    const rp = measured[MEASURED * place + 2]!;
+    const rq = measured[MEASURED * place + 3]!;
     const a11 = rp * ur * ur + rq * ui * ui;
     const a12 = (rq - rp) * ur * ui;
     const a22 = rp * ui * ui + rq * ur * ur;
-    linear.injections.set([cr, ci, a11, a12, a22], LINEAR * place);
+    const own = LINEAR * place;
+    linear.injections[own] = cr;
+    linear.injections[own + 1] = ci;
+    linear.injections[own + 2] = a11;
+    linear.injections[own + 3] = a12;
+    linear.injections[own + 4] = a22;
     ldl.add(block, block, l, l, -a11);
     ldl.add(block, block, l + 1, l, -a12);
     ldl.add(block, block, l + 1, l + 1, -a22);
@@ -120,8 +131,10 @@ function addRows({ ldl, equations, rows, rowStart }: CurrentFormStructure, linea
     if (weight === 0) continue;
     for (let a = rowStart[row]!; a < rowStart[row + 1]!; a++) {
       for (let b = rowStart[row]!; b < rowStart[row + 1]!; b++) {
-        const [i, j] = [blockOf(a), blockOf(b)];
-        const [r, c] = [entryColumn[a]! % ldl.order, entryColumn[b]! % ldl.order];
+        const i = blockOf(a);
+        const j = blockOf(b);
+        const r = entryColumn[a]! % ldl.order;
+        const c = entryColumn[b]! % ldl.order;
         // Every pair comes twice, but for those of an unknown with itself.
         if (i === j ? r >= c : i < j) ldl.add(i, j, r, c, weight * jacobian[a]! * jacobian[b]!);
       }

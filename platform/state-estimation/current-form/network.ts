@@ -15,19 +15,24 @@ export function layOutNetwork(
   { firstOfBus, injects, alive, ldl }: Pick<CurrentFormStructure, 'firstOfBus' | 'injects' | 'alive' | 'ldl'>,
 ): NetworkBlocks {
   const { phases } = grid;
-  const values: number[] = [];
-  const rows: number[] = [];
-  const columns: number[] = [];
+  const blocks = 4 * grid.branches.length + grid.shunts.length;
+  const values = new Float64Array(2 * phases * phases * blocks);
+  const rows = new Int32Array(blocks);
+  const columns = new Int32Array(blocks);
+  let block = 0;
   const add = (bus: number, other: number, y: Float64Array): void => {
-    const [row, column] = [firstOfBus[bus]!, firstOfBus[other]!];
-    if (row < 0 || column < 0 || y.every((value) => value === 0)) return;
-    rows.push(row);
-    columns.push(column);
+    const row = firstOfBus[bus]!;
+    const column = firstOfBus[other]!;
+    if (row < 0 || column < 0 || isZero(y)) return;
+    rows[block] = row;
+    columns[block] = column;
+    let at = 2 * phases * phases * block++;
     for (let r = 0; r < phases; r++) {
-      for (let c = 0; c < phases; c++) {
-        const counts = injects[(row / ldl.order) * phases + r] === 1 && alive[(column / ldl.order) * phases + c] === 1;
-        const k = 2 * (r * phases + c);
-        values.push(counts ? y[k]! : 0, counts ? y[k + 1]! : 0);
+      const counts = injects[(row / ldl.order) * phases + r] === 1;
+      for (let c = 0; c < phases; c++, at += 2) {
+        if (!counts || alive[(column / ldl.order) * phases + c] === 0) continue;
+        values[at] = y[2 * (r * phases + c)]!;
+        values[at + 1] = y[2 * (r * phases + c) + 1]!;
       }
     }
   };
@@ -38,7 +43,16 @@ export function layOutNetwork(
     add(to, to, ytt);
   }
   for (const { bus, y } of grid.shunts) add(bus, bus, y);
-  return { values: Float64Array.from(values), rows: Int32Array.from(rows), columns: Int32Array.from(columns) };
+  return {
+    values: values.subarray(0, 2 * phases * phases * block),
+    rows: rows.subarray(0, block),
+    columns: columns.subarray(0, block),
+  };
+}
+
+function isZero(y: Float64Array): boolean {
+  for (let k = 0; k < y.length; k++) if (y[k] !== 0) return false;
+  return true;
 }
 
 /** into -= Y v where multipliers stand, and Y' l where voltages stand. */

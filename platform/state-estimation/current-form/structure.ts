@@ -49,18 +49,18 @@ export function entryOfVoltage(place: number, phases: number): number {
 export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStructure | string {
   const { grid, measurements, zeroInjections } = problem;
   const { phases, busCount } = grid;
-  const known = knownInjections(problem);
-  const isInjection = (one: EstimatorMeasurement): boolean => {
-    const place = placeOfInjection(one, phases);
-    return place >= 0 && known[place] === 1;
-  };
+  const places = Int32Array.from(measurements, (one) => placeOfInjection(one, phases));
+  const known = knownInjections(problem, places);
+  const isInjection = (k: number): boolean => places[k]! >= 0 && known[places[k]!] === 1;
   const zero = new Set(zeroInjections);
-  for (const one of measurements) {
+  const others: number[] = [];
+  for (let k = 0; k < measurements.length; k++) {
+    const one = measurements[k]!;
     if ('shared' in one && one.shared !== undefined) return 'errors of measurements have a common cause';
-    if (isInjection(one) && one.kind !== 'sourceBalance' && one.place.at === 'bus' && zero.has(one.place.bus))
+    if (!isInjection(k)) others.push(k);
+    else if (zero.has(Math.floor(places[k]! / phases)))
       return `${one.id} measures an injection that is known to be zero`;
   }
-  const others = measurements.flatMap((one, k) => (isInjection(one) ? [] : [k]));
   const equations = layOutEquations({
     ...problem,
     measurements: others.map((k) => measurements[k]!),
@@ -102,10 +102,10 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
     injects[place] = known[k] === 1 || zero.has(bus) ? 1 : 0;
     stateInVector[state] = firstOfBus[bus]! / 2 + phases + (k % phases);
   }
-  const quantityOf = Int32Array.from(measurements, (one) => {
-    if (!isInjection(one) || one.kind === 'sourceBalance') return -1;
-    const k = placeOfInjection(one, phases);
-    return 2 * placeOf(Math.floor(k / phases), k % phases) + (one.kind === 'reactivePower' ? 1 : 0);
+  const quantityOf = places.map((at, k) => {
+    if (!isInjection(k)) return -1;
+    const place = placeOf(Math.floor(at / phases), at % phases);
+    return 2 * place + (measurements[k]!.kind === 'reactivePower' ? 1 : 0);
   });
   const blockOfSlot = new Int32Array(busOfBlock.length);
   ldl.position.forEach((slot, block) => (blockOfSlot[slot] = block));
@@ -138,12 +138,12 @@ function placeOfInjection(one: EstimatorMeasurement, phases: number): number {
 }
 
 /** Bus-phases, energised, of which both the active and the reactive injection are measured. */
-function knownInjections({ grid, measurements }: EstimationProblem): Uint8Array {
+function knownInjections({ grid, measurements }: EstimationProblem, places: Int32Array): Uint8Array {
   const known = new Uint8Array(grid.busCount * grid.phases);
-  for (const one of measurements) {
-    const place = placeOfInjection(one, grid.phases);
-    if (place < 0 || grid.energisedPhases[place] !== 1 || !(one.sigma < Infinity)) continue;
+  places.forEach((place, k) => {
+    const one = measurements[k]!;
+    if (place < 0 || grid.energisedPhases[place] !== 1 || !(one.sigma < Infinity)) return;
     known[place]! |= one.kind === 'activePower' ? 1 : 2;
-  }
+  });
   return known.map((bits) => (bits === 3 ? 1 : 0));
 }

@@ -22,20 +22,26 @@ export class LinearCurrents {
   private readonly grid: CompiledGrid;
   private readonly space: StateSpace;
   private readonly short: ReadonlyMap<number, ShortBranch>;
-  /** Current into the grid at each bus, in summands. */
-  private readonly summands: (readonly Summand[])[];
+  /** Current into the grid at each bus, in summands; found when somebody first asks for one. */
+  private summands: readonly (readonly Summand[])[] | undefined;
 
   constructor(grid: CompiledGrid, space: StateSpace) {
     this.grid = grid;
     this.space = space;
     this.short = new Map(space.shortBranches.map((short) => [short.branch, short]));
-    const summands: Summand[][] = Array.from({ length: grid.busCount }, () => []);
-    for (const branch of grid.branches) {
-      summands[branch.from]!.push(...this.endSummands(branch, 'from'));
-      summands[branch.to]!.push(...this.endSummands(branch, 'to'));
+  }
+
+  private summandsOf(bus: number): readonly Summand[] {
+    if (this.summands === undefined) {
+      const summands: Summand[][] = Array.from({ length: this.grid.busCount }, () => []);
+      for (const branch of this.grid.branches) {
+        summands[branch.from]!.push(...this.endSummands(branch, 'from'));
+        summands[branch.to]!.push(...this.endSummands(branch, 'to'));
+      }
+      for (const shunt of this.grid.shunts) summands[shunt.bus]!.push(shunt);
+      this.summands = summands;
     }
-    for (const shunt of grid.shunts) summands[shunt.bus]!.push(shunt);
-    this.summands = summands;
+    return this.summands[bus]!;
   }
 
   /** Current that flows into the grid at a bus-phase: a row of the admittance matrix, shunts included. */
@@ -49,7 +55,7 @@ export class LinearCurrents {
   }
 
   injectionCoefficients(bus: number, phase: number): Coefficients {
-    return this.sum(this.summands[bus]!, phase);
+    return this.sum(this.summandsOf(bus), phase);
   }
 
   /** Current into a branch at one end. */
@@ -142,7 +148,7 @@ export class LinearCurrents {
           const k = 2 * (phase * phases + inner);
           const fr = wr * z[k]! - wi * z[k + 1]!;
           const fi = wr * z[k + 1]! + wi * z[k]!;
-          for (const summand of this.summands[source.bus]!) this.add(into, summand, inner, fr, fi);
+          for (const summand of this.summandsOf(source.bus)) this.add(into, summand, inner, fr, fi);
         }
       }
       return into;

@@ -26,17 +26,20 @@ export interface ShortBranch {
 /** Short branches of a grid: those without a ratio, so that the same current leaves as enters. */
 export function findShortBranches(grid: CompiledGrid): ShortBranch[] {
   const live = grid.branches.filter((branch) => joins(branch) && grid.energised[branch.from] === 1);
-  const sizes = live.map(({ yft }) => largest(yft)).sort((a, b) => a - b);
-  const median = sizes[sizes.length >> 1] ?? 0;
-  return live.flatMap((branch) => {
-    if (!(largest(branch.yft) > SHORT_RATIO * median) || !isReciprocal(branch)) return [];
+  const sizes = new Float64Array(live.length);
+  for (let k = 0; k < live.length; k++) sizes[k] = largest(live[k]!.yft);
+  const median = sizes.toSorted()[sizes.length >> 1] ?? 0;
+  return live.flatMap((branch, k) => {
+    if (!(sizes[k]! > SHORT_RATIO * median) || !isReciprocal(branch)) return [];
     const short = splitBranch(branch, grid.phases);
     return short === undefined ? [] : [short];
   });
 }
 
 function largest(block: ComplexBlock): number {
-  return block.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  let most = 0;
+  for (let k = 0; k < block.length; k++) most = Math.max(most, Math.abs(block[k]!));
+  return most;
 }
 
 /** Both transfer blocks are the same and little is left of either end's own block without them. */
