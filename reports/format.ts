@@ -1,10 +1,13 @@
 /** Numbers, times and names as people read them: in the terminal, in Markdown and on the page. */
 
+/** Smaller sums of everyday figures are what rounding left of nothing. */
+const ROUNDING = 1e-12;
+
 /** `digits` significant digits without exponent where that is readable, grouped thousands, a real minus sign. */
 export function formatNumber(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return 'n/a';
-  if (value === 0) return '0';
   const size = Math.abs(value);
+  if (size < ROUNDING) return '0';
   if (size < 1e-4) return value.toExponential(1).replace('e-', 'e−').replace(/^-/, '−');
   const decimals = Math.max(0, Math.min(4, digits - 1 - Math.floor(Math.log10(size))));
   const text = size >= 1000 ? group(Math.round(size)) : trimZeros(size.toFixed(decimals));

@@ -81,8 +81,8 @@ describe('thin', () => {
 describe('figures for people', () => {
   it('have four digits, grouped thousands and a real minus sign', () => {
     expect(
-      [0, 0.05123, 1.5, -12.346, 1234.5, -86_400, 3.5e-10, Number.NaN].map((value) => formatNumber(value)),
-    ).toEqual(['0', '0.0512', '1.5', '−12.35', '1\u202F235', '−86\u202F400', '3.5e−10', 'n/a']);
+      [0, 3.3e-14, 0.05123, 1.5, -12.346, 1234.5, -86_400, 3.5e-10, Number.NaN].map((value) => formatNumber(value)),
+    ).toEqual(['0', '0', '0.0512', '1.5', '−12.35', '1\u202F235', '−86\u202F400', '3.5e−10', 'n/a']);
     expect(formatQuantity(66.27, '%', 3)).toBe('66.3\u00A0%');
     expect(formatQuantity(3, '1')).toBe('3');
   });
