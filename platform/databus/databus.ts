@@ -12,6 +12,8 @@ export interface DatabusConnection {
   publish(topic: string, payload: Uint8Array): Promise<void>;
   /** MQTT topic filters with `+` and `#`. Resolves when the broker has granted all of them; rejects on a refusal. */
   subscribe(filters: readonly string[]): Promise<void>;
+  /** False while the broker is away, as far as it has shown: a broker that falls silent is noticed by keep-alive only. */
+  isConnected(): boolean;
   /** Ends the connection after what was sent is acknowledged. */
   close(): Promise<void>;
 }

@@ -85,6 +85,7 @@ export function createMemoryDatabus(options: MemoryDatabusOptions = {}): Databus
         }
         routes.clear();
       },
+      isConnected: () => subscribers.get(clientId) === subscriber,
       async close() {
         subscribers.delete(clientId);
         routes.clear();

@@ -151,6 +151,7 @@ function wrap(client: MqttClient, url: string): DatabusConnection {
         if (qos !== 1) throw new DatabusError(url, `the broker refused the subscription to ${topic} (granted ${qos})`);
       }
     },
+    isConnected: () => client.connected,
     async close() {
       // Once the connection is gone, nothing that was sent will be acknowledged any more.
       const gone = new Promise<void>((resolve) => {

@@ -41,6 +41,8 @@ export interface RunningService {
   metrics(): Readonly<Record<string, number>>;
   /** What it waits for, in words. */
   waitingFor(): string;
+  /** Whether its broker is there. */
+  isConnected(): boolean;
   stop(): Promise<void>;
 }
 
@@ -120,6 +122,10 @@ class Runner<Schema extends z.ZodType> implements RunningService {
 
   waitingFor(): string {
     return this.#busy ? 'its own computation or the acknowledgement of its outputs' : this.#roads.waitingFor();
+  }
+
+  isConnected(): boolean {
+    return this.#connection?.isConnected() === true;
   }
 
   async stop(): Promise<void> {

@@ -31,7 +31,7 @@ const settingsSchema = z.strictObject({
     reconnectMs: z.int().nonnegative().default(1000),
   }),
   instance: z.string().default('0'),
-  /** Answers `GET /health` with the newest completed instant and counters; 0 = any free port. */
+  /** Answers `GET /health` with the newest completed instant, counters, and whether the broker is there; 0 = any free port. */
   health: z.strictObject({ port: z.int().min(0).max(65_535), host: z.string().default('127.0.0.1') }).optional(),
   /** Opens the service's HTTP side, where it has one; each service says what it takes. */
   http: z.record(z.string(), z.unknown()).optional(),
@@ -147,6 +147,7 @@ async function answerHealth(address: { readonly port: number; readonly host: str
       watermarkUs: Number.isFinite(watermark) ? watermark : null,
       lagUs: Number.isFinite(watermark) ? calendarUs() - watermark : null,
       waitingFor: service.waitingFor(),
+      databus: service.isConnected() ? 'connected' : 'away',
       metrics: service.metrics(),
     };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../grids/project-root.ts';
 import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import { mqttDatabus } from '../../platform/databus/mqtt.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
 import type { DatabusConnection } from '../../platform/databus/databus.ts';
 import { buildOnce, publishInstant, token } from './api-desk.ts';
 
@@ -38,6 +39,8 @@ interface Served {
   readonly child: ChildProcess;
   /** Address of the API, once the service says that it is up. */
   readonly url: Promise<string>;
+  /** What it has written so far. */
+  readonly said: () => string;
   readonly ended: Promise<{ readonly code: number | null; readonly words: string }>;
 }
 
@@ -61,12 +64,13 @@ async function serve(settings: object, environment: Readonly<Record<string, stri
   const ended = new Promise<{ code: number | null; words: string }>((resolve) => {
     child.once('close', (code) => resolve({ code, words }));
   });
-  return { child, url, ended };
+  return { child, url, said: () => words, ended };
 }
 
 describe('the balancer served with its API', () => {
   it('takes orders, follows them from the next tick on, and ends cleanly when told to', async () => {
-    const { child, url, ended } = await serve({ http: { port: 0 } }, { TWIN_HTTP_TOKEN: token });
+    const settings = { http: { port: 0 }, health: { port: 0 } };
+    const { child, url, said, ended } = await serve(settings, { TWIN_HTTP_TOKEN: token });
     const at = await url;
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const call = async (path: string, body?: object) => {
@@ -79,6 +83,9 @@ describe('the balancer served with its API', () => {
     await publishInstant(world, 1);
     const watermark = (sequence: number) => `2021-04-01T10:00:${sequence}0Z`;
     await expect.poll(async () => (await call('/health')).json['watermark']).toBe(watermark(1));
+    // Every service has this one, with or without an API.
+    const health = await fetch(/"health":"([^"]+)"/.exec(said())?.[1] ?? '');
+    expect(await health.json()).toMatchObject({ watermarkUs: parseInstant(watermark(1)), databus: 'connected' });
     // 40 kW leave the breaker's channel, which counts exports: an import of -40 kW, so the island charges 40 kW.
     await expect
       .poll(async () => (await call('/v1/status')).json['setpoints'])

@@ -112,7 +112,7 @@ describe('its description', () => {
     expect([200, 202]).toContain(answer.status);
   });
 
-  it.each(['/health', '/openapi.json', '/v1/status'])('GET %s answers as described', async (path) => {
+  it.each(['/health', '/ready', '/openapi.json', '/v1/status'])('GET %s answers as described', async (path) => {
     const answer = await bench.call('GET', path);
     expect(answer.status).toBe(200);
     expect(await faultsOf(operationAt('GET', path), answer)).toBe('');
@@ -146,7 +146,7 @@ describe('its description', () => {
 describe('who may call', () => {
   const guarded = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations)
-      .filter((method) => method !== 'parameters' && !['/health', '/openapi.json'].includes(path))
+      .filter((method) => method !== 'parameters' && !['/health', '/ready', '/openapi.json'].includes(path))
       .map((method) => [method.toUpperCase(), path.replace(/\{\w+\}/, 'x')] as const),
   );
   it.each(guarded)('%s %s wants the token', async (method, path) => {
@@ -442,9 +442,14 @@ describe('orders', () => {
     const early = await openBench();
     const answer = await early.call('POST', '/v1/trigger', { useCase: 1 });
     const health = await early.call('GET', '/health');
+    const ready = await early.call('GET', '/ready', undefined, { authorization: '' });
     await early.close();
-    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '10']);
-    expect(health.json).toEqual({ status: 'pass', watermark: null, lagS: null });
+    for (const each of [answer, ready]) {
+      expect([each.status, each.headers.get('retry-after')]).toEqual([503, '10']);
+      expect(each.json).toMatchObject({ detail: expect.stringContaining('has no time yet') as string });
+    }
+    expect(await faultsOf(operationAt('GET', '/ready'), ready)).toBe('');
+    expect(health.json).toEqual({ status: 'warn', databus: 'connected', watermark: null, lagS: null });
   });
 });
 

@@ -74,7 +74,7 @@ describe('attached to a run', () => {
       const here = await rehearse({ scenarioFile: hamlet });
       const [databus, bal, own] = [await freePort(), await freePort(), await freePort()];
       const brokers = { databus: `embedded:${databus}`, bal: `embedded:${bal}` };
-      const conf = planMosquittoConf(await planScenario({ scenarioFile: hamlet, ...brokers, service: {} }));
+      const conf = planMosquittoConf(await planScenario({ scenarioFile: hamlet, set: [], ...brokers, service: {} }));
       const attach = async () => {
         await brokerUp(`mqtt://127.0.0.1:${databus}`);
         const bridge = await runMosquitto(own, conf.replace('listener 1883', `listener ${own}`).split('\n'));

@@ -37,8 +37,18 @@ export interface BalancerDesk {
   /** The newest plan that the balancer has published. */
   plan(): Plan | undefined;
   status(): object;
-  health(): { readonly alive: boolean; readonly watermark: string | null; readonly lagS: number | null };
+  health(): Health;
+  /** What keeps an order from being carried out, in words. */
+  hindrance(): string | undefined;
   close(): Promise<void>;
+}
+
+export interface Health {
+  /** `warn`: it lives, but orders cannot be carried out. */
+  readonly status: 'pass' | 'warn';
+  readonly databus: 'connected' | 'away';
+  readonly watermark: string | null;
+  readonly lagS: number | null;
 }
 
 /** Orders that are remembered for their callers; the oldest goes first. */
@@ -61,7 +71,6 @@ class Desk implements BalancerDesk {
   #useCase: UseCaseMessage | undefined;
   #plan: Plan | undefined;
   #connection: DatabusConnection | undefined;
-  #alive = true;
 
   constructor(context: HttpContext, site: string) {
     this.#context = context;
@@ -73,10 +82,7 @@ class Desk implements BalancerDesk {
     this.#connection = await databus.connect({
       clientId: `${service.name}-http-${instance}`,
       onMessage: (topic, payload) => this.#receive(topic, payload),
-      onError: (error) => {
-        this.#alive = false;
-        this.#context.onFailure(error);
-      },
+      onError: (error) => this.#context.onFailure(error),
     });
     const { name } = service;
     const own = [topics.useCase(this.#site, name), topics.plan(this.#site, name), topics.setpoint(this.#site, '+')];
@@ -93,10 +99,7 @@ class Desk implements BalancerDesk {
       throw new HttpProblem(409, `something else was ordered under the name "${request}" before: take another name`);
     }
     const watermarkUs = this.#context.service.watermarkUs();
-    if (!Number.isFinite(watermarkUs)) {
-      const missing = `the platform has no time yet: the balancer waits for ${this.#context.service.waitingFor()}`;
-      throw new HttpProblem(503, missing, { headers: { 'retry-after': '10' } });
-    }
+    if (!Number.isFinite(watermarkUs)) throw new HttpProblem(503, this.#withoutTime(), RETRY);
     const issuedAt = formatInstant(watermarkUs);
     const { useCase } = order;
     const issued: Order = { request, useCase, issuedAt, answeredAt: null, state: 'pending', reasons: [] };
@@ -119,7 +122,7 @@ class Desk implements BalancerDesk {
     const detail =
       `the databus has not taken the order within ${PATIENCE_US / 1e6} s; it may when it is back: ` +
       `send the same again under the name ${request}, which is never carried out twice`;
-    throw new HttpProblem(503, detail, { headers: { 'retry-after': '10' } });
+    throw new HttpProblem(503, detail, RETRY);
   }
 
   setpoint(order: SetpointOrder): Promise<Order> {
@@ -136,9 +139,9 @@ class Desk implements BalancerDesk {
 
   status(): object {
     const { service } = this.#context;
-    const { alive: _alive, ...time } = this.health();
+    const { status: _status, ...now } = this.health();
     return {
-      ...time,
+      ...now,
       useCase: this.#useCase?.useCase ?? null,
       since: this.#useCase?.timestamp ?? null,
       targetW: this.#useCase?.targetW ?? null,
@@ -158,18 +161,33 @@ class Desk implements BalancerDesk {
     };
   }
 
-  health() {
+  health(): Health {
     const watermarkUs = this.#context.service.watermarkUs();
     const known = Number.isFinite(watermarkUs);
     return {
-      alive: this.#alive,
+      status: this.hindrance() === undefined ? 'pass' : 'warn',
+      databus: this.#isConnected() ? 'connected' : 'away',
       watermark: known ? formatInstant(watermarkUs) : null,
       lagS: known ? (calendarUs() - watermarkUs) / 1e6 : null,
     };
   }
 
+  hindrance(): string | undefined {
+    if (!this.#isConnected()) return 'the databus is away; the connection comes back when it does';
+    return Number.isFinite(this.#context.service.watermarkUs()) ? undefined : this.#withoutTime();
+  }
+
   async close(): Promise<void> {
     await this.#connection?.close();
+  }
+
+  /** The API's connection, and the balancer's, which hears what the API hands on. */
+  #isConnected(): boolean {
+    return this.#connection?.isConnected() === true && this.#context.service.isConnected();
+  }
+
+  #withoutTime(): string {
+    return `the platform has no time yet: the balancer waits for ${this.#context.service.waitingFor()}`;
   }
 
   #receive(topic: string, payload: Uint8Array): void {
@@ -201,6 +219,9 @@ class Desk implements BalancerDesk {
     this.#orders.set(answer.request, { ...known, order: { ...known.order, answeredAt, state, reasons } });
   }
 }
+
+/** When to come back after 503. */
+export const RETRY = { headers: { 'retry-after': '10' } } as const;
 
 /** Names the API in trigger messages. */
 const ISSUER = 'rest';

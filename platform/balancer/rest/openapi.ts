@@ -10,6 +10,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const instantText = { type: 'string', format: 'date-time' } as const;
 const nullable = (type: string) => ({ type: [type, 'null'] });
+const databusState = { enum: ['connected', 'away'], description: 'Whether its broker is there' } as const;
 
 /** The document for an API that is mounted below `basePath`. */
 export function openApiDocument(basePath = ''): Json {
@@ -216,6 +217,7 @@ const schemas: Json = {
   Status: {
     type: 'object',
     properties: {
+      databus: databusState,
       watermark: { ...nullable('string'), description: 'The newest instant that the balancer has finished' },
       lagS: nullable('number'),
       useCase: { enum: [0, 1, 2, 3, 4, null] },
@@ -245,13 +247,18 @@ const schemas: Json = {
       plansUnderWay: { type: 'integer' },
       metrics: { type: 'object', additionalProperties: { type: 'number' } },
     },
-    required: ['watermark', 'lagS', 'useCase', 'since', 'targetW', 'setpoints', 'plansUnderWay', 'metrics'],
+    required: ['databus', 'watermark', 'lagS', 'useCase', 'since', 'targetW', 'setpoints', 'plansUnderWay', 'metrics'],
     additionalProperties: false,
   },
   Health: {
     type: 'object',
-    properties: { status: { enum: ['pass', 'fail'] }, watermark: nullable('string'), lagS: nullable('number') },
-    required: ['status', 'watermark', 'lagS'],
+    properties: {
+      status: { enum: ['pass', 'warn'], description: 'warn: it lives, but orders cannot be carried out now' },
+      databus: databusState,
+      watermark: nullable('string'),
+      lagS: nullable('number'),
+    },
+    required: ['status', 'databus', 'watermark', 'lagS'],
     additionalProperties: false,
   },
   Problem: jsonSchema(problemDetailsSchema),
@@ -307,9 +314,16 @@ const eitherWay = [{ token: [] }, { password: [] }];
 const paths: Json = {
   '/health': {
     get: {
-      summary: 'Is the balancer alive? For probes, without a token',
+      summary: 'Is the balancer alive? For liveness probes, without a token: to start it again brings no broker back',
       security: [],
-      responses: { 200: answers('It is', 'Health'), 503: answers('It is about to end', 'Health') },
+      responses: { 200: answers('It is, whatever else is missing', 'Health') },
+    },
+  },
+  '/ready': {
+    get: {
+      summary: 'Can orders be carried out? For readiness probes, without a token',
+      security: [],
+      responses: { 200: answers('They can', 'Health'), 503: refer('Busy') },
     },
   },
   '/openapi.json': {

@@ -3,7 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { InvalidInputError } from '../../../grids/problem.ts';
 import type { ServiceLog } from '../../service/runner.ts';
 import { parsePymfmRequest } from '../pymfm-request.ts';
-import type { BalancerDesk, Order } from './desk.ts';
+import { RETRY, type BalancerDesk, type Order } from './desk.ts';
 import { addBalancingJobs } from './balancing-jobs.ts';
 import { openApiDocument } from './openapi.ts';
 import type { PlanOutcome } from './plan-worker.ts';
@@ -105,12 +105,12 @@ function answerProblems(app: FastifyInstance, log: ServiceLog): void {
   });
 }
 
-/** Everything but health and the description of the API itself needs the token. */
+/** Everything but the probes and the description of the API itself needs the token. */
 function guard(app: FastifyInstance, { token, basic, basePath }: HttpSettings): void {
   const isToken = createTokenCheck(token);
   const isPassword = basic === undefined ? () => false : createPasswordCheck(basic.username, basic.password);
   const takesPassword = (path: string) => basic !== undefined && `${path}/`.startsWith(`${basePath}/balancing/`);
-  const open = new Set([`${basePath}/health`, `${basePath}/openapi.json`]);
+  const open = new Set(['/health', '/ready', '/openapi.json'].map((path) => `${basePath}${path}`));
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-request-id': request.id });
     const path = request.routeOptions.url ?? '';
@@ -131,9 +131,11 @@ function addRoutes(app: FastifyInstance, settings: HttpSettings, queue: PlanQueu
   const jobs = at('/v1/plan/jobs');
   const orders = at('/v1/orders');
 
-  app.get(at('/health'), (_request, reply) => {
-    const { alive, ...health } = desk.health();
-    return reply.code(alive ? 200 : 503).send({ status: alive ? 'pass' : 'fail', ...health });
+  app.get(at('/health'), () => desk.health());
+  app.get(at('/ready'), () => {
+    const hindrance = desk.hindrance();
+    if (hindrance !== undefined) throw new HttpProblem(503, hindrance, RETRY);
+    return desk.health();
   });
   app.get(at('/openapi.json'), () => openApiDocument(settings.basePath));
   app.get(at('/v1/status'), () => ({ ...desk.status(), plansUnderWay: queue.load() }));
