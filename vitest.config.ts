@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What has to come comes soon, but not within a second on a machine that does other things.
+    expect: { poll: { timeout: 20_000, interval: 5 } },
     // Two cores: brokers, child processes and browsers are started by tests, so keep one worker per core.
     maxWorkers: 2,
   },

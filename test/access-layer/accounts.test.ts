@@ -12,7 +12,6 @@ import { mqttDatabus } from '../../platform/databus/mqtt.ts';
 import { accessLayerAccounts, bridgeAccount, harnessAccount } from '../../sim/access-layer/accounts.ts';
 
 /** Machines are shared and slow at times: how long a test waits for what has to happen. */
-const SOON = { timeout: 20_000, interval: 5 };
 
 const devices = [
   { kind: 'pmu', id: 'pmu-breaker' },
@@ -44,7 +43,7 @@ async function connect(url: string, username: string, onMessage = (_topic: strin
 /** Resolves when everything that the broker had for this client before has been delivered: a message of its own came. */
 async function roundTrip(connection: DatabusConnection, topic: string, seen: string[]): Promise<void> {
   await connection.publish(topic, Buffer.from('last'));
-  await expect.poll(() => seen.at(-1), SOON).toBe(topic);
+  await expect.poll(() => seen.at(-1)).toBe(topic);
 }
 
 describe('accounts', () => {
@@ -201,7 +200,7 @@ describe('embedded broker', () => {
     await reader.subscribe(['a/#']);
     const writer = await connect(open.url, 'writer');
     await Promise.all(Array.from({ length: 200 }, (_, n) => writer.publish(`a/${n}`, Buffer.from('x'))));
-    await expect.poll(() => log.length, SOON).toBe(400);
+    await expect.poll(() => log.length).toBe(400);
     expect(log.filter((line) => line.startsWith('reader'))).toEqual(
       Array.from({ length: 200 }, (_, n) => `reader a/${n}`),
     );

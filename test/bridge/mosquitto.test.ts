@@ -14,7 +14,6 @@ import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import { atEnd, broker, closeAll, listener, writer } from './brokers.ts';
 
 /** Machines are shared and slow at times: how long a test waits for what has to happen. */
-const SOON = { timeout: 20_000, interval: 5 };
 
 const binary = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find(existsSync);
 const notice = binary === undefined ? ' (skipped: mosquitto is not installed)' : '';
@@ -82,7 +81,7 @@ async function outcome(
         await atDsotpWriter.publish('probe/at-local/probe', Buffer.from('up'));
         return bothWays();
       },
-      { timeout: 20_000, interval: 100 },
+      { interval: 100 },
     )
     .toBe(true);
   for (const [index, topic] of topics.entries()) {
@@ -92,8 +91,8 @@ async function outcome(
   // Each direction keeps its order: when the last probe is there, so is all before it.
   await atBalWriter.publish('probe/at-remote/probe', Buffer.from('last'));
   await atDsotpWriter.publish('probe/at-local/probe', Buffer.from('last'));
-  await expect.poll(() => atDsotp, SOON).toContain('probe/to-local/probe last');
-  await expect.poll(() => atBal, SOON).toContain('probe/to-remote/probe last');
+  await expect.poll(() => atDsotp).toContain('probe/to-local/probe last');
+  await expect.poll(() => atBal).toContain('probe/to-remote/probe last');
   const data = (seen: readonly string[]) => seen.filter((line) => !line.startsWith('probe/')).toSorted();
   await closeAll();
   return { atBal: data(atBal), atDsotp: data(atDsotp) };
@@ -181,7 +180,7 @@ describe.skipIf(binary === undefined)(`our bridge and Mosquitto${notice}`, () =>
           await device.publish('platone/dsotp/germany/pmu/p', Buffer.from('x'));
           return atDsotp[0];
         },
-        { timeout: 20_000, interval: 100 },
+        { interval: 100 },
       )
       .toBe('/bal/germany/pmu/p x');
   });

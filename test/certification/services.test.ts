@@ -64,7 +64,7 @@ async function refusals(instants: number, forgeries: Readonly<Record<number, For
     };
     await world.publish(topics.bridgedTick, Buffer.from(JSON.stringify(tick)));
     const done = () => progress.filter((each) => each.sequence === sequence);
-    await expect.poll(() => done().length, { timeout: 10_000, interval: 1 }).toBe(2);
+    await expect.poll(() => done().length, { interval: 1 }).toBe(2);
     const refused = done().find(({ service }) => service === 'reading')?.refused;
     results.push(refused === undefined ? 'believed' : JSON.stringify(refused));
   }

@@ -89,7 +89,7 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
     twin.interrupt();
     await twin.says('ended at once, without a report');
     expect(await twin.ended).toBe(40);
-    await expect.poll(() => children.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => children.filter(isAlive)).toEqual([]);
   });
 });
 
