@@ -214,10 +214,7 @@ function kpi(name: string, title: string, unit: string, formula: string, source:
 
 /** A figure of the energy account as run, and the same with every battery idle. */
 function withAndWithout(name: string, title: string, unit: string, formula: string): readonly KpiDefinition[] {
-  const idle = formula
-    .replaceAll('P_a', 'P_b')
-    .replaceAll(/\blosses\b/g, 'losses_b')
-    .replaceAll('importWithoutLosses', 'importWithoutLossesBefore');
+  const idle = formula.replaceAll('P_a', 'P_b').replaceAll(/\blosses\b/g, 'losses_b');
   return [kpi(name, title, unit, formula, site), kpi(`${name}Before`, `${title}, battery idle`, unit, idle, site)];
 }
 
