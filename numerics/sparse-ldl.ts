@@ -11,7 +11,7 @@ import { invertFronts } from './sparse-ldl-inverse.ts';
 import { analyseLdl, type LdlStructure, type SymmetricPattern } from './sparse-ldl-structure.ts';
 
 export class SparseLdl {
-  private readonly structure: LdlStructure;
+  readonly structure: LdlStructure;
   private readonly factor: LdlFactor;
   /** In the layout of the factor's values; whether it belongs to them. */
   private inverse: Float64Array = new Float64Array(0);
