@@ -6,13 +6,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { balPrefix, bridgedPrefix, topics } from '../platform/contract/topics.ts';
-import {
-  invariantCatalogue,
-  kpiCatalogue,
-  latencyHops,
-  messageCounters,
-  metricCatalogue,
-} from '../reports/metrics-catalogue.ts';
+import { kpiCatalogue } from '../reports/kpi-catalogue.ts';
+import { metricCatalogue } from '../reports/metrics-catalogue.ts';
+import { invariantCatalogue, latencyHops, messageCounters } from '../reports/quantities.ts';
 import { commands } from './commands.ts';
 import { exitCodes } from './exit-codes.ts';
 import { faultCatalogue } from '../sim/faults/catalogue.ts';

@@ -6,7 +6,7 @@
  * pure numbers (counts, cycles) take none, and zero is the same in every unit.
  */
 import { didYouMean } from '../numerics/edit-distance.ts';
-import { listQuantities, quantityUnit } from './metrics-catalogue.ts';
+import { listQuantities, quantityUnit } from './quantities.ts';
 
 const comparisons = {
   '<': (observed: number, bound: number) => observed < bound,

@@ -1,6 +1,6 @@
 /**
  * Key performance indicators of a site from its energy account: what the batteries changed against the same world with
- * the batteries idle. Formulas, units and sources stand in `metrics-catalogue.ts`; this file computes them.
+ * the batteries idle. Formulas, units and sources stand in `kpi-catalogue.ts`; this file computes them.
  *
  * A value at instant t_k stands for the interval (t_(k-1), t_k], so row 0 (the initial state) enters no energy.
  */

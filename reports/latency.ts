@@ -1,6 +1,6 @@
 /** How long messages took from hop to hop, from the wall-clock columns of the ledger. Only real-time runs have any. */
 import { quantile, SampleBuffer } from '../numerics/statistics.ts';
-import { latencyHops, type LatencyHop } from './metrics-catalogue.ts';
+import { latencyHops, type LatencyHop } from './quantities.ts';
 import type { Table } from './record-reader.ts';
 
 interface LatencySummary {

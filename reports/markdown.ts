@@ -1,6 +1,7 @@
 /** `report.md`: the score as tables for job summaries, wikis and mail. */
 import { formatDuration, formatNumber, formatQuantity } from './format.ts';
-import { kpiCatalogue, metricCatalogue } from './metrics-catalogue.ts';
+import { kpiCatalogue } from './kpi-catalogue.ts';
+import { metricCatalogue } from './metrics-catalogue.ts';
 import type { RunRecord } from './record-reader.ts';
 import { scenarioFacts } from './scenario-facts.ts';
 import type { Score } from './score.ts';

@@ -6,7 +6,7 @@
  * initial state only and is left out of energies.
  */
 import type { ModelFeature } from '../platform/contract/estimate.ts';
-import type { InvariantName } from './metrics-catalogue.ts';
+import type { InvariantName } from './quantities.ts';
 import { historyTables, type TableColumns } from '../platform/contract/history.ts';
 
 export const recordTables = {

@@ -9,13 +9,9 @@ import { compareForecasts } from './forecast-metrics.ts';
 import { computeKpis, islandBandW, type BatterySeries, type KpiValues, type SiteSeries } from './kpis.ts';
 import { compareFindings, type ModelComparison } from './model-metrics.ts';
 import { computeLatencies, type Latencies } from './latency.ts';
-import {
-  kpiCatalogue,
-  latencyStatistics,
-  metricCatalogue,
-  type MetricDefinition,
-  type StatisticName,
-} from './metrics-catalogue.ts';
+import { kpiCatalogue } from './kpi-catalogue.ts';
+import { metricCatalogue, type MetricDefinition, type StatisticName } from './metrics-catalogue.ts';
+import { latencyStatistics } from './quantities.ts';
 import type { Audit, InvariantCount } from './record.ts';
 import type { RunRecord, Table } from './record-reader.ts';
 import { batteriesOf, connectionRatingVA, gridOf, referenceBus } from './site-facts.ts';

@@ -1,7 +1,7 @@
 /** The summary that a person sees when a run has ended: verdict, indicators, accuracy, messages, where the report is. */
 import { join } from 'node:path';
 import { formatDuration, formatNumber, formatQuantity } from './format.ts';
-import { kpiCatalogue } from './metrics-catalogue.ts';
+import { kpiCatalogue } from './kpi-catalogue.ts';
 import type { RunReport } from './report.ts';
 
 type Emphasis = 'bold' | 'dim' | 'green' | 'red' | 'yellow';

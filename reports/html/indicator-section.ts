@@ -1,6 +1,6 @@
 /** All indicators with formula and source, the assumptions behind them, and how to run it again. */
 import { formatQuantity } from '../format.ts';
-import { energyAccountSource, kpiCatalogue } from '../metrics-catalogue.ts';
+import { energyAccountSource, kpiCatalogue } from '../kpi-catalogue.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { renderDeclarations } from './device-section.ts';

@@ -1,7 +1,7 @@
 /** The top of the page: what was run, what came of it, and the figures that one asks for first. */
 import { parseInstant } from '../../platform/contract/time.ts';
 import { formatClock, formatDay, formatDuration, formatNumber, formatQuantity } from '../format.ts';
-import { invariantCatalogue } from '../metrics-catalogue.ts';
+import { invariantCatalogue } from '../quantities.ts';
 import { scenarioFacts } from '../scenario-facts.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';

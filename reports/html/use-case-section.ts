@@ -1,7 +1,7 @@
 /** The use case: what was asked for, what was planned, what the batteries were told, what they did, and what came of it. */
 import { formatClock, formatDuration, formatNumber, formatQuantity } from '../format.ts';
 import { lastForecasts } from '../forecast-metrics.ts';
-import { kpiCatalogue } from '../metrics-catalogue.ts';
+import { kpiCatalogue } from '../kpi-catalogue.ts';
 import type { RunRecord } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { timelineOf } from '../use-case-timeline.ts';

@@ -5,7 +5,7 @@
 import type { Plan } from '../../platform/contract/plan.ts';
 import type { Setpoint } from '../../platform/contract/setpoint.ts';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
-import { type InvariantName, invariantCatalogue } from '../../reports/metrics-catalogue.ts';
+import { type InvariantName, invariantCatalogue } from '../../reports/quantities.ts';
 import type { InvariantCount } from '../../reports/record.ts';
 import type { BatteryNameplate, DeviceMessage } from '../devices/device.ts';
 

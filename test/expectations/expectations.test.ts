@@ -2,7 +2,7 @@
 import { array, assert, constantFrom, oneof, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluateExpectation, ExpectationError, parseExpectation } from '../../reports/expectations.ts';
-import { listQuantities } from '../../reports/metrics-catalogue.ts';
+import { listQuantities } from '../../reports/quantities.ts';
 
 function faultOf(text: string): { column: number; message: string; hint: string | undefined } {
   try {

@@ -2,13 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  invariantCatalogue,
-  kpiCatalogue,
-  listQuantities,
-  metricCatalogue,
-  quantityUnit,
-} from '../../reports/metrics-catalogue.ts';
+import { kpiCatalogue } from '../../reports/kpi-catalogue.ts';
+import { metricCatalogue } from '../../reports/metrics-catalogue.ts';
+import { invariantCatalogue, listQuantities, quantityUnit } from '../../reports/quantities.ts';
 import { unbalanceFactor } from '../../reports/grid-metrics.ts';
 import { computeLatencies } from '../../reports/latency.ts';
 import { readRecord, type RunRecord, type Table } from '../../reports/record-reader.ts';
