@@ -80,6 +80,8 @@ export const recordTables = {
     setpointW: 'DOUBLE',
     saturated: 'BOOLEAN',
     lossesWh: 'DOUBLE',
+    /** Labels of the faults at work inside it, separated by `;`. */
+    faults: 'STRING',
   },
   ...historyTables,
 } as const satisfies Record<string, TableColumns>;

@@ -96,7 +96,7 @@ export function createBess(options: {
   let storedWh = device.soc * device.energy;
   let rampedW = 0;
   let lossesWh = 0;
-  let now = { activePowerW: 0, reactivePowerVar: 0, setpointW: Number.NaN, saturated: false };
+  let now = { activePowerW: 0, reactivePowerVar: 0, setpointW: Number.NaN, saturated: false, faults: '' };
 
   return {
     id: device.id,
@@ -108,7 +108,8 @@ export function createBess(options: {
     advance(fromUs, toUs) {
       const wanted = backend.over(fromUs, toUs, rampedW);
       const hours = (toUs - fromUs) / HOUR_US;
-      const { lowerW, upperW } = limits(plate, windowWh, storedWh, hours, condition?.(fromUs).powerShare ?? 1);
+      const { powerShare = 1, faults = [] } = condition?.(fromUs) ?? {};
+      const { lowerW, upperW } = limits(plate, windowWh, storedWh, hours, powerShare);
       const activePowerW = clamp(wanted.meanW, lowerW, upperW);
       const storedBefore = storedWh;
       storedWh = clamp(
@@ -128,6 +129,7 @@ export function createBess(options: {
         setpointW: clamp(clamp(commandW, lowerW, upperW), wanted.reachableLowW, wanted.reachableHighW),
         // Also where a limit stops it on the way to, or back from, a setpoint that it could hold.
         saturated: commandW < lowerW || commandW > upperW || activePowerW !== wanted.meanW,
+        faults: faults.join(';'),
       };
       return now;
     },
@@ -146,6 +148,7 @@ export function createBess(options: {
       setpointW: now.setpointW,
       saturated: now.saturated,
       lossesWh,
+      faults: now.faults,
     }),
     describe: () => describe(device, plate),
   };

@@ -87,5 +87,7 @@ export interface ControllableDevice extends Device {
     readonly saturated: boolean;
     /** Energy lost in conversion since the start, Wh. */
     readonly lossesWh: number;
+    /** Names of the faults at work inside it, separated by `;`. */
+    readonly faults: string;
   };
 }

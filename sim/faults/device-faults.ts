@@ -10,6 +10,8 @@ export interface DeviceCondition {
   readonly lateUs: number;
   /** Share of rated power that is left, 0..1. */
   readonly powerShare: number;
+  /** Names of the faults that are at work, for the record. */
+  readonly faults: readonly string[];
 }
 
 /** The condition of a device over time; undefined for one that no event concerns. */
@@ -18,7 +20,7 @@ export type ConditionOf = (device: {
   readonly id: string;
 }) => ((timeUs: number) => DeviceCondition) | undefined;
 
-const SOUND: DeviceCondition = { lateUs: 0, powerShare: 1 };
+const SOUND: DeviceCondition = { lateUs: 0, powerShare: 1, faults: [] };
 
 /** Of events that have been checked: their times and values fit. `start` is the run's, ISO 8601 with zone. */
 export function deviceConditions(events: readonly ScenarioEvent[], start: string): ConditionOf {
@@ -26,7 +28,8 @@ export function deviceConditions(events: readonly ScenarioEvent[], start: string
     if (!('fault' in event) || faultCatalogue[event.fault].where !== 'device') return [];
     const beginUs = Number(eventInstant(event.at, start));
     const endUs = event.for === undefined ? Number.POSITIVE_INFINITY : beginUs + event.for;
-    return [{ beginUs, endUs, concerns: targetMatcher(event.target), effect: effectOf(event) }];
+    const [concerns, effect] = [targetMatcher(event.target), effectOf(event)];
+    return [{ beginUs, endUs, concerns, effect, name: event.fault }];
   });
   return (device) => {
     const own = faults.filter(({ concerns }) => concerns(device));
@@ -34,7 +37,7 @@ export function deviceConditions(events: readonly ScenarioEvent[], start: string
     return (timeUs) =>
       own
         .filter(({ beginUs, endUs }) => beginUs <= timeUs && timeUs < endUs)
-        .reduce((sum, { effect }) => ({ ...sum, ...effect }), SOUND);
+        .reduce((sum, { effect, name }) => ({ ...sum, ...effect, faults: [...sum.faults, name] }), SOUND);
   };
 }
 

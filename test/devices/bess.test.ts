@@ -242,7 +242,7 @@ describe('faults inside it', () => {
     });
 
   test('answers late: what arrives now acts later, and a quicker one overtakes', () => {
-    const device = sick((timeUs) => ({ lateUs: timeUs < at(2) ? 3 * STEP_US : 0, powerShare: 1 }));
+    const device = sick((timeUs) => ({ lateUs: timeUs < at(2) ? 3 * STEP_US : 0, powerShare: 1, faults: [] }));
     const powers = [100e3, 110e3, 120e3, 130e3].map((power, step) => follow(device, step, power));
     expect(powers).toEqual([0, 0, 120e3, 130e3]);
     // The late ones never act.
@@ -250,12 +250,14 @@ describe('faults inside it', () => {
   });
 
   test('has lost power: gives its share of the rating, and is saturated', () => {
-    const device = sick((timeUs) => ({ lateUs: 0, powerShare: timeUs < at(2) ? 0.1 : 1 }));
+    const device = sick((timeUs) =>
+      timeUs < at(2) ? { lateUs: 0, powerShare: 0.1, faults: ['derating'] } : { lateUs: 0, powerShare: 1, faults: [] },
+    );
     expect(follow(device, 0, 100e3)).toBe(30e3);
-    expect(device.state().saturated).toBe(true);
+    expect(device.state()).toMatchObject({ saturated: true, faults: 'derating' });
     expect(follow(device, 1, -100e3)).toBe(-30e3);
     expect(follow(device, 2, -100e3)).toBe(-100e3);
-    expect(device.state().saturated).toBe(false);
+    expect(device.state()).toMatchObject({ saturated: false, faults: '' });
   });
 
   test('events name devices and times; what is said later goes before what was said earlier', () => {
@@ -267,10 +269,10 @@ describe('faults inside it', () => {
     expect(conditionOf({ kind: 'bess', id: 'hbes' })).toBeUndefined();
     const condition = conditionOf({ kind: 'bess', id: 'cbes' });
     expect([0, 1, 2, 3].map((step) => condition?.(at(step)))).toEqual([
-      { lateUs: 0, powerShare: 1 },
-      { lateUs: 0, powerShare: 0.5 },
-      { lateUs: 7e6, powerShare: 0.5 },
-      { lateUs: 7e6, powerShare: 1 },
+      { lateUs: 0, powerShare: 1, faults: [] },
+      { lateUs: 0, powerShare: 0.5, faults: ['derating'] },
+      { lateUs: 7e6, powerShare: 0.5, faults: ['derating', 'late-response'] },
+      { lateUs: 7e6, powerShare: 1, faults: ['late-response'] },
     ]);
     expect(commandDelays(events)({ kind: 'bess', id: 'cbes' })).toBe(7e6);
   });

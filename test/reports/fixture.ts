@@ -167,6 +167,7 @@ function simulate(options: FixtureOptions) {
       k === 0 ? Number.NaN : batteryW + 100,
       Math.abs(batteryW - wanted) > 1e-6,
       lossesWh,
+      '',
     ]);
     if (k > 0) world.setpoints.push([timeUs, 'cbes', wanted, 'balancer']);
 

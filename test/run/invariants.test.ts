@@ -274,10 +274,10 @@ const turn: fc.Arbitrary<Turn> = fc.record({
   stranger: fc.option(fc.integer({ min: -300, max: 300 }), { freq: 8, nil: undefined }),
   wish: fc.option(wishes, { freq: 6, nil: undefined }),
   condition: fc.constantFrom<DeviceCondition>(
-    { lateUs: 0, powerShare: 1 },
-    { lateUs: 0, powerShare: 1 },
-    { lateUs: 25e6, powerShare: 1 },
-    { lateUs: 0, powerShare: 0.2 },
+    { lateUs: 0, powerShare: 1, faults: [] },
+    { lateUs: 0, powerShare: 1, faults: [] },
+    { lateUs: 25e6, powerShare: 1, faults: [] },
+    { lateUs: 0, powerShare: 0.2, faults: [] },
   ),
 });
 
@@ -298,7 +298,7 @@ const battery: fc.Arbitrary<Battery> = fc.record({
 
 /** Real balancer core and real battery model in a loop, all that happens to them as the turns say; what the checker found. */
 function playOut({ socPercent, energyKWh, rampS, efficiency }: Battery, turns: readonly Turn[]) {
-  let condition: DeviceCondition = { lateUs: 0, powerShare: 1 };
+  let condition: DeviceCondition = { lateUs: 0, powerShare: 1, faults: [] };
   const entry: BessDevice = {
     kind: 'bess',
     id: 'cbes',

@@ -1,6 +1,7 @@
 /** Use cases in whole runs: triggered by events, acknowledged by batteries, judged by invariants, and the same again. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
 import { topics } from '../../platform/contract/topics.ts';
@@ -86,8 +87,12 @@ describe('faults of a battery', () => {
     const events =
       'events=[{ at: "12:01", useCase: 2, exchange: 60 kW, for: 8min },' +
       ' { at: "12:01", for: 8min, fault: derating, target: cbes, value: 5 % }]';
-    const { report } = await rehearse({ scenarioFile: village, set: [events, BY_RULE] });
+    const { report, directory } = await rehearse({ scenarioFile: village, set: [events, BY_RULE] });
     expect(report.verdict).toBe('pass');
+    const states = await parquetReadObjects({
+      file: await asyncBufferFromFile(join(directory, 'series', 'device-states.parquet')),
+    });
+    expect(states.filter(({ faults }) => faults === 'derating')).toHaveLength(48);
     expect(report.metrics['setpoint.saturation']?.mean).toBeGreaterThan(50);
     expect(report.kpis['holdAvailability']?.value).toBeLessThan(30);
     expect(report.kpis['holdResponse']).toBeUndefined();
