@@ -1,11 +1,10 @@
-/** Estimate against truth: error over time, along the feeder and per bus, the stated uncertainty, and what went in. */
-import { median, quantile } from '../../numerics/statistics.ts';
+/** Estimate against truth: error over time, along the feeder and per bus, the stated uncertainty. */
+import { quantile } from '../../numerics/statistics.ts';
 import { documentConnections } from '../../grids/document-branches.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { EstimateComparison } from '../estimate-metrics.ts';
-import { formatClock, formatDuration, formatNumber } from '../format.ts';
+import { formatClock, formatNumber } from '../format.ts';
 import { nominalByBus } from '../grid-metrics.ts';
-import type { RunRecord, Table } from '../record-reader.ts';
 import type { Score } from '../score.ts';
 import { referenceBus } from '../site-facts.ts';
 import { renderChart } from './chart.ts';
@@ -254,87 +253,4 @@ function renderBuses({ bus, errorPercent, trueV, estimateV, sigmaV, rows }: Esti
   const rest = ranked.slice(SHOWN);
   if (rest.length === 0) return top;
   return `${top}<details><summary>The other ${rest.length} buses</summary>${renderTable('Voltage error of the other buses', columns, rest.map(toRow))}</details>`;
-}
-
-interface InventoryEntry {
-  readonly source: string;
-  readonly kind: string;
-  readonly count: number;
-  readonly ageUsMax: number;
-  readonly sigmaRelativeMedian: number;
-}
-
-/** Which measurements the estimator used: how many, how old, how exact. */
-export function renderInventory(record: RunRecord): string {
-  const rows = groupInventory(record.tables['estimate-runs']).map(({ source, kind, counts, ageUsMax, sigmas }) => [
-    inWords(source),
-    inWords(kind),
-    formatNumber(median(Float64Array.from(counts))),
-    formatDuration(ageUsMax),
-    formatNumber(100 * median(Float64Array.from(sigmas)), 3),
-  ]);
-  const table = renderTable(
-    'Measurements used by the state estimator',
-    [
-      { head: 'Source' },
-      { head: 'Quantity' },
-      { head: 'Values per estimate', numeric: true },
-      { head: 'Oldest', numeric: true },
-      { head: 'Median sigma, % of base', numeric: true },
-    ],
-    rows.slice(0, INVENTORY_SHOWN),
-  );
-  const more = rows.length > INVENTORY_SHOWN ? `<p>And ${rows.length - INVENTORY_SHOWN} further sources.</p>` : '';
-  return renderSection({
-    id: 'inventory',
-    title: 'Measurement inventory',
-    lead: 'What went into the estimates: measured values, and pseudo-measurements from forecasts where nothing is measured. Sigma is relative to the base that the estimator computes on.',
-    body: rows.length === 0 ? renderAbsence('No estimate lists what went into it.') : `${table}${more}`,
-  });
-}
-
-const INVENTORY_SHOWN = 30;
-
-/** `smart-meter` and `activePower` as people write them. */
-function inWords(name: string): string {
-  if (name === 'pmu') return 'PMU';
-  return name.replaceAll('-', ' ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-}
-
-interface InventoryGroup {
-  readonly source: string;
-  readonly kind: string;
-  /** Values in each estimate that used any. */
-  readonly counts: number[];
-  readonly sigmas: number[];
-  ageUsMax: number;
-}
-
-/** By source and quantity, those with the most values first. */
-function groupInventory(runs: Table): readonly InventoryGroup[] {
-  const groups = new Map<string, InventoryGroup>();
-  const inventory = runs.text('inventory');
-  const parsed = inventory.names.map((text) => JSON.parse(text === '' ? '[]' : text) as InventoryEntry[]);
-  for (const run of inventory.index) {
-    for (const { source, kind, count, ageUsMax, sigmaRelativeMedian } of parsed[run] ?? []) {
-      const key = JSON.stringify([source, kind]);
-      const group: InventoryGroup = groups.get(key) ?? { source, kind, counts: [], sigmas: [], ageUsMax: 0 };
-      groups.set(key, group);
-      group.counts.push(count);
-      group.sigmas.push(sigmaRelativeMedian);
-      group.ageUsMax = Math.max(group.ageUsMax, ageUsMax);
-    }
-  }
-  const most = ({ counts }: InventoryGroup) => counts.reduce((high, one) => Math.max(high, one), 0);
-  return [...groups.values()].toSorted(
-    (a, b) => most(b) - most(a) || (`${a.source} ${a.kind}` < `${b.source} ${b.kind}` ? -1 : 1),
-  );
-}
-
-interface InventoryEntry {
-  readonly source: string;
-  readonly kind: string;
-  readonly count: number;
-  readonly ageUsMax: number;
-  readonly sigmaRelativeMedian: number;
 }
