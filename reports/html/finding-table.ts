@@ -3,7 +3,7 @@ import type { ModelFeature } from '../../platform/contract/estimate.ts';
 import { formatClock, formatNumber } from '../format.ts';
 import type { ModelComparison } from '../model-metrics.ts';
 import type { ModelFault } from '../record.ts';
-import { html, renderAbsence, renderTable, type Cell } from './markup.ts';
+import { renderAbsence, renderMark, renderTable, type Cell } from './markup.ts';
 
 /** Nothing where no estimator watched its model. */
 export function renderFindings({ watched, told, missed }: ModelComparison, offsetUs: number): string {
@@ -15,12 +15,18 @@ export function renderFindings({ watched, told, missed }: ModelComparison, offse
   }
   const named = told.map(({ timeUs, finding, right }): readonly Cell[] => [
     formatClock(timeUs, offsetUs),
-    right ? mark('pass', '✓ right') : mark('fail', '✗ wrong'),
+    renderMark(right, right ? 'right' : 'wrong'),
     finding.says,
     formatNumber(finding.evidence, 3),
     formatNumber(finding.estimates),
   ]);
-  const unnamed = missed.map((fault): readonly Cell[] => ['never', mark('fail', '✗ missed'), inWords(fault), '', '']);
+  const unnamed = missed.map((fault): readonly Cell[] => [
+    'never',
+    renderMark(false, 'missed'),
+    inWords(fault),
+    '',
+    '',
+  ]);
   const table = renderTable(
     'Findings about the model',
     [
@@ -33,10 +39,6 @@ export function renderFindings({ watched, told, missed }: ModelComparison, offse
     [...named, ...unnamed],
   );
   return `${table}<p>Evidence is twice the logarithm of how much likelier the measurements are if it is so, and was gathered over so many estimates. Right: it was so in the field at that time.</p>`;
-}
-
-function mark(kind: 'pass' | 'fail', text: string): Cell {
-  return html(`<span class="mark ${kind}">${text}</span>`);
 }
 
 const things = {

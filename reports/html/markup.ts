@@ -33,6 +33,11 @@ export function renderText(text: string): string {
     .replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }
 
+/** A judgement in colour: `✓ pass`, `✗ fail`. */
+export function renderMark(good: boolean, word: string): Html {
+  return html(`<span class="mark ${good ? 'pass' : 'fail'}">${good ? '✓' : '✗'} ${word}</span>`);
+}
+
 /** A name such as `kpi.islandDuration` as code: a narrow page breaks it behind a dot or before a capital, not in mid-word. */
 export function renderName(name: string): Html {
   return html(`<code>${breakable(escapeHtml(name))}</code>`);

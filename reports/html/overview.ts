@@ -10,6 +10,7 @@ import {
   html,
   renderAbsence,
   renderFacts,
+  renderMark,
   renderName,
   renderSection,
   renderTable,
@@ -147,7 +148,7 @@ function messages({ messages: { published, lost, refused, unexplained } }: Score
 
 export function renderExpectations({ expectations, invariants }: Score, offsetUs: number): string {
   const rows = expectations.map(({ text, observed, unit, pass }): readonly Cell[] => [
-    html(`<span class="mark ${pass ? 'pass' : 'fail'}">${pass ? '✓ pass' : '✗ fail'}</span>`),
+    renderMark(pass, pass ? 'pass' : 'fail'),
     // A narrow page breaks it before the comparison, and keeps that in one piece.
     renderName(text.replaceAll(/ (?![<>=!])/g, '\u00A0')),
     observed === null ? 'no sample' : formatQuantity(observed, unit),
@@ -174,7 +175,7 @@ function renderSafety(invariants: Score['invariants'], offsetUs: number): string
   const broken = invariants.filter(({ violations }) => violations > 0);
   const kept = invariants.filter(({ violations }) => violations === 0);
   const rows = [...broken, ...kept].map(({ name, checked, violations, first }): readonly Cell[] => [
-    html(`<span class="mark ${violations === 0 ? 'pass' : 'fail'}">${violations === 0 ? '✓ kept' : '✗ broken'}</span>`),
+    renderMark(violations === 0, violations === 0 ? 'kept' : 'broken'),
     html(`${escapeHtml(statementOf(name))}<br><span class="quiet">${renderName(`invariants.${name}`).html}</span>`),
     formatNumber(checked),
     formatNumber(violations),
