@@ -46,7 +46,7 @@ export const readingSchema = z.object({
   data: z.number(),
   /** Standard uncertainty in the same unit, where the sender states one. */
   sigma: z.number().positive().optional(),
-  /** OBIS code of a meter's register. */
+  /** OBIS code of a meter's register or value. */
   obis: z.string().optional(),
 });
 export type Reading = z.infer<typeof readingSchema>;

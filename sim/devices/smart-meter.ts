@@ -40,6 +40,17 @@ const NOISE_SHARE = 0.05;
 /** OBIS codes of the registers: active energy import and export, all tariffs (IEC 62056-6-1). */
 const OBIS_IMPORT = '1-0:1.8.0*255';
 const OBIS_EXPORT = '1-0:2.8.0*255';
+/**
+ * Codes of net active power and voltage by phase: averages of the last interval (5) or instantaneous (7). Reactive power has
+ * codes by direction only, none for the net of both.
+ */
+const obisByPhase = (kind: 5 | 7) =>
+  [20, 40, 60].map((phase) => ({
+    power: `1-0:${16 + phase}.${kind}.0*255`,
+    voltage: `1-0:${12 + phase}.${kind}.0*255`,
+  }));
+const OBIS_AVERAGE = obisByPhase(5);
+const OBIS_INSTANTANEOUS = obisByPhase(7);
 
 /** Where the meter's currents flow: entries of the power arrays and the sign with which each one counts as import. */
 export interface MeterPoint {
@@ -301,10 +312,11 @@ function createNoErrors(phases: number): MeterErrors {
     powerGain: new Float64Array(phases).fill(1),
     phaseReadings(component, index, { activeW, reactiveVar, voltageV }) {
       const phase = PHASES[index] ?? 'A';
+      const obis = OBIS_INSTANTANEOUS[index];
       return [
-        reading(component, 'activepower', phase, activeW[index] ?? Number.NaN),
+        reading(component, 'activepower', phase, activeW[index] ?? Number.NaN, 0, obis?.power),
         reading(component, 'reactivepower', phase, reactiveVar[index] ?? Number.NaN),
-        reading(component, 'voltmagnitude', phase, voltageV[index] ?? Number.NaN),
+        reading(component, 'voltmagnitude', phase, voltageV[index] ?? Number.NaN, 0, obis?.voltage),
       ];
     },
   };
@@ -329,17 +341,18 @@ function createFieldErrors(device: MeterDevice, phases: number, seed: string): M
     phaseReadings(component, index, { activeW, reactiveVar, voltageV }) {
       const phase = PHASES[index] ?? 'A';
       const at = (values: Float64Array) => values[index] ?? Number.NaN;
-      const power = (measurand: 'activepower' | 'reactivepower', value: number, gain: number) => {
+      const obis = OBIS_AVERAGE[index];
+      const power = (measurand: 'activepower' | 'reactivepower', value: number, gain: number, code?: string) => {
         const measured = rounded(value * (gain + NOISE_SHARE * limit * noise.normal()), POWER_RESOLUTION_W);
-        return reading(component, measurand, phase, measured, powerSigma(value, limit));
+        return reading(component, measurand, phase, measured, powerSigma(value, limit), code);
       };
       const voltage = rounded(at(voltageV) * at(voltageGain), VOLTAGE_RESOLUTION_V);
       const voltageLimit = at(voltageV) * limitSigma(VOLTAGE_LIMIT);
       const voltageSigma = combineSigmas(voltageLimit, resolutionSigma(VOLTAGE_RESOLUTION_V));
       return [
-        power('activepower', at(activeW), at(powerGain)),
+        power('activepower', at(activeW), at(powerGain), obis?.power),
         power('reactivepower', at(reactiveVar), at(reactiveGain)),
-        reading(component, 'voltmagnitude', phase, voltage, voltageSigma),
+        reading(component, 'voltmagnitude', phase, voltage, voltageSigma, obis?.voltage),
       ];
     },
   };
