@@ -2,11 +2,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { bySchema } from '../../grids/by-schema.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
-import { readText } from '../../grids/read-text.ts';
+import { readYaml } from '../../grids/read-yaml.ts';
 import { createIntakeVerifier } from '../contract/intake-verifier.ts';
 import { topics } from '../contract/topics.ts';
 import { mqttDatabus } from '../databus/mqtt.ts';
@@ -54,7 +53,7 @@ export const servableNames = [...serviceNames, 'ticker', 'bridge'] as const;
  * when the broker cannot be reached, and whatever the service itself dies of.
  */
 export async function serveService(name: string, configFile: string, signal: AbortSignal): Promise<void> {
-  const document = readDocument(configFile);
+  const document = readYaml(configFile);
   if (name === 'bridge') {
     const { serveBridge } = await import('../bridge/serve.ts');
     await serveBridge(document, configFile, signal);
@@ -194,15 +193,6 @@ async function tick(settings: Settings, ticker: z.infer<typeof tickerSchema>, si
 
 function databusOf({ databus: { url, username, password, reconnectMs } }: Settings) {
   return mqttDatabus(url, { reconnectMs, ...(username && { username }), ...(password && { password }) });
-}
-
-function readDocument(file: string): unknown {
-  const text = readText(file);
-  try {
-    return parseYaml(text);
-  } catch (error) {
-    throw new InvalidInputError([{ file, path: '', message: (error as Error).message }]);
-  }
 }
 
 function withEnvironment(document: unknown): unknown {

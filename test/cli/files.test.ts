@@ -15,11 +15,14 @@ writeFileSync(path('other/manifest.json'), '{ "schema": "something/1" }');
 writeFileSync(path('file'), 'x\n');
 writeFileSync(path('service.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\nservice: {}\n');
 writeFileSync(path('half.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\n');
+writeFileSync(path('open.yaml'), 'databus:\n  { username: a\n');
+writeFileSync(path('alias.yaml'), 'databus: *b\n');
 writeFileSync(path('picture'), '\u0089PNG\r\n\0\u001b[31m');
 
 const launcher = resolve('bin/twin.mjs');
 const day = 'scenarios/germany/uc1-virtual-islanding.yaml';
 const given = '(give the folder that `twin run` printed)';
+const unclosed = 'Flow map in block collection must be sufficiently indented and end with a }';
 const empty = '(name a folder that is new or empty with --out)';
 
 describe('what cannot be used is said in words', () => {
@@ -37,6 +40,16 @@ describe('what cannot be used is said in words', () => {
     ],
     [['run', day, '--out', path('other')], `other: the folder is not empty ${empty}`],
     [['run', day, '--credentials', path('none')], 'none: file does not exist'],
+    ...[
+      ['run', day, '--credentials'],
+      ['serve', 'balancer', '--config'],
+    ].flatMap((words): [string[], string][] => [
+      [[...words, path('open.yaml')], `open.yaml:3:1: is no valid YAML: ${unclosed}`],
+      [
+        [...words, path('alias.yaml')],
+        'alias.yaml: is no valid YAML: Unresolved alias (the anchor must be set before the alias): b',
+      ],
+    ]),
     [['serve', 'balancer', '--config', path('none')], 'none: file does not exist'],
     [['serve', 'balancer', '--config', path('empty')], 'empty: is a folder, not a file'],
     [['serve', 'power-calculation', '--config', path('half.yaml')], 'half.yaml: service: is missing'],
