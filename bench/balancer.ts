@@ -11,6 +11,7 @@
  * battery of 300 kW and 800 kWh, and household batteries of 3 to 10 kW and 8 to 28 kWh, every second of which charges only.
  */
 import { cpus, loadavg } from 'node:os';
+import { median } from '../numerics/statistics.ts';
 import { loadOptimiser, type Optimiser } from '../platform/balancer/optimisation/optimiser.ts';
 import {
   islandCosts,
@@ -136,10 +137,6 @@ function timed<Value>(run: () => Value): { readonly ms: number; readonly value: 
   const began = performance.now();
   const value = run();
   return { ms: performance.now() - began, value };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 function line(name: string, ms: readonly number[], note: string, targetMs?: number): void {

@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { median } from '../numerics/statistics.ts';
 import { projectRoot } from '../grids/project-root.ts';
 import type { RunReport } from '../reports/report.ts';
 
@@ -70,14 +71,6 @@ function firstBuild(): number {
   rmSync(out, { recursive: true, force: true });
   if (status !== 0) throw new Error(`the build failed: ${stdout.toString()}`);
   return seconds;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
 function line(name: string, rounds: readonly Round[], targetSeconds: number): void {

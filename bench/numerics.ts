@@ -16,7 +16,7 @@ import { createPowerFlowBatch, type BatchPowers } from '../sim/physics/power-flo
 import { createElementModel } from '../sim/physics/power-flow-elements.ts';
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
 import { createEstimationFrames } from './peers/estimation-frames.ts';
-import { median } from './peers/contest.ts';
+import { median } from '../numerics/statistics.ts';
 import { createFrameEstimator, type FrameEstimator } from '../platform/state-estimation/current-form/current-form.ts';
 
 const { values } = parseArgs({

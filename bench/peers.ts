@@ -11,7 +11,8 @@
  * Exit code 20 when somebody's answers differ from ours.
  */
 import { parseArgs } from 'node:util';
-import { hold, median, type Contest, type Outcome, type Standing } from './peers/contest.ts';
+import { median } from '../numerics/statistics.ts';
+import { hold, type Contest, type Outcome, type Standing } from './peers/contest.ts';
 import { preparePeers } from './peers/environment.ts';
 import { estimationContest } from './peers/estimation-contest.ts';
 import { startPeerWorker } from './peers/peer-worker.ts';

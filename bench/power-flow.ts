@@ -1,6 +1,7 @@
 /** Microseconds of a warm three-phase power flow on Abbenhausen, and of reading its currents and totals. */
 import { compileGrid } from '../grids/compile.ts';
 import { loadGrid } from '../grids/load.ts';
+import { median } from '../numerics/statistics.ts';
 import { createPowerFlow, type PowerFlow } from '../sim/physics/power-flow.ts';
 
 const ROUNDS = 7;
@@ -63,12 +64,11 @@ const first = performance.now() - started;
 const move = createMover(flow);
 // The first round warms the compiler up.
 const rounds = Array.from({ length: ROUNDS }, () => measure(flow, move)).slice(1);
-const median = (values: number[]): string => values.toSorted((a, b) => a - b)[values.length >> 1]!.toFixed(1);
 const least = (values: number[]): string => Math.min(...values).toFixed(1);
 const solves = rounds.map((round) => round.solve);
 const reads = rounds.map((round) => round.read);
 console.log(`power flow of abbenhausen, ${flow.grid.busCount} buses, three phases, ${STEPS} steps a round`);
-console.log(`warm solve              ${median(solves)} us median, ${least(solves)} us least`);
-console.log(`branch currents, totals ${median(reads)} us median, ${least(reads)} us least`);
+console.log(`warm solve              ${median(solves).toFixed(1)} us median, ${least(solves)} us least`);
+console.log(`branch currents, totals ${median(reads).toFixed(1)} us median, ${least(reads)} us least`);
 console.log(`iterations a solve      ${rounds[0]!.iterations.toFixed(2)}`);
 console.log(`load, compile, factorise, first solve ${first.toFixed(1)} ms`);

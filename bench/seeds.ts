@@ -11,6 +11,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { median } from '../numerics/statistics.ts';
 import type { RunReport } from '../reports/report.ts';
 import { runScenario } from '../sim/run/run.ts';
 import { verifyRun } from '../sim/run/verify.ts';
@@ -81,10 +82,7 @@ console.log(
   `\n${['indicator'.padEnd(46), ...['least', 'median', 'most', 'runs'].map((name) => name.padStart(12))].join('')}`,
 );
 for (const [name, { unit, values: found }] of figures) {
-  const sorted = found.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  const median = ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
-  const cells = [sorted[0], median, sorted.at(-1)].map((value) => (value ?? Number.NaN).toFixed(2).padStart(12));
+  const cells = [Math.min(...found), median(found), Math.max(...found)].map((value) => value.toFixed(2).padStart(12));
   // Not every run has every indicator: a hold that never settled has no response.
   console.log([`${name} (${unit})`.padEnd(46), ...cells, String(found.length).padStart(12)].join(''));
 }

@@ -56,8 +56,8 @@ export function quantile(ascending: Float64Array, probability: number): number {
 }
 
 /** Median of samples in any order; NaN without samples. */
-export function median(values: Float64Array): number {
-  return quantile(values.slice().sort(), 0.5);
+export function median(values: ArrayLike<number>): number {
+  return quantile(Float64Array.from(values).sort(), 0.5);
 }
 
 /**

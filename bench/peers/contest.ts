@@ -103,8 +103,3 @@ export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
   });
   return { title: contest.title, ours, peers };
 }
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
