@@ -27,8 +27,14 @@ export interface EstimateAnswer extends GridAnswer {
     readonly qFromSigmaVar: PerPhase;
     readonly pToSigmaW: PerPhase;
     readonly qToSigmaVar: PerPhase;
+    /** Magnitude of the current into the branch at each end. */
+    readonly iFromA: PerPhase;
+    readonly iToA: PerPhase;
+    readonly iFromSigmaA: PerPhase;
+    readonly iToSigmaA: PerPhase;
   })[];
-  /** How it was computed: `tree` or `augmented`, by the structure of grid and measurements; both answer alike. */
+  readonly lossesSigmaW: number | null;
+  /** How it was computed: in `current-form` or `augmented`, by the structure of grid and measurements; both answer alike. */
   readonly method?: string;
   readonly objective: number | null;
   readonly degreesOfFreedom: number;
@@ -108,8 +114,9 @@ export function describeEstimate(
     branches: grid.branches.map((branch) => {
       const from = branchEndFlow(grid, branch, 'from', voltage);
       const to = branchEndFlow(grid, branch, 'to', voltage);
-      const ofBranch = (which: number): PerPhase =>
-        perPhase((phase) => sigma(flowSigmas?.branch, 6 * (branch.index * phases + phase) + which, watts));
+      const ofBranch = (which: number, scale = watts): PerPhase =>
+        perPhase((phase) => sigma(flowSigmas?.branch, 6 * (branch.index * phases + phase) + which, scale));
+      const ampere = (end: 'from' | 'to'): number => grid.basePowerVA / grid.baseVoltageV[branch[end]]!;
       return {
         id: branch.id,
         pFromW: perPhase((phase) => from.activePower[phase]! * watts),
@@ -120,9 +127,14 @@ export function describeEstimate(
         qFromSigmaVar: ofBranch(1),
         pToSigmaW: ofBranch(2),
         qToSigmaVar: ofBranch(3),
+        iFromA: perPhase((phase) => from.current[phase]! * ampere('from')),
+        iToA: perPhase((phase) => to.current[phase]! * ampere('to')),
+        iFromSigmaA: ofBranch(4, ampere('from')),
+        iToSigmaA: ofBranch(5, ampere('to')),
       };
     }),
     lossesW: finite(gridLosses(grid, voltage) * watts),
+    lossesSigmaW: finite((flowSigmas?.losses ?? Number.NaN) * watts),
     objective: finite(result.objective),
     degreesOfFreedom: result.degreesOfFreedom,
     chiSquareLimit: result.chiSquareLimit,
@@ -178,11 +190,36 @@ export function formatEstimate({ grid }: EstimationProblem, answer: EstimateAnsw
       ...list(bus.vaDeg).map((value) => fixed(value, 3)),
     ]),
   );
+  const branches = formatTable(
+    [
+      'branch',
+      ...(grid.phases === 1 ? [] : ['phase']),
+      'P from kW',
+      'sigma',
+      'Q from kvar',
+      'sigma',
+      'I from A',
+      'sigma',
+    ],
+    answer.branches.flatMap((branch) =>
+      phases.map((phase, k) => [
+        branch.id,
+        ...(grid.phases === 1 ? [] : [phase.trim()]),
+        ...[branch.pFromW, branch.pFromSigmaW, branch.qFromVar, branch.qFromSigmaVar].map((power) => kilo(power, k)),
+        ...[branch.iFromA, branch.iFromSigmaA].map((current) => fixed(list(current)[k]!, 2)),
+      ]),
+    ),
+  );
   return [
     title,
     '',
     buses,
     '',
+    branches,
+    '',
+    ...(answer.lossesW === null
+      ? []
+      : [`Losses ${kilo(answer.lossesW, 0)} kW, sigma ${kilo(answer.lossesSigmaW, 0)} kW.`]),
     ...(answer.converged
       ? [`Converged in ${answer.iterations} iterations (${answer.method}).`]
       : [`Incomplete: ${answer.reason}.`]),
@@ -237,6 +274,12 @@ function shorten(names: readonly string[]): string {
 
 function list(value: PerPhase): readonly (number | null)[] {
   return typeof value === 'number' || value === null ? [value] : value;
+}
+
+/** One phase of a power, in thousands. */
+function kilo(power: PerPhase, phase: number): string {
+  const watts = list(power)[phase]!;
+  return fixed(watts === null ? null : watts / 1000, 3);
 }
 
 function fixed(value: number | null, digits: number): string {

@@ -113,6 +113,8 @@ export interface FlowSigmas {
   readonly injection: Float64Array;
   /** At `6 * (branch * phases + phase)`: P and Q from, P and Q to, current magnitude from and to. */
   readonly branch: Float64Array;
+  /** Of the active power lost in the grid. */
+  readonly losses: number;
 }
 
 export interface EstimateResult {

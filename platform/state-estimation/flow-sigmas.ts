@@ -17,7 +17,7 @@ export function flowSigmas(solver: SolvedState, problem: EstimationProblem): Flo
   const { grid } = problem;
   const branch = new Float64Array(PER_BRANCH_PHASE * grid.branches.length * grid.phases).fill(Number.NaN);
   for (const one of grid.branches) branchSigmas(solver, grid, one, branch);
-  return { injection: injectionSigmas(solver, problem), branch };
+  return { injection: injectionSigmas(solver, problem), branch, losses: lossesSigma(solver, grid) };
 }
 
 /** Gradient of one quantity in the unknowns of some states. */
@@ -111,7 +111,8 @@ function form(gradient: Gradient, unknowns: readonly number[], covariance: Float
   gradient.unknowns.forEach((unknown, i) => (g[unknowns.indexOf(unknown)]! += gradient.values[i]!));
   let sum = 0;
   for (let a = 0; a < n; a += 1) {
-    for (let b = 0; b < n; b += 1) sum += g[a]! * covariance[a * n + b]! * g[b]!;
+    // An open branch does not couple its ends: the covariance of these is not known, and does not matter.
+    for (let b = 0; b < n; b += 1) if (g[a] !== 0 && g[b] !== 0) sum += g[a]! * covariance[a * n + b]! * g[b]!;
   }
   return sum;
 }
@@ -135,6 +136,22 @@ function injectionSigmas(solver: SolvedState, problem: EstimationProblem): Float
     });
   }
   return sigmas;
+}
+
+/** Losses are what is injected at all buses together: their gradient is the sum of those of all active injections. */
+function lossesSigma(solver: SolvedState, { phases }: CompiledGrid): number {
+  const { stateOf, currents } = solver.equations;
+  const all: number[] = [];
+  const factors: number[] = [];
+  stateOf.forEach((state, k) => {
+    if (state < 0) return;
+    const { p } = gradients(solver.x, currents.injectionCoefficients(Math.floor(k / phases), k % phases), state);
+    p.unknowns.forEach((unknown, i) => {
+      all.push(unknown);
+      factors.push(p.values[i]!);
+    });
+  });
+  return Math.sqrt(Math.max(0, -solver.ldl.quadraticForm(all, factors)));
 }
 
 /** R - R Z R of the P and Q injections that are measured themselves; NaN at all others. */

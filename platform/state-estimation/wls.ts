@@ -160,7 +160,7 @@ function sigmasOfFlows(solver: WlsSolver, problem: EstimationProblem, open: read
       if (!problem.zeroInjections.includes(bus)) blank(sigmas.injection, grid.phases, bus, 2);
   }
   for (const bus of open) blank(sigmas.injection, grid.phases, bus, 2);
-  return sigmas;
+  return { ...sigmas, losses: Number.NaN };
 }
 
 function blank(values: Float64Array, phases: number, bus: number, width: number): void {

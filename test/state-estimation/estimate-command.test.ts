@@ -84,6 +84,7 @@ describe('twin estimate', () => {
         'buses',
         'branches',
         'lossesW',
+        'lossesSigmaW',
         'objective',
         'degreesOfFreedom',
         'chiSquareLimit',
@@ -98,6 +99,21 @@ describe('twin estimate', () => {
         expect(bus.vmPu).toBeCloseTo(Math.hypot(voltage[2 * i]!, voltage[2 * i + 1]!), 8);
       });
       expect(answer.lossesW).toBeCloseTo(lossesW, 1);
+      // Nothing is estimated without its standard deviation.
+      const bare = answer.branches.flatMap((branch: Record<string, number>) =>
+        ['pFrom/W', 'qFrom/Var', 'pTo/W', 'qTo/Var', 'iFrom/A', 'iTo/A']
+          .filter((name) => {
+            const [value, sigma] = ['', 'Sigma'].map((word) => branch[name.replace('/', word)]);
+            return !Number.isFinite(value) || !Number.isFinite(sigma);
+          })
+          .map((name) => `${branch['id']} ${name}`),
+      );
+      expect(bare).toEqual([]);
+      // The first line carries the whole feeder: 3.715 MW, 2.3 Mvar and the losses at 12.66 kV.
+      expect(answer.branches[0].iFromA).toBeCloseTo(Math.hypot(3_917_677, 2_435_141) / (Math.sqrt(3) * 12_660), 2);
+      const { text: table } = estimate('ieee-33', write('m.json', { measurements: rows }), 'table');
+      expect(table).toMatch(/Losses 202\.677 kW, sigma \d+\.\d+ kW\./);
+      expect(table).toMatch(/^branch +P from kW +sigma +Q from kvar +sigma +I from A +sigma$/m);
       expect(answer).toMatchObject({ observable: true, unobservedBuses: [], suspects: [] });
       expect(answer.degreesOfFreedom).toBe(rows.length - 65);
     });

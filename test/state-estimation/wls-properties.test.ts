@@ -1,10 +1,10 @@
 /** What must hold of weighted least squares on every three-phase radial grid. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { branchEndFlow, busInjections } from '../../platform/state-estimation/branch-flows.ts';
+import { branchEndFlow, busInjections, gridLosses } from '../../platform/state-estimation/branch-flows.ts';
 import type { EstimateResult } from '../../platform/state-estimation/estimator.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
-import { feeders, measure } from './random-feeder.ts';
+import { feeders, measure, positiveSequenceFeeders } from './random-feeder.ts';
 
 const runs = { seed: 3, numRuns: 60, endOnFailure: true };
 
@@ -163,7 +163,7 @@ describe('weighted least squares on random three-phase feeders', () => {
    */
   test('the standard deviations of flows and injections are those that a further measurement would find', () => {
     fc.assert(
-      fc.property(feeders, fc.nat(1000), fc.nat(2), fc.nat(5), (feeder, pick, phase, what) => {
+      fc.property(feeders, fc.nat(1000), fc.nat(2), fc.nat(7), (feeder, pick, phase, what) => {
         const { grid } = feeder;
         // The injection at the source is not measured, all others are.
         const base = measure(feeder, { phasorTurn: 0 });
@@ -177,6 +177,8 @@ describe('weighted least squares on random three-phase feeders', () => {
             ['reactivePower', { at: 'from', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 1]],
             ['activePower', { at: 'to', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 2]],
             ['reactivePower', { at: 'to', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 3]],
+            ['currentMagnitude', { at: 'from', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 4]],
+            ['currentMagnitude', { at: 'to', branch }, flowSigmas!.branch[6 * (3 * branch + phase) + 5]],
             ['activePower', { at: 'bus', bus }, flowSigmas!.injection[2 * (3 * bus + phase)]],
             ['reactivePower', { at: 'bus', bus }, flowSigmas!.injection[2 * (3 * bus + phase) + 1]],
           ] as const
@@ -197,12 +199,54 @@ describe('weighted least squares on random three-phase feeders', () => {
         const truth =
           flow === undefined
             ? injection[2 * (3 * bus + phase) + power]!
-            : (power === 0 ? flow.activePower : flow.reactivePower)[phase]!;
+            : (kind === 'currentMagnitude' ? flow.current : power === 0 ? flow.activePower : flow.reactivePower)[
+                phase
+              ]!;
+        // The magnitude of a current as small as its own error is not nearly linear.
+        if (kind === 'currentMagnitude' && truth < 100 * sigma) return;
         // With the sigma that was stated, half of what the value is off by remains.
         const step = 0.1 * sigma;
         expect(at(truth + step) / step).toBeCloseTo(0.5, 3);
       }),
       runs,
+    );
+  });
+
+  test('the standard deviation of the losses is the error of every measurement carried through to them', () => {
+    fc.assert(
+      fc.property(fc.oneof(positiveSequenceFeeders, feeders), (feeder) => {
+        const { phases } = feeder.grid;
+        // Without currents there are no losses that anything would change, and no angles of currents.
+        const currents = Array.from({ length: phases }, (_, k) =>
+          Math.hypot(feeder.lineCurrent[2 * k]!, feeder.lineCurrent[2 * k + 1]!),
+        );
+        fc.pre(currents.every((current) => current > 0.01));
+        const base = measure(feeder, { phasorTurn: 0 });
+        const measurements = base.measurements.filter((one) => one.kind !== 'sourceBalance');
+        const problem = { ...base, measurements, statistics: 'full' as const };
+        const estimator = createWeightedLeastSquares();
+        const stated = estimator.estimate(problem).flowSigmas!.losses;
+        const lossesWith = (
+          index: number,
+          change: { readonly value: number } | { readonly angleRad: number },
+        ): number => {
+          const changed = measurements.map((one, k) => (k === index ? { ...one, ...change } : one));
+          const { voltage } = estimator.estimate({ ...problem, measurements: changed, statistics: 'never' });
+          return gridLosses(feeder.grid, voltage);
+        };
+        let variance = 0;
+        measurements.forEach((one, index) => {
+          const step = 0.05;
+          const moved = (sigmas: number): number => lossesWith(index, { value: one.value + sigmas * one.sigma });
+          variance += ((moved(step) - moved(-step)) / (2 * step)) ** 2;
+          if (!('angleRad' in one)) return;
+          const turned = (sigmas: number): number =>
+            lossesWith(index, { angleRad: one.angleRad + sigmas * one.angleSigmaRad });
+          variance += ((turned(step) - turned(-step)) / (2 * step)) ** 2;
+        });
+        expect(Math.abs(stated / Math.sqrt(variance) - 1)).toBeLessThan(0.01);
+      }),
+      { ...runs, numRuns: 6 },
     );
   });
 
