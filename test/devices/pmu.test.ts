@@ -153,6 +153,38 @@ describe('PMU', () => {
     expect(measure(bus, {}).readings.map(({ measurand }) => measurand)).not.toContain('currmagnitude');
   });
 
+  test('a unit whose clock alone costs 1 % TVE, 31.8 us, says that it is not synchronised', () => {
+    const [still, jittery] = [pmu({ clockJitter: '0us' }), pmu({ clockJitter: '30us' })];
+    const flags = Array.from({ length: 200 }, (_, step) => {
+      const settings = { timeUs: START_US + step * STEP_US };
+      const [a, b] = [measure(still, settings), measure(jittery, settings)];
+      const [from, to] = [phasor(a, 'volt', 'A'), phasor(b, 'volt', 'A')];
+      const turn = Math.atan2(to.im * from.re - from.im * to.re, to.re * from.re + to.im * from.im);
+      expect(a.quality?.synchronised).toBe(true);
+      expect(b.quality?.synchronised).toBe(Math.abs(turn) <= 2 * Math.PI * 50 * 31.8e-6);
+      return b.quality?.synchronised;
+    });
+    expect(new Set(flags)).toEqual(new Set([true, false]));
+  });
+
+  test.each([
+    ['0.1', 'P', 10e6, 0],
+    ['0.1', 'M', 10e6, 0],
+    // Half a window of 20 or 100 ms: one frame of 10 ms inside it on either side, or nine.
+    ['100', 'P', 10e3, 2],
+    ['100', 'M', 10e3, 18],
+  ])('%s frames/s of class %s: every frame once its first window is full, TVE within 1 %', (...settings) => {
+    const [, performanceClass, stepUs, missing] = settings;
+    const device = pmu({ performanceClass, every: `${stepUs}us` }, '1', stepUs);
+    const times = Array.from({ length: 200 }, (_, step) => START_US + step * stepUs);
+    const frames = times.flatMap((timeUs) => device.sample(truthOf({ timeUs, voltagePu: 1.01, currentA: 120 })));
+    const tags = frames.map(({ measurement }) => measurement.timestamp);
+    expect(tags).toEqual(times.slice(missing / 2, 200 - missing / 2).map((timeUs) => formatInstant(timeUs)));
+    for (const { measurement } of frames) {
+      expect(Math.max(...vectorErrors(measurement, device.terminal()))).toBeLessThan(0.01);
+    }
+  });
+
   test('a latency below the step is not felt, a longer one is felt in whole steps', () => {
     const publishAfter = (reportingLatency: string) => {
       const [message] = pmu({ reportingLatency }).sample(truthOf({}));
