@@ -14,7 +14,6 @@ const globalOptions = {
 export interface ParsedArguments {
   readonly values: Record<string, unknown>;
   readonly quiet: boolean;
-  readonly help: boolean;
 }
 
 /** The values of `argv` (without the command's own name). Throws `UsageError`. */
@@ -23,8 +22,6 @@ export async function parseArguments(
   command: Command<never>,
   argv: readonly string[],
 ): Promise<ParsedArguments> {
-  // Help is answered even when the rest of the line is not yet right.
-  if (asksForHelp(argv)) return { values: {}, quiet: false, help: true };
   const options = { ...command.options, ...globalOptions };
   const parser = buildParser(entry, command, argv)
     .strict()
@@ -33,7 +30,7 @@ export async function parseArguments(
     });
   const values: Record<string, unknown> = await parser.parseAsync();
   refuseRepetition(values, command);
-  return { values, quiet: values.quiet === true, help: false };
+  return { values, quiet: values.quiet === true };
 }
 
 /** The help text of one command, with its examples, `columns` wide. */
@@ -73,16 +70,11 @@ function namesOfValues({ options }: Command<never>): string[] {
   return Object.keys(options).filter((name) => options[name]!.type !== 'boolean' && options[name]!.nargs === undefined);
 }
 
-function asksForHelp(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  return (end === -1 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h');
-}
-
 /** yargs' own words are kept where they are clear; unknown options get a suggestion. */
 function explain(message: string, entry: CommandEntry, options: Readonly<Record<string, unknown>>): string {
   if (message.startsWith('Not enough non-option arguments')) return `an argument is missing: twin ${entry.usage}`;
   const needed = /^Missing required arguments?: (.*)$/.exec(message)?.[1];
-  if (needed !== undefined) return `option --${needed.replace(', ', ', --')} is missing`;
+  if (needed !== undefined) return `option --${needed.replaceAll(', ', ', --')} is missing`;
   const unfinished = /^Not enough arguments following: (.*)$/.exec(message)?.[1];
   if (unfinished !== undefined) return `option --${unfinished} needs a value`;
   const choice = /Argument: (\S+), Given: "(.*)", Choices: (.*)$/.exec(message);

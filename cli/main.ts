@@ -80,13 +80,13 @@ async function runCommand(
 ): Promise<ExitCode> {
   const command = await entry.load();
   const { commandHelp, parseArguments } = await import('./arguments.ts');
-  const { values, quiet, help } = await parseArguments(entry, command, rest);
-  const terminal = createTerminal(outputs, quiet);
-  if (help) {
-    terminal.print(await commandHelp(entry, command, widthOf(outputs)));
+  // Help is answered even when the rest of the line is not yet right.
+  if (asksForHelp(rest)) {
+    createTerminal(outputs).print(await commandHelp(entry, command, widthOf(outputs)));
     return exitCodes.pass.code;
   }
-  return await (command as Command).run(values, { terminal, signal });
+  const { values, quiet } = await parseArguments(entry, command, rest);
+  return await (command as Command).run(values, { terminal: createTerminal(outputs, quiet), signal });
 }
 
 function answerWithoutCommand(words: readonly string[], outputs: Outputs): ExitCode {
@@ -121,7 +121,8 @@ function groupOf(word: string): readonly CommandEntry[] {
 }
 
 function asksForHelp(words: readonly string[]): boolean {
-  return words.includes('--help') || words.includes('-h');
+  const end = words.indexOf('--');
+  return (end === -1 ? words : words.slice(0, end)).some((word) => word === '--help' || word === '-h');
 }
 
 function unknownCommand(word: string): UsageError {
