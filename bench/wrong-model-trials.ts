@@ -10,6 +10,7 @@ import type {
   EstimatorMeasurement,
   ScalarMeasurement,
 } from '../platform/state-estimation/estimator.ts';
+import { PHASE_ORDERS } from '../platform/state-estimation/model-hypotheses.ts';
 import { type ModelFinding, ModelWatch } from '../platform/state-estimation/model-watch.ts';
 import { sourceBalances } from '../platform/state-estimation/source-balance.ts';
 import { zeroInjectionBuses } from '../platform/state-estimation/zero-injections.ts';
@@ -97,13 +98,7 @@ const PHASES = ['A', 'B', 'C'];
 function wrongPhase(pick: (count: number) => number): Planted {
   const document = loadGrid('abbenhausen');
   const bus = document.loads[pick(document.loads.length)]!.bus;
-  const order = [
-    [0, 2, 1],
-    [2, 1, 0],
-    [1, 0, 2],
-    [1, 2, 0],
-    [2, 0, 1],
-  ][pick(5)]!;
+  const order = PHASE_ORDERS[pick(PHASE_ORDERS.length)]!;
   const planted = `the meter at ${bus} calls phases ${order.map((p) => PHASES[p]).join(', ')} by the names A, B, C`;
   return { paper: document, field: document, planted, meter: { bus, order } };
 }

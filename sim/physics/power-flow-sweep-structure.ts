@@ -103,11 +103,6 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
   const { nodeOfSlot, slotOfNode, held, treeStart, parent, parentEdge } = slots;
   const count = nodeOfSlot.length;
   const busShunt = gatherBranchlessShunts(grid);
-  const addShunt = (node: number, y: ComplexBlock): void => {
-    const sum = busShunt.get(node);
-    if (sum === undefined) busShunt.set(node, y.slice());
-    else addBlock(sum, y);
-  };
 
   const kinds: EdgeKind[] = [];
   const forms: EdgeForm[] = [];
@@ -121,8 +116,8 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
     forms.push(form);
     kinds.push(form.kind);
     feeder[slot] = 2 * phases * slotOfNode[parent[node]!]!;
-    addShunt(parent[node]!, form.nearShunt);
-    if (form.farShunt !== undefined) addShunt(node, form.farShunt);
+    addAt(busShunt, parent[node]!, form.nearShunt);
+    if (form.farShunt !== undefined) addAt(busShunt, node, form.farShunt);
     edgeBranches[slot] = edge.branches.map((branch) => ({ branch, fromNear: branch.to === node }));
   }
 
@@ -169,10 +164,7 @@ function fillStructure(grid: CompiledGrid, graph: Graph, slots: Slots): SweepStr
 function gatherBranchlessShunts(grid: CompiledGrid): Map<number, Float64Array> {
   const shunts = new Map<number, Float64Array>();
   const add = (bus: number, y: ComplexBlock): void => {
-    if (grid.energised[bus] === 0 || y.every((value) => value === 0)) return;
-    const sum = shunts.get(bus);
-    if (sum === undefined) shunts.set(bus, y.slice());
-    else addBlock(sum, y);
+    if (grid.energised[bus] === 1 && y.some((value) => value !== 0)) addAt(shunts, bus, y);
   };
   for (const { bus, y } of grid.shunts) add(bus, y);
   for (const branch of grid.branches) {
@@ -185,6 +177,12 @@ function gatherBranchlessShunts(grid: CompiledGrid): Map<number, Float64Array> {
     add(branch.from, branch.ytf);
   }
   return shunts;
+}
+
+function addAt(sums: Map<number, Float64Array>, key: number, y: ComplexBlock): void {
+  const sum = sums.get(key);
+  if (sum === undefined) sums.set(key, y.slice());
+  else addBlock(sum, y);
 }
 
 /** A two-port seen from its feeding (near) end. */
