@@ -39,6 +39,52 @@ describe('a clash', () => {
   });
 });
 
+describe('a clash among twenty batteries', () => {
+  const twenty = (change: object) =>
+    Array.from({ length: 20 }, (_, n) => plainBattery({ id: `b${n}`, maxChargeW: 1e3 + 100 * n, ...change }));
+  const clashOf = (change: Parameters<typeof plainProblem>[1]) => {
+    const outcome = optimiser.plan(plainProblem(24, change));
+    if (outcome.status !== 'infeasible') throw new Error(outcome.status);
+    const count = (kind: string) => outcome.clash.filter(({ demand }) => demand === kind).length;
+    return { count, members: outcome.clash.length, isSmallest: outcome.isSmallest };
+  };
+  const bulk = (energyWh: number) => [
+    {
+      id: 'bulk',
+      fromStep: 2,
+      untilStep: 4,
+      at: 'batteries' as const,
+      direction: 'in' as const,
+      minEnergyWh: energyWh,
+      maxEnergyWh: energyWh,
+      constantPower: false,
+    },
+  ];
+
+  test('is proven to be the smallest: any of them with more power, or with more room, would heal it', () => {
+    // Together 39 kW for two hours, and 100 kWh of room.
+    const power = clashOf({ packages: bulk(90e3), batteries: twenty({}) });
+    expect([power.count('charge-power'), power.members, power.isSmallest]).toEqual([20, 21, true]);
+    const room = clashOf({ packages: bulk(120e3), batteries: twenty({ maxChargeW: 50e3, mayDischarge: false }) });
+    // Who might discharge meanwhile would have room for more.
+    expect([room.count('soc-max'), room.count('charge-only'), room.members, room.isSmallest]).toEqual([
+      20,
+      20,
+      41,
+      true,
+    ]);
+  });
+
+  test('of which one is to blame names that one', () => {
+    const targets = [{ boundary: 3, minSoc: 1, maxSoc: 1 }];
+    const batteries = twenty({ socTargets: targets, maxChargeW: 5e3 }).map((battery, n) =>
+      n === 13 ? { ...battery, maxChargeW: 100 } : battery,
+    );
+    const { count, members, isSmallest } = clashOf({ batteries });
+    expect([count('soc-target'), count('charge-power'), members, isSmallest]).toEqual([1, 1, 2, true]);
+  });
+});
+
 describe('bad input', () => {
   test('every fault has its path', () => {
     const battery = plainBattery({ initialSoc: 1.5, capacityWh: 0, maxChargeW: Number.NaN, chargeEfficiency: 1.2 });

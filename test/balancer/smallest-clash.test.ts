@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { smallestClash, type Holds } from '../../platform/balancer/optimisation/smallest-clash.ts';
 
 const COUNT = 7;
+const patience = { guessesMax: 50, mayAsk: () => true };
 const members = (mask: number) =>
   Array.from({ length: COUNT }, (_, index) => index).filter((index) => mask & (1 << index));
 
@@ -28,10 +29,11 @@ test('is a clash, as small as any, and irreducible', () => {
   fc.assert(
     fc.property(fc.array(mask, { minLength: 1, maxLength: 6 }), (clashes) => {
       const { holds, isClash } = world(clashes);
-      const found = smallestClash(COUNT, holds, () => 0, 50);
+      const { members: found, isSmallest } = smallestClash(COUNT, holds, () => 0, patience);
       const sizes = clashes.map((clash) => members(clash).length);
       expect(isClash(found.reduce((all, index) => all | (1 << index), 0))).toBe(true);
       expect(found.length).toBe(Math.min(...sizes));
+      expect(isSmallest).toBe(true);
     }),
     { seed: 1, numRuns: 500 },
   );
@@ -39,7 +41,45 @@ test('is a clash, as small as any, and irreducible', () => {
 
 test('of clashes equally small, the one with less weight', () => {
   const { holds } = world([0b0000011, 0b0001100, 0b1100000]);
-  expect(smallestClash(COUNT, holds, () => 0, 50)).toHaveLength(2);
-  expect(smallestClash(COUNT, holds, (index) => (index === 2 || index === 3 ? 0 : 0.1), 50)).toEqual([2, 3]);
-  expect(smallestClash(COUNT, holds, (index) => (index > 4 ? 0 : 0.1), 50)).toEqual([5, 6]);
+  expect(smallestClash(COUNT, holds, () => 0, patience).members).toHaveLength(2);
+  expect(smallestClash(COUNT, holds, (index) => (index === 2 || index === 3 ? 0 : 0.1), patience).members).toEqual([
+    2, 3,
+  ]);
+  expect(smallestClash(COUNT, holds, (index) => (index > 4 ? 0 : 0.1), patience).members).toEqual([5, 6]);
+});
+
+test('what is said to be the smallest is, however little may be asked, and what is found clashes', () => {
+  const mask = fc.integer({ min: 1, max: 2 ** COUNT - 1 });
+  fc.assert(
+    fc.property(fc.array(mask, { minLength: 1, maxLength: 6 }), fc.nat(4), fc.nat(12), (clashes, guessesMax, asked) => {
+      const { holds, isClash } = world(clashes);
+      let left = asked;
+      const counted: Holds = (chosen) => {
+        left -= 1;
+        return holds(chosen);
+      };
+      const { members: found, isSmallest } = smallestClash(COUNT, counted, () => 0, {
+        guessesMax,
+        mayAsk: () => left > 0,
+      });
+      expect(isClash(found.reduce((all, index) => all | (1 << index), 0))).toBe(true);
+      const fewest = Math.min(...clashes.map((clash) => members(clash).length));
+      expect(found.length).toBeGreaterThanOrEqual(fewest);
+      expect(!isSmallest || found.length === fewest).toBe(true);
+    }),
+    { seed: 2, numRuns: 500 },
+  );
+});
+
+test('twenty pairs of which one each is needed are found without trying all 2^20 choices', () => {
+  const pairs = 20;
+  const holds: Holds = (chosen) => {
+    const misses = Array.from({ length: pairs }, (_, k) => k).some((k) => !chosen.has(2 * k) && !chosen.has(2 * k + 1));
+    return misses ? chosen : undefined;
+  };
+  const { members: found, isSmallest } = smallestClash(2 * pairs, holds, (index) => 0.01 * (index % 2), {
+    guessesMax: 80,
+    mayAsk: () => true,
+  });
+  expect([found, isSmallest]).toEqual([Array.from({ length: pairs }, (_, k) => 2 * k), true]);
 });

@@ -5,7 +5,7 @@ import { buildPlanModel, type DemandGroup, type PlanModel } from './model.ts';
 import type { Clash, DemandKind, InfeasiblePlan } from './plan.ts';
 import { createProbe, type Probe } from './probe.ts';
 import type { PlanProblem } from './problem.ts';
-import { smallestClash } from './smallest-clash.ts';
+import { type FoundClash, smallestClash } from './smallest-clash.ts';
 
 /** Of two clashes equally small, people can act on the one with fewer limits of devices in it. */
 const DEVICE_LIMITS: ReadonlySet<DemandKind> = new Set([
@@ -16,9 +16,10 @@ const DEVICE_LIMITS: ReadonlySet<DemandKind> = new Set([
   'charge-only',
 ]);
 
-/** Guesses at the smallest set: of kinds, or of a few demands. Of many demands the first irreducible set will do. */
-const GUESSES_MAX = 50;
-const FEW_SETS = 12;
+/** Guesses at the smallest set. */
+const GUESSES_MAX = 80;
+/** Questions that may need a search, times columns, until demands of a kind are told all together. */
+const SEARCHES_TIMES_COLUMNS = 30e3;
 
 /** Questions that may be asked to find which steps matter: of the linear program; of the tightened one, times columns. */
 const STEP_PROBES_MAX = 300;
@@ -29,10 +30,15 @@ export function explainClash(solver: LinearSolver, problem: PlanProblem): Infeas
   const model = buildPlanModel(problem, 'feasibility');
   const probe = createProbe(solver, model);
   try {
-    const groups = clashingGroups(model, probe);
+    const { groups, isSmallest } = clashingGroups(model, probe);
     const steps = decisiveSteps(model, probe, groups);
     const clash = groups.map((group): Clash => describe(model, group, steps.get(group) ?? []));
-    return { status: 'infeasible', clash, explanation: `cannot be met together: ${sentence(problem, clash)}` };
+    return {
+      status: 'infeasible',
+      clash,
+      isSmallest,
+      explanation: `cannot be met together: ${sentence(problem, clash)}`,
+    };
   } finally {
     probe.dispose();
   }
@@ -42,14 +48,20 @@ export function explainClash(solver: LinearSolver, problem: PlanProblem): Infeas
  * The fewest kinds of demands that clash, each of all batteries; then as few demands of those kinds as it takes.
  * Twenty batteries that are full are one reason, not twenty, and so few questions find it.
  */
-function clashingGroups(model: PlanModel, probe: Probe): number[] {
+function clashingGroups(model: PlanModel, probe: Probe): { readonly groups: number[]; readonly isSmallest: boolean } {
   const kinds = kindsOf(model.groups);
-  const reasons = smallestAmong(model, probe, kinds, []).map((kind) => kinds[kind] as readonly number[]);
+  const ofKinds = smallestAmong(model, probe, kinds, [], () => true);
+  const reasons = ofKinds.members.map((kind) => kinds[kind] as readonly number[]);
   // A kind of one demand is needed: the kinds are irreducible.
   const needed = reasons.filter(({ length }) => length === 1).flat();
   const others = reasons.filter(({ length }) => length > 1).flatMap((groups) => groups.map((group) => [group]));
-  const chosen = smallestAmong(model, probe, others, needed).flatMap((index) => others[index] ?? []);
-  return [...needed, ...chosen].sort((a, b) => a - b);
+  const searchesMax = probe.searches() + SEARCHES_TIMES_COLUMNS / model.program.columns;
+  const ofMembers = smallestAmong(model, probe, others, needed, () => probe.searches() < searchesMax);
+  const chosen = ofMembers.members.flatMap((index) => others[index] ?? []);
+  return {
+    groups: [...needed, ...chosen].sort((a, b) => a - b),
+    isSmallest: ofKinds.isSmallest && ofMembers.isSmallest,
+  };
 }
 
 /** The demands of all batteries by kind; each package by itself. */
@@ -68,7 +80,8 @@ function smallestAmong(
   probe: Probe,
   sets: readonly (readonly number[])[],
   needed: readonly number[],
-): number[] {
+  mayAsk: () => boolean,
+): FoundClash {
   const members = sets.map((set) => demands.filter(({ group }) => set.includes(group)));
   const isDevice = (set: readonly number[]) =>
     set.some((group) => DEVICE_LIMITS.has((groups[group] as DemandGroup).demand));
@@ -83,7 +96,7 @@ function smallestAmong(
       return new Set(members.flatMap((each, index) => (each.every((demand) => point.isMet(demand)) ? [index] : [])));
     },
     (index) => (isDevice(sets[index] ?? []) ? tie : 0),
-    sets.length > FEW_SETS && needed.length > 0 ? 0 : GUESSES_MAX,
+    { guessesMax: GUESSES_MAX, mayAsk },
   );
 }
 

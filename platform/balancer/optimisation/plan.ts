@@ -58,6 +58,11 @@ export interface InfeasiblePlan {
    * hold more than one clash; mending this one then uncovers the next.
    */
   readonly clash: readonly Clash[];
+  /**
+   * Proven: of all clashes this one has the fewest kinds of demand, and none of these kinds has fewer demands. Else it is
+   * irreducible, or, where proofs take too long, as small as was found.
+   */
+  readonly isSmallest: boolean;
   /** The same in one sentence. */
   readonly explanation: string;
 }

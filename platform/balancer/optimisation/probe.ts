@@ -12,6 +12,8 @@ export interface Probe {
   meet(isChosen: Choice): { isMet(demand: Demand): boolean } | undefined;
   /** Whether the linear program alone proves that the chosen demands clash; the tightened one is slower and proves more. */
   clashes(isChosen: Choice, proof: 'linear' | 'tightened'): boolean;
+  /** Questions so far that a linear program alone did not answer. */
+  searches(): number;
   dispose(): void;
 }
 
@@ -39,6 +41,7 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
     return linear.solve();
   };
   const meetingAt = (x: Float64Array) => ({ isMet: (demand: Demand) => isMet(model, x, demand) });
+  let searches = 0;
   return {
     meet(isChosen) {
       const bounds = boundsWith(model, isChosen);
@@ -47,6 +50,7 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
       if (answer.status === 'infeasible') return undefined;
       const point = answer.status === 'optimal' ? withoutLoops(linear, model, bounds, answer.x) : undefined;
       if (point !== undefined) return meetingAt(point);
+      searches += 1;
       const { best, bound } = searchPhysical(solver, model, bounds, goal);
       if (best === undefined && bound === Infinity) return undefined;
       // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
@@ -63,6 +67,7 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
         session.dispose();
       }
     },
+    searches: () => searches,
     dispose: () => linear.dispose(),
   };
 }

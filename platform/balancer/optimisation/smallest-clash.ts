@@ -10,35 +10,60 @@
 /** The constraints, by index, that hold beside the chosen ones at one point; undefined when the chosen ones clash. */
 export type Holds = (chosen: ReadonlySet<number>) => ReadonlySet<number> | undefined;
 
+/** How much may be asked. */
+export interface Patience {
+  /** After so many guesses a clash will do that is irreducible but perhaps not the smallest. */
+  readonly guessesMax: number;
+  /** When false, nothing more is asked: a clash will do that has members too many. */
+  readonly mayAsk: () => boolean;
+}
+
+export interface FoundClash {
+  /** Ascending. */
+  readonly members: readonly number[];
+  /** Proven that no clash has fewer members. */
+  readonly isSmallest: boolean;
+}
+
 /**
  * Of constraints 0 ... `count` - 1, which clash together: a smallest clash, of all such one with the least `weight`
- * (weights only break ties: they have to sum up to less than 1). Without any one member, the rest holds. After
- * `guessesMax` guesses it settles for a clash that is irreducible but perhaps not the smallest.
+ * (weights only break ties: they have to sum up to less than 1). Without any one member, the rest holds.
  */
 export function smallestClash(
   count: number,
   holds: Holds,
   weight: (index: number) => number,
-  guessesMax: number,
-): number[] {
+  { guessesMax, mayAsk }: Patience,
+): FoundClash {
   const all = Array.from({ length: count }, (_, index) => index);
   const corrections: (readonly number[])[] = [];
-  for (let guess = 0; guess < guessesMax; guess += 1) {
-    const chosen = new Set(smallestHittingSet(corrections, weight));
+  let fewest = 0;
+  for (let guess = 0; guess < guessesMax && mayAsk(); guess += 1) {
+    const hitting = smallestHittingSet(corrections, weight);
+    if (hitting === undefined) break;
+    const chosen = new Set(hitting);
+    // Every clash hits all of them, so none has fewer members.
+    fewest = chosen.size;
     const held = holds(chosen);
-    if (held === undefined) return [...chosen].sort((a, b) => a - b);
-    const grown = grow(all, new Set([...chosen, ...held]), holds);
+    if (held === undefined) return { members: [...chosen].sort((a, b) => a - b), isSmallest: true };
+    const grown = grow(all, new Set([...chosen, ...held]), holds, mayAsk);
     corrections.push(all.filter((index) => !grown.has(index)));
   }
-  return irreducibleClash(all, holds);
+  const members = irreducibleClash(all, holds, mayAsk);
+  return { members, isSmallest: members.length === fewest };
 }
 
 /** A largest set around `start` that holds: `start` does already. Adds halves of halves, as most of them do no harm. */
-function grow(all: readonly number[], start: ReadonlySet<number>, holds: Holds): ReadonlySet<number> {
+function grow(
+  all: readonly number[],
+  start: ReadonlySet<number>,
+  holds: Holds,
+  mayAsk: Patience['mayAsk'],
+): ReadonlySet<number> {
   let grown = start;
   const add = (indices: readonly number[]): void => {
     const missing = indices.filter((index) => !grown.has(index));
-    if (missing.length === 0) return;
+    if (missing.length === 0 || !mayAsk()) return;
     const held = holds(new Set([...grown, ...missing]));
     if (held !== undefined) grown = new Set([...grown, ...missing, ...held]);
     else if (missing.length > 1) for (const half of halves(missing)) add(half);
@@ -51,9 +76,10 @@ function grow(all: readonly number[], start: ReadonlySet<number>, holds: Holds):
  * A clash without a member too many. U. Junker, "QuickXplain: preferred explanations and relaxations for over-constrained
  * problems", AAAI 2004.
  */
-function irreducibleClash(all: readonly number[], holds: Holds): number[] {
+function irreducibleClash(all: readonly number[], holds: Holds, mayAsk: Patience['mayAsk']): number[] {
   /** The members among `candidates` of a clash of those and all of `background`. */
   const membersOf = (background: readonly number[], isNew: boolean, candidates: readonly number[]): number[] => {
+    if (!mayAsk()) return [...candidates];
     if (isNew && holds(new Set(background)) === undefined) return [];
     if (candidates.length < 2) return [...candidates];
     const [left, right] = halves(candidates);
@@ -69,15 +95,28 @@ function halves(indices: readonly number[]): [readonly number[], readonly number
   return [indices.slice(0, middle), indices.slice(middle)];
 }
 
-/** Branch and bound: some element of the smallest set that is not hit yet has to be in; disjoint sets need one each. */
-function smallestHittingSet(sets: readonly (readonly number[])[], weight: (index: number) => number): number[] {
+/** Places that the search for a hitting set may look at. */
+const PLACES_MAX = 20_000;
+
+/**
+ * Branch and bound: some element of the smallest set that is not hit yet has to be in; disjoint sets need one each.
+ * Undefined when it takes too long.
+ */
+function smallestHittingSet(
+  sets: readonly (readonly number[])[],
+  weight: (index: number) => number,
+): readonly number[] | undefined {
   const cost = (chosen: readonly number[]) => chosen.reduce((sum, index) => sum + 1 + weight(index), 0);
+  const cheapest = (set: readonly number[]) => Math.min(...set.map((index) => 1 + weight(index)));
   const bySize = sets.toSorted((a, b) => a.length - b.length);
   let best: readonly number[] | undefined;
+  let places = 0;
   const search = (chosen: readonly number[]) => {
+    places += 1;
+    if (places > PLACES_MAX) return;
     const missed = bySize.filter((set) => !set.some((index) => chosen.includes(index)));
     const [next] = missed;
-    if (best !== undefined && cost(chosen) + disjointSets(missed) >= cost(best)) return;
+    if (best !== undefined && cost(chosen) + disjointCost(missed, cheapest) >= cost(best) - ROUNDING) return;
     if (next === undefined) {
       best = chosen;
       return;
@@ -85,16 +124,20 @@ function smallestHittingSet(sets: readonly (readonly number[])[], weight: (index
     for (const index of next.toSorted((a, b) => weight(a) - weight(b) || a - b)) search([...chosen, index]);
   };
   search([]);
-  return [...(best ?? [])];
+  return places > PLACES_MAX ? undefined : best;
 }
 
-function disjointSets(sets: readonly (readonly number[])[]): number {
+/** Sums of weights in another order differ by less. */
+const ROUNDING = 1e-9;
+
+/** What sets that have nothing in common cost at least. */
+function disjointCost(sets: readonly (readonly number[])[], cheapest: (set: readonly number[]) => number): number {
   const taken = new Set<number>();
-  let count = 0;
+  let cost = 0;
   for (const set of sets) {
     if (set.some((index) => taken.has(index))) continue;
     for (const index of set) taken.add(index);
-    count += 1;
+    cost += cheapest(set);
   }
-  return count;
+  return cost;
 }
