@@ -9,6 +9,7 @@ import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { EstimatorMeasurement, MeasuredPlace, ScalarKind, ScalarMeasurement } from './estimator.ts';
 import { type PlacedMeasurement, sumFusedInjections } from './fused-injections.ts';
+import { pairCurrents, pairVoltages } from './paired-phasors.ts';
 import type { TapReading } from './tap-positions.ts';
 
 const kinds = [
@@ -256,78 +257,6 @@ function resolve(at: string, grid: CompiledGrid, report: Report): MeasuredPlace 
   if (index !== undefined) return { at: end === 'from' ? 'from' : 'to', branch: index };
   report('at', `the grid has no branch "${branch}"`, didYouMean(branch, grid.branchIndex.keys()));
   return undefined;
-}
-
-/**
- * Magnitude and angle of one current become a phasor: its polar errors as a rectangular covariance stay well-behaved
- * where the current is small. Voltages keep their polar rows, in which nothing is approximated.
- */
-function pairCurrents(measurements: readonly ScalarMeasurement[]): EstimatorMeasurement[] {
-  const placeOf = ({ place, phase }: ScalarMeasurement) => JSON.stringify([place, phase]);
-  const count = (kind: ScalarKind) => {
-    const byPlace = new Map<string, ScalarMeasurement[]>();
-    for (const measurement of measurements) {
-      if (measurement.kind !== kind) continue;
-      byPlace.set(placeOf(measurement), [...(byPlace.get(placeOf(measurement)) ?? []), measurement]);
-    }
-    return byPlace;
-  };
-  const magnitudes = count('currentMagnitude');
-  const angles = count('currentAngle');
-  return measurements.flatMap((measurement): EstimatorMeasurement[] => {
-    const { kind } = measurement;
-    if (kind !== 'currentMagnitude' && kind !== 'currentAngle') return [measurement];
-    const key = placeOf(measurement);
-    const magnitude = magnitudes.get(key);
-    const angle = angles.get(key);
-    // Several of a kind at one place are redundant meters: who belongs to whom is not said, so they stay as they are.
-    if (magnitude?.length !== 1 || angle?.length !== 1 || measurement.phase === 'sum') return [measurement];
-    if (kind === 'currentAngle') return [];
-    return [
-      {
-        id: measurement.id,
-        angleId: angle[0]!.id,
-        kind: 'currentPhasor',
-        place: measurement.place,
-        phase: measurement.phase,
-        value: measurement.value,
-        sigma: measurement.sigma,
-        angleRad: angle[0]!.value,
-        angleSigmaRad: angle[0]!.sigma,
-      },
-    ];
-  });
-}
-
-const ANGLE_ID = /^(.*)-angle(-[ABC])?$/;
-
-/** A magnitude and its angle become a phasor with an error as large across as along. */
-function pairVoltages(measurements: readonly EstimatorMeasurement[]): EstimatorMeasurement[] {
-  const angles = new Map<string, ScalarMeasurement>();
-  for (const one of measurements) {
-    const [, name, phase = ''] = ANGLE_ID.exec(one.id) ?? [];
-    if (one.kind === 'voltageAngle' && name !== undefined) angles.set(name + phase, one);
-  }
-  const paired = new Set<string>();
-  const phasors = measurements.map((one): EstimatorMeasurement => {
-    const angle = one.kind === 'voltageMagnitude' ? angles.get(one.id) : undefined;
-    if (angle === undefined || one.kind !== 'voltageMagnitude' || one.phase === 'sum') return one;
-    paired.add(angle.id);
-    const { id, place, phase, value, sigma } = one;
-    const angleSigmaRad = sigma / value;
-    return {
-      id,
-      angleId: angle.id,
-      kind: 'voltagePhasor',
-      place,
-      phase,
-      value,
-      sigma,
-      angleRad: angle.value,
-      angleSigmaRad,
-    };
-  });
-  return phasors.filter(({ id, kind }) => kind !== 'voltageAngle' || !paired.has(id));
 }
 
 function schemaProblems(

@@ -206,10 +206,10 @@ function phaseCandidates(
   const byBus = new Map<number, number[]>();
   measurements.forEach((m, i) => {
     if (m.kind !== 'voltageMagnitude' || m.place.at !== 'bus' || m.phase === 'sum') return;
-    const known = byBus.get(m.place.bus) ?? [-1, -1, -1];
+    const voltages = byBus.get(m.place.bus) ?? [-1, -1, -1];
     // Two meters at a bus may err each for itself: the first one is looked at.
-    if (known[m.phase] === -1) known[m.phase] = i;
-    byBus.set(m.place.bus, known);
+    if (voltages[m.phase] === -1) voltages[m.phase] = i;
+    byBus.set(m.place.bus, voltages);
   });
   return [...byBus].flatMap(([bus, voltages]) =>
     voltages.includes(-1)
