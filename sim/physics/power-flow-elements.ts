@@ -83,6 +83,7 @@ interface Placed {
   readonly parts: readonly GeneralPart[];
 }
 
+const KINDS = ['load', 'generator', 'battery'] as const satisfies readonly (keyof ElementPowers)[];
 const PHASES: readonly Phase[] = ['A', 'B', 'C'];
 const SQRT3 = Math.sqrt(3);
 const CONSTANT_POWER: Shares = { z: 0, i: 0, p: 1 };
@@ -96,7 +97,7 @@ export function createElementModel(grid: CompiledGrid, asAdmittances = false): E
   const live = placed.filter((element) => element.live);
   // One flat list for the summation of every solve: where from, where to, and the sign over the base.
   const constant = live.filter((element) => element.constantPower);
-  const summed = (['load', 'generator', 'battery'] as const).map((kind) => {
+  const summed = KINDS.map((kind) => {
     const own = constant.filter((element) => element.kind === kind);
     return {
       kind,
@@ -105,14 +106,14 @@ export function createElementModel(grid: CompiledGrid, asAdmittances = false): E
       factor: (kind === 'load' ? -1 : 1) / basePowerVA,
     };
   });
-  const voltageDependent = live.filter((element) => !element.constantPower).flatMap((element) => element.parts);
-  const unchanged = (['load', 'generator', 'battery'] as const).map((kind) => unchangedParts(kind, constant));
+  const all = groupOf(grid, live);
+  const unchanged = KINDS.map((kind) => unchangedParts(kind, constant));
   return {
     free: groupOf(
       grid,
       live.filter((element) => !held.has(element.bus)),
     ),
-    all: groupOf(grid, live),
+    all,
     constantPower: summed,
     documentPowers: () => documentPowers(document, phases),
     sumConstantPower: (powers, busPower) => {
@@ -141,7 +142,7 @@ export function createElementModel(grid: CompiledGrid, asAdmittances = false): E
           to[at + 1] = known ? from[at + 1]! : Number.NaN;
         }
       }
-      for (const part of voltageDependent) {
+      for (const part of all.general) {
         const u = voltageOver(part, voltage);
         actual[part.kind][part.own] = powers[part.kind][part.own]! * shareAt(part.active, u);
         actual[part.kind][part.own + 1] = powers[part.kind][part.own + 1]! * shareAt(part.reactive, u);
