@@ -114,6 +114,54 @@ function compareBranches(flow: PowerFlow, { output }: Calculation, check: Check)
   }
 }
 
+/** Terminals 1, 2 and 3 are the far ends of the three legs. */
+function compareThreeWinding(flow: PowerFlow, { output }: Calculation, check: Check): void {
+  for (const item of output['three_winding_transformer'] ?? []) {
+    if (item['energized'] === 0) continue;
+    ['high', 'medium', 'low'].forEach((winding, terminal) => {
+      const id = `${String(item['id'])}:${winding}`;
+      const fields = ['p', 'q', 'i'].map((field) => valuesOf(item, `${field}_${terminal + 1}`));
+      fields[0]!.forEach((p, k) => check(branchPower(flow, id, 'from', k).re, p, 'p', id));
+      fields[1]!.forEach((q, k) => check(branchPower(flow, id, 'from', k).im, q, 'q', id));
+      fields[2]!.forEach((i, k) => check(branchCurrent(flow, id, 'from', k), i, 'i', id));
+    });
+  }
+}
+
+/** What each shunt takes at the solved voltages: v conj(y v), its phases coupled by the zero sequence. */
+function compareShunts(flow: PowerFlow, { output }: Calculation, check: Check): void {
+  const { grid, voltage } = flow;
+  for (const item of output['shunt'] ?? []) {
+    const id = String(item['id']);
+    const own = grid.document.shunts.find((shunt) => shunt.id === id)!;
+    if (item['energized'] === 0 || !own.inService) continue;
+    const bus = grid.busIndex.get(own.bus)!;
+    const volt = grid.baseVoltageV[bus]!;
+    const y1 = { re: own.g1S, im: own.b1S };
+    const y0 = grid.phases === 1 ? y1 : { re: own.g0S ?? own.g1S, im: own.b0S ?? own.b1S };
+    const at = (phase: number): Complex => {
+      const k = 2 * (bus * grid.phases + phase);
+      return { re: volt * voltage[k]!, im: volt * voltage[k + 1]! };
+    };
+    for (let phase = 0; phase < grid.phases; phase++) {
+      const v = at(phase);
+      const mean = { re: 0, im: 0 };
+      for (let other = 0; other < grid.phases; other++) {
+        mean.re += at(other).re / 3;
+        mean.im += at(other).im / 3;
+      }
+      // i = y1 v + (y0 - y1) mean(v).
+      const [dr, di] = [y0.re - y1.re, y0.im - y1.im];
+      const ir = y1.re * v.re - y1.im * v.im + dr * mean.re - di * mean.im;
+      const ii = y1.re * v.im + y1.im * v.re + dr * mean.im + di * mean.re;
+      const sum = grid.phases === 1 ? 3 : 1;
+      const [p, q] = ['p', 'q'].map((field) => valuesOf(item, field)[phase]);
+      if (p !== undefined) check(sum * (v.re * ir + v.im * ii), p, 'p', `shunt ${id}`);
+      if (q !== undefined) check(sum * (v.im * ir - v.re * ii), q, 'q', `shunt ${id}`);
+    }
+  }
+}
+
 /** Loads and generators at the solved voltages, limited and controlled ones included. */
 function compareElements(flow: PowerFlow, { output }: Calculation, check: Check): void {
   const { phases, document } = flow.grid;
@@ -171,6 +219,8 @@ describe.skipIf(!hasReference)(`power-grid-model cases${notice}`, () => {
       };
       compareNodes(flow, calculation, check);
       compareBranches(flow, calculation, check);
+      compareThreeWinding(flow, calculation, check);
+      compareShunts(flow, calculation, check);
       compareElements(flow, calculation, check);
       compareSources(flow, calculation, check);
       expect(compared, calculation.what).toBeGreaterThan(0);
