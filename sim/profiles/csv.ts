@@ -55,7 +55,11 @@ export function readCsvSeries(options: {
     throw new InvalidInputError([{ file: csv.file, path: '', message, hint: `add "${kind}: <column>" to its csv` }]);
   }
   const watts = WATTS[csv.unit];
-  return readColumn({ ...csv, column, toSi: (value) => value * watts }, directory);
+  const series = readColumn({ ...csv, column, toSi: (value) => value * watts }, directory);
+  // A load may be what is left after PV, and negative at noon. PV draws a little at night, and all in all gives.
+  if (kind === 'load' || series.values.reduce((sum, value) => sum + value, 0) >= 0) return series;
+  const hint = 'what PV generates is written positive; turn the signs round';
+  throw new InvalidInputError([{ file: csv.file, path: column, message: 'consumes all in all', hint }]);
 }
 
 /** The same for air temperatures, C. */

@@ -50,6 +50,17 @@ describe('CSV', () => {
     expect(end.endUs).toBe(parseInstant('2021-04-01T00:30:00Z'));
   });
 
+  test('PV that consumes all in all has the signs of another convention; a draw at night passes', () => {
+    const pv = (values: readonly number[]) => {
+      const rows = values.map((value, i) => `2021-04-01T00:${15 * i || '00'}:00Z,${value}`);
+      writeFileSync(join(directory, 'pv.csv'), ['timestamp,pv', ...rows].join('\n'));
+      return readCsvSeries({ csv: csvSchema.parse({ file: 'pv.csv', pv: 'pv' }), kind: 'pv', directory });
+    };
+    expect(() => pv([0, -120, -80])).toThrow('pv: consumes all in all (what PV generates is written positive');
+    expect(pv([-0.01, 120, 80]).values).toHaveLength(3);
+    expect(read(['timestamp,load', '2021-04-01T00:00:00Z,-5', '2021-04-01T00:15:00Z,-3']).values).toHaveLength(2);
+  });
+
   test('understands semicolons with decimal commas, a byte-order mark and Windows line ends', () => {
     const series = read(['\uFEFFtimestamp;load\r', '2021-04-01T00:00:00Z;1,5\r', '2021-04-01T00:15:00Z;2,25\r', ''], {
       unit: 'W',
