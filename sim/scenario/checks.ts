@@ -141,12 +141,15 @@ function checkEventTarget(event: FaultEvent, devices: readonly ExpandedDevice[],
   const names = devices.flatMap(({ kind, id }) => [id, `${kind}/${id}`]);
   const matches = targetMatcher(event.target);
   const matching = devices.filter(matches);
-  if (
-    faultCatalogue[event.fault].where === 'device' &&
-    matching.length > 0 &&
-    matching.every(({ kind }) => kind !== 'bess')
-  ) {
+  const { where } = faultCatalogue[event.fault];
+  if (where === 'device' && matching.length > 0 && matching.every(({ kind }) => kind !== 'bess')) {
     return [at('target', `${event.fault} acts inside batteries, and "${event.target}" is none`)];
+  }
+  // Without light node and access layer it would do nothing, and be labelled nevertheless.
+  const straight = matching.find(({ route }) => route === 'direct');
+  if ((where === 'certificate' || where === 'connection') && straight !== undefined) {
+    const message = `${event.fault} acts at the access layer, which ${straight.id} passes by (route: direct)`;
+    return [at('target', message, 'name devices behind the access layer')];
   }
   if (matching.length > 0) return [];
   if (event.target.includes('*')) return [at('target', `no device matches "${event.target}"`)];

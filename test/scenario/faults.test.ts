@@ -274,6 +274,18 @@ describe('sense', () => {
     expect(others).toEqual([]);
   });
 
+  it.each(['forged-certificate', 'wrong-password'])('%s strikes behind the access layer only', async (fault) => {
+    const events = `events:\n  - { at: 5min, fault: ${fault}, target: "p*" }\n`;
+    const routed = (route: string) =>
+      faultsOf(write('s.yaml', soundScenario.replace('every: 10s }', `every: 10s, route: ${route} }`).concat(events)));
+    expect(await routed('bal')).toEqual([]);
+    expect(await routed('direct')).toEqual([
+      expect.stringMatching(
+        `^s.yaml:15:\\d+: events.0.target: ${fault} acts at the access layer, which pmu-1 passes by \\(route: direct\\)`,
+      ),
+    ]);
+  });
+
   it('faults of form hide none of times, targets and expectations', async () => {
     const text = soundScenario
       .replace('name: Sound', 'nam: Sound')
