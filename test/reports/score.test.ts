@@ -275,6 +275,12 @@ describe('failing closed', () => {
     expect(reasons.join('\n')).toMatch(reason);
   });
 
+  it('is invalid without an instant', async () => {
+    const record = await fixture({ expect: expectation });
+    const { verdict, reasons } = score({ ...record, manifest: { ...record.manifest, instants: 0 } });
+    expect({ verdict, reasons }).toEqual({ verdict: 'invalid', reasons: ['no instant was computed'] });
+  });
+
   it('accepts messages that a fault of the scenario took away', async () => {
     const audit = { hops: [{ ...hop, delivered: 8, lostInjected: 2 }] };
     expect((await scoreOf({ expect: expectation, audit })).verdict).toBe('pass');

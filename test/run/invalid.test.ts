@@ -313,6 +313,26 @@ describe('a stranger on the access layer', () => {
   });
 });
 
+describe('an access layer without a door', () => {
+  it('that lets a device in with a wrong password makes the run invalid', async () => {
+    const broker = await createEmbeddedBroker({ name: 'access layer without a door' });
+    atEnd(() => broker.close());
+    const events = 'events=[{ at: 1min, for: 10s, fault: wrong-password, target: pmu-breaker }]';
+    const run = await rehearse({ scenarioFile: hamlet, databus: 'embedded', bal: broker.url, set: [events] });
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations).toEqual(['the broker let pmu-pmu-breaker in with a wrong password']);
+  });
+});
+
+describe('a world that cannot be', () => {
+  it('a power flow without a solution makes the run invalid, and names the first instant', async () => {
+    const run = await rehearse({ scenarioFile: hamlet, set: ['profiles.load.annualEnergy=3000 MWh'] });
+    expect(run.manifest.state).toBe('complete');
+    expect(run.report.verdict).toBe('invalid');
+    expect(run.audit.violations[0]).toBe('the power flow did not converge at 2021-04-01T10:00:00Z');
+  });
+});
+
 describe('a device on the access layer', () => {
   it('that publishes in the name of another one is turned away and counted, and changes nothing', async () => {
     const quiet = await rehearse({ scenarioFile: hamlet });
