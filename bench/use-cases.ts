@@ -17,7 +17,17 @@ const { values } = parseArgs({ options: { only: { type: 'string' }, days: { type
 
 const FOLDER = 'scenarios/germany';
 const ISLAND_OF_A_DAY = join(FOLDER, 'recorded-island.yaml');
-const SHOWN = ['gainOverIdle', 'regret', 'regretShare', 'islandShare', 'holdAccuracy', 'holdResponse', 'packageError'];
+const SHOWN = [
+  'gainOverIdle',
+  'gainOverIdleSocNeutral',
+  'regret',
+  'regretShare',
+  'islandShare',
+  'holdAccuracy',
+  'holdResponse',
+  'packageError',
+];
+const CELL = 23;
 const never = new AbortController().signal;
 const figures = new Map<string, number[]>();
 let failed = 0;
@@ -37,7 +47,7 @@ function print(label: string, { verdict, kpis, expectations, reasons }: RunRepor
   const cells = SHOWN.map((name) => {
     const kpi = kpis[name];
     if (kpi !== undefined) figures.set(name, [...(figures.get(name) ?? []), kpi.value]);
-    return (kpi === undefined ? '-' : `${kpi.value.toFixed(1)} ${kpi.unit}`).padStart(14);
+    return (kpi === undefined ? '-' : `${kpi.value.toFixed(1)} ${kpi.unit}`).padStart(CELL);
   });
   console.log([label.padEnd(26), verdict.padEnd(8), ...cells].join(''));
   if (verdict === 'pass') return;
@@ -58,7 +68,7 @@ function recordedDays(): readonly string[] {
     .map((name) => join(folder, name));
 }
 
-console.log([''.padEnd(34), ...SHOWN.map((name) => name.padStart(14))].join(''));
+console.log([''.padEnd(34), ...SHOWN.map((name) => name.padStart(CELL))].join(''));
 const scenarios = readdirSync(FOLDER)
   .filter((name) => /^(uc\d|use-case)/.test(name) && name.startsWith(values.only ?? ''))
   .sort();
@@ -75,7 +85,7 @@ for (const [label, pick] of [
     const sorted = (figures.get(name) ?? []).toSorted((a, b) => a - b);
     const place = pick * (sorted.length - 1);
     const value = ((sorted[Math.floor(place)] ?? Number.NaN) + (sorted[Math.ceil(place)] ?? Number.NaN)) / 2;
-    return (sorted.length === 0 ? '-' : value.toFixed(1)).padStart(14);
+    return (sorted.length === 0 ? '-' : value.toFixed(1)).padStart(CELL);
   });
   console.log([label.padEnd(34), ...cells].join(''));
 }

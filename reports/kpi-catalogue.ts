@@ -216,6 +216,13 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'energy off target, battery idle, less energy off target',
     ours,
   ),
+  kpi(
+    'gainOverIdleSocNeutral',
+    'Gain over idle batteries, SoC-neutral',
+    'kWh',
+    'energy off target, battery idle, less energy off target - E_in - E_out',
+    ours,
+  ),
   kpi('regret', 'Regret', 'kWh', 'energy off target less that of perfect foresight', ours),
   kpi('regretShare', 'Regret, relative', '%', 'regret / energy off target with the battery idle', ours),
   ...withAndWithout('importedEnergy', 'Imported', 'kWh', 'sum P_a+ dt'),

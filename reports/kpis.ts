@@ -310,7 +310,7 @@ function energyLeft({ energyStoredWh }: BatterySeries): number {
  * What bringing every battery back to its start would exchange with the grid, kWh: a surplus is exported after the
  * discharge efficiency, a deficit imported before the charge efficiency.
  */
-function settle(batteries: readonly BatterySeries[]): Split {
+export function settle(batteries: readonly BatterySeries[]): Split {
   let imported = 0;
   let exported = 0;
   for (const battery of batteries) {

@@ -1,5 +1,5 @@
 /** Indicators of what the use cases asked for: holds for third parties, packages of energy, and the distance to perfect foresight. */
-import type { BatterySeries, KpiValues, SiteSeries } from './kpis.ts';
+import { type BatterySeries, type KpiValues, settle, type SiteSeries } from './kpis.ts';
 import type { Foresight } from './record.ts';
 import type { Table } from './record-reader.ts';
 import type { AskedFor, Timeline } from './use-case-timeline.ts';
@@ -34,7 +34,7 @@ export function computeUseCaseKpis(
       bandW,
     ),
     ...packageKpis(site, stretches, record.plans),
-    ...foresightKpis(record.foresight),
+    ...foresightKpis(record.foresight, batteries),
   };
 }
 
@@ -164,14 +164,16 @@ function plannedEnergy(
   }, 0);
 }
 
-function foresightKpis(foresight: Foresight | undefined): KpiValues {
+function foresightKpis(foresight: Foresight | undefined, batteries: readonly BatterySeries[]): KpiValues {
   if (foresight === undefined) return {};
   const { idleKWh, actualKWh, bestKWh } = foresight;
+  const settled = settle(batteries);
   return {
     energyOffTarget: actualKWh,
     energyOffTargetBefore: idleKWh,
     energyOffTargetForesight: bestKWh,
     gainOverIdle: idleKWh - actualKWh,
+    gainOverIdleSocNeutral: idleKWh - actualKWh - settled.imported - settled.exported,
     regret: actualKWh - bestKWh,
     ...(idleKWh > 0 ? { regretShare: (100 * (actualKWh - bestKWh)) / idleKWh } : {}),
   };

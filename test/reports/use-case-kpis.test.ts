@@ -181,9 +181,21 @@ describe('foresight', () => {
       energyOffTargetBefore: 200,
       energyOffTargetForesight: 40,
       gainOverIdle: 150,
+      gainOverIdleSocNeutral: 150,
       regret: 10,
       regretShare: 5,
     });
+    // 20 kWh left in one battery would be given away after its losses, 10 kWh taken out of the other be bought back with its.
+    const moved = (leftWh: number): BatterySeries => ({
+      ...batteryOf([0, 0]),
+      energyStoredWh: Float64Array.of(50e3, 50e3 + leftWh),
+      chargeEfficiency: 0.8,
+      dischargeEfficiency: 0.9,
+    });
+    const batteries = [moved(20e3), moved(-10e3)];
+    const kpis = kpisOf({ site: siteOf([0, 0]), useCases: [], foresight, batteries });
+    expect(kpis['gainOverIdleSocNeutral']).toBeCloseTo(150 - 20 * 0.9 - 10 / 0.8, 9);
+    expect([kpis['gainOverIdle'], kpis['regret']]).toEqual([150, 10]);
   });
 });
 
