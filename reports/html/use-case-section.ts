@@ -1,4 +1,6 @@
 /** The use case: what was asked for, what was planned, what the batteries were told, what they did, and what came of it. */
+import { parseInstant } from '../../platform/contract/time.ts';
+import { useCaseWishSchema } from '../../platform/contract/trigger.ts';
 import { formatClock, formatDuration, formatNumber, formatQuantity } from '../format.ts';
 import { lastForecasts } from '../forecast-metrics.ts';
 import { kpiCatalogue } from '../kpi-catalogue.ts';
@@ -139,23 +141,22 @@ const causeWords: Readonly<Record<string, string>> = {
   'package-ends': 'the package ends',
 };
 
-/** `UC-DE-2, −40 kW for 1 h`. */
+/** `UC-DE-2; −40 kW for 1 h`. Throws on parameters that no historian wrote. */
 function orderWords(useCase: number, parameters: string, offsetUs: number): string {
-  const name = useCase === 0 ? 'stop' : `UC-DE-${useCase}`;
-  const said = JSON.parse(parameters === '' ? '{}' : parameters) as {
-    readonly targetW?: number;
-    readonly durationUs?: number;
-    readonly slots?: readonly { readonly start: string; readonly durationUs: number; readonly powerW: number }[];
-  };
-  const hold =
-    said.targetW === undefined || said.durationUs === undefined
-      ? []
-      : [`${formatQuantity(said.targetW / 1000, 'kW', 3)} for ${formatDuration(said.durationUs)}`];
-  const slots = (said.slots ?? []).map(
+  const said = JSON.parse(parameters === '' ? '{}' : parameters) as object;
+  const wish = useCaseWishSchema.parse({ useCase, ...said });
+  const name = wish.useCase === 0 ? 'stop' : `UC-DE-${wish.useCase}`;
+  const clock = (start: string) => formatClock(parseInstant(start), offsetUs);
+  if (wish.useCase === 2) {
+    const later = wish.start === undefined ? '' : ` from ${clock(wish.start)}`;
+    return `${name}; ${formatQuantity(wish.targetW / 1000, 'kW', 3)} for ${formatDuration(wish.durationUs)}${later}`;
+  }
+  const slots = 'slots' in wish ? wish.slots : [];
+  const words = slots.map(
     ({ start, durationUs, powerW }) =>
-      `${formatClock(Date.parse(start) * 1000, offsetUs)}, ${formatDuration(durationUs)} of ${formatQuantity(powerW / 1000, 'kW', 3)}`,
+      `${clock(start)}, ${formatDuration(durationUs)} of ${formatQuantity(powerW / 1000, 'kW', 3)}`,
   );
-  return [name, ...hold, ...slots].join('; ');
+  return [name, ...words].join('; ');
 }
 
 /** Plan against actual at the grid connection, and how long which exchange lasted. */

@@ -60,7 +60,13 @@ export async function addUseCase(directory: string): Promise<void> {
   const tables: Readonly<Record<string, readonly Row[]>> = {
     'use-cases': [...messages, ...updates].toSorted((a, b) => Number(a[0]) - Number(b[0])),
     triggers: [
-      [at(10) - 1e6, 'operator', 'hold-1', 2, JSON.stringify({ targetW: -40e3, durationUs: HOUR_US })],
+      [
+        at(10) - 1e6,
+        'operator',
+        'hold-1',
+        2,
+        JSON.stringify({ targetW: -40e3, durationUs: HOUR_US, start: '2021-04-01T08:00:00Z' }),
+      ],
       [at(12) - 1e6, 'operator', 'packages-1', 4, JSON.stringify({ slots: [slot] })],
       [at(13) - 1e6, 'somebody & co', 'greedy', 4, JSON.stringify({ slots: [{ ...slot, powerW: 9e5 }] })],
     ],

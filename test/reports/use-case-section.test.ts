@@ -48,7 +48,7 @@ describe('requests', () => {
         ['00:00', 'the run begins', '', 'UC-DE-1 virtual island', '0 kW'],
         [
           '10:00',
-          'operator: UC-DE-2; −40 kW for 60 min',
+          'operator: UC-DE-2; −40 kW for 60 min from 10:00',
           'accepted',
           'UC-DE-2 flexibility for a third party',
           '−40 kW',
