@@ -165,5 +165,5 @@ function version(): string {
 }
 
 function widthOf({ stdout }: Outputs): number {
-  return Math.min((stdout as { columns?: number }).columns ?? 80, MAXIMUM_WIDTH);
+  return Math.min(stdout.columns ?? 80, MAXIMUM_WIDTH);
 }
