@@ -33,7 +33,7 @@ async function plan(request: { readonly id: string }): Promise<Job> {
     result: null,
   });
   const ask = async () => (await call('GET', `/balancing/${request.id}`)).json as Job;
-  await expect.poll(async () => (await ask()).status, { timeout: 30_000 }).toMatch(/success|failed/);
+  await expect.poll(async () => (await ask()).status).toMatch(/success|failed/);
   return ask();
 }
 

@@ -10,7 +10,7 @@ import { createEmbeddedBroker } from '../../platform/databus/embedded.ts';
 import { planMosquittoConf, planScenario } from '../../sim/run/plan.ts';
 import { hasMosquitto, runMosquitto, startMosquitto } from './mosquitto.ts';
 import { hamlet, rehearse, temporaryFolder } from './rehearsal.ts';
-import { atEnd, freePort, pause, type Publish, stranger, tremblingWire, twinProcess } from './strangers.ts';
+import { atEnd, freePort, impatient, pause, type Publish, stranger, tremblingWire, twinProcess } from './strangers.ts';
 
 /** Resolves when the databus of a run that is being started is there. */
 async function brokerUp(url: string): Promise<void> {
@@ -44,7 +44,7 @@ describe('attached to a run', () => {
       const inputs = arrived;
       arrived = {};
       await before;
-      if (sequence === 5) await pause(500);
+      if (sequence === 5) await pause(2.5 * (impatient.stallUs / 1e3));
       const head = { schema: 'platone.progress/1', service: 'certificate-check', instance: '0', outputs: {} };
       const progress = { ...head, runId, timeUs, sequence, inputs };
       await publish(topics.progress('certificate-check'), Buffer.from(JSON.stringify(progress)));
@@ -60,7 +60,7 @@ describe('attached to a run', () => {
         scenarioFile: hamlet,
         databus: `embedded:${port}`,
         service: { 'certificate-check': 'attach' },
-        patience: { stallUs: 2e5 },
+        patience: { stallUs: impatient.stallUs },
       }),
       attach,
     ]);

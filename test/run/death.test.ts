@@ -10,7 +10,7 @@ import { openRunLog } from '../../sim/run/run-log.ts';
 import { runScenario } from '../../sim/run/run.ts';
 import { hasMosquitto, startMosquitto } from './mosquitto.ts';
 import { hamlet, readRehearsal, temporaryFolder } from './rehearsal.ts';
-import { atEnd, freePort, pause, stranger } from './strangers.ts';
+import { atEnd, freePort, impatient, pause, stranger } from './strangers.ts';
 
 interface End {
   readonly directory: string;
@@ -102,7 +102,7 @@ describe('in mid-run', () => {
     'a broker that freezes ends the run with 31 (skipped when mosquitto is not installed)',
     async () => {
       const broker = await startMosquitto();
-      const options = { databus: 'embedded', bal: broker.url, patience: { stallUs: 2e5, giveUpUs: 4e5 } };
+      const options = { databus: 'embedded', bal: broker.url, patience: impatient };
       const { code, sentence } = await failing(options, ({ instant }) => {
         if (instant === 5) broker.freeze();
       });
@@ -150,9 +150,8 @@ describe('in mid-run', () => {
         void publish(topics.progress('power-calculation'), Buffer.from(JSON.stringify(answer)));
       }
     });
-    const patience = { stallUs: 1e5, giveUpUs: 35e4 };
     const service = { 'power-calculation': 'attach' } as const;
-    const { code, sentence, directory } = await failing({ databus: `embedded:${port}`, service, patience });
+    const { code, sentence, directory } = await failing({ databus: `embedded:${port}`, service, patience: impatient });
     await hanging;
     expect(code).toBe(31);
     expect(sentence).toContain('instant 1 was not completed: power-calculation waits for something unknown to us');

@@ -10,6 +10,7 @@ import {
   connectSoon,
   foreignBridge,
   freePort,
+  impatient,
   loginOf,
   type Publish,
   stranger,
@@ -31,8 +32,7 @@ async function exposedRun(
       scenarioFile: hamlet,
       databus: `embedded:${databus}`,
       bal: `embedded:${bal}`,
-      // Services that wait for what will not come are told soon to go on.
-      patience: { stallUs: 2e5 },
+      patience: { stallUs: impatient.stallUs },
       ...options,
     }),
     meddle({ databus: `mqtt://127.0.0.1:${databus}`, bal: `mqtt://127.0.0.1:${bal}` }),
@@ -159,7 +159,7 @@ describe('a bridge of somebody else’s', () => {
           if (topic.startsWith('platone/setpoint/')) setpoints += 1;
           if (setpoints !== 3 || !topic.startsWith('platone/setpoint/')) forward();
         }),
-      { service: { bridge: 'attach' }, patience: { stallUs: 2e5, giveUpUs: 6e5 } },
+      { service: { bridge: 'attach' }, patience: impatient },
     );
     await expect(run).rejects.toThrow(/setpoints of instant \d+ did not reach their devices/);
   });

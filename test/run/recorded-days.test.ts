@@ -48,5 +48,5 @@ describe.skipIf(!hasReference)('recorded days (skipped without TWIN_REFERENCE)',
     const others = days.filter((day) => !listed.has(day));
     expect(others).toHaveLength(7);
     for (const day of others) expect((await play(day)).verdict, day).toBe('pass');
-  }, 120_000);
+  });
 });

@@ -34,6 +34,12 @@ export async function pause(ms: number): Promise<void> {
   });
 }
 
+/**
+ * For runs in which somebody does not do his part: services are told soon to go on without him, and the run is given up
+ * soon; not so soon that a machine which is busy with other tests passes for him.
+ */
+export const impatient = { stallUs: 1e6, giveUpUs: 3e6 };
+
 /** Tries until the broker of a run that is just being started is there. */
 export async function connectSoon(
   url: string,
