@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../../grids/project-root.ts';
+import { examples } from '../../platform/balancer/rest/examples.ts';
 import { balancerHttp } from '../../platform/balancer/rest/http-side.ts';
 import type { Measurand, Measurement, Reading } from '../../platform/contract/measurement.ts';
 import { createLightNode } from '../../sim/access-layer/light-node.ts';
@@ -35,6 +36,23 @@ export interface Bench {
   /** Messages that were published below a topic. */
   published(prefix: string): readonly object[];
   close(): Promise<void>;
+}
+
+/** A week in steps of 15 min, optimised: whoever asks meanwhile finds it under way, also on a busy machine. */
+export function weekLong() {
+  const { value } = examples.optimised;
+  const times = Array.from({ length: 672 }, (_, k) => formatInstant(startUs + k * 900e6));
+  const values = times.map((timestamp, k) => {
+    return { timestamp, P_gen_kW: 40 * Math.max(0, Math.sin((k - 24) / 15)), P_load_kW: 30 };
+  });
+  return {
+    ...value,
+    uc_start: times[0],
+    uc_end: times.at(-1),
+    day_end: times.at(-1),
+    P_net_after_kW_limitation: [],
+    generation_and_load: { values },
+  };
 }
 
 /** The plan's thread runs from the build. */
