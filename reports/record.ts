@@ -175,6 +175,13 @@ export interface Foresight {
   readonly bestKWh: number;
 }
 
+interface DeviceErrors {
+  /** The error model of a device in words and figures. */
+  readonly errors?:
+    | { readonly summary: string; readonly figures: Readonly<Record<string, number | string>> }
+    | undefined;
+}
+
 /** `manifest.json`: all that is needed to run it again and to read the record. */
 export interface Manifest {
   readonly schema: 'platone.manifest/1';
@@ -201,8 +208,8 @@ export interface Manifest {
   readonly modelFaults: readonly ModelFault[];
   /** Command-line options in force. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Expanded devices: id, kind, place, and the error model in words and figures. */
-  readonly devices: readonly Readonly<Record<string, unknown>>[];
+  /** Expanded devices: id, kind, place, and what they are set to. */
+  readonly devices: readonly (DeviceErrors & Readonly<Record<string, unknown>>)[];
   /** What stands for missing public facts; shown in the report. */
   readonly assumptions: readonly string[];
   /** Instants computed and the wall time of the stepping loop, s. */

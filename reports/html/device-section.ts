@@ -153,21 +153,17 @@ function firstToLast(names: readonly string[]): string {
 }
 
 /** Settings in words, the sentence of the model, and its figures by name. */
-function renderErrorModel({ errors, ...settings }: Readonly<Record<string, unknown>>): Cell {
-  const { summary, figures } = (errors ?? {}) as {
-    readonly summary?: string;
-    readonly figures?: Readonly<Record<string, number | string>>;
-  };
+function renderErrorModel({ errors, ...settings }: RunRecord['manifest']['devices'][number]): Cell {
   const words = Object.entries(settings).flatMap(([name, value]) =>
     typeof value === 'string' ? [`${name}: ${value}`] : [],
   );
-  const numbers = Object.entries(figures ?? {}).map(
+  const numbers = Object.entries(errors?.figures ?? {}).map(
     ([name, value]) =>
       `${renderName(name).html} ${typeof value === 'number' ? formatNumber(value) : escapeHtml(value)}`,
   );
   const lines = [
     escapeHtml(words.join(', ')),
-    escapeHtml(summary ?? ''),
+    escapeHtml(errors?.summary ?? ''),
     `<span class="quiet">${numbers.join(', ')}</span>`,
   ];
   return html(lines.join('<br>'));

@@ -8,6 +8,7 @@ import { writeReport } from '../../reports/report.ts';
 import type { LedgerEntry } from '../access-layer/ledger.ts';
 import { atMostUs, calendarUs, wallUs } from '../clock/wall-clock.ts';
 import type { DevicePark } from '../devices/create-device.ts';
+import type { ErrorModel } from '../devices/error-model.ts';
 import { conduct } from './conductor.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { DeviceSide } from './device-side.ts';
@@ -269,7 +270,7 @@ function nameOf(scenarioFile: string): string {
   return basename(scenarioFile, extname(scenarioFile));
 }
 
-function errorsOf(park: DevicePark, id: string): unknown {
+function errorsOf(park: DevicePark, id: string): ErrorModel | undefined {
   return park.devices.find((device) => device.id === id)?.describe();
 }
 
