@@ -1,4 +1,4 @@
-/** What the planner makes of a site: packages, peaks, tariffs, wear, curtailment, and where binaries are needed. */
+/** What the planner makes of a site: packages, peaks, tariffs, wear, curtailment, and where directions are searched for. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadOptimiser, type Optimiser } from '../../platform/balancer/optimisation/optimiser.ts';
 import type { Plan } from '../../platform/balancer/optimisation/plan.ts';
@@ -133,7 +133,7 @@ describe('what it plans', () => {
   });
 });
 
-describe('where binaries are needed', () => {
+describe('where directions are searched for', () => {
   test('negative prices: no import and export at once, though the pair would earn without end', () => {
     const costs = tariffCosts([-0.1], [0.05]);
     const problem = plainProblem(1, { batteries: [plainBattery({ initialSoc: 0.4 })], costs });

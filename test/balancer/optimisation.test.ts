@@ -1,9 +1,9 @@
-/** The planner: right optima, plans that keep every demand, clashes that are the smallest, negative prices, bad input. */
+/** The planner: right optima, plans that keep every demand and beat idleness and the rule, clashes that are real. */
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadOptimiser, type Optimiser } from '../../platform/balancer/optimisation/optimiser.ts';
 import type { Clash, DemandKind, Plan } from '../../platform/balancer/optimisation/plan.ts';
-import { type PlanBattery, type PlanProblem } from '../../platform/balancer/optimisation/problem.ts';
+import type { PlanBattery, PlanProblem } from '../../platform/balancer/optimisation/problem.ts';
 import { settle } from '../../platform/balancer/optimisation/settle.ts';
 import { problemOfPymfm } from '../../platform/balancer/pymfm-optimisation.ts';
 import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';

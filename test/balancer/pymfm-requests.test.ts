@@ -9,15 +9,9 @@ import { problemOfPymfm } from '../../platform/balancer/pymfm-optimisation.ts';
 import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { examples } from '../../platform/balancer/rest/examples.ts';
+import { scheduled } from './scheduled.ts';
 
 type Json = Record<string, unknown>;
-
-/** Answer of a scheduling request. */
-async function scheduled(request: unknown) {
-  const answer = await answerPymfmRequest(parsePymfmRequest(request));
-  if (!('results' in answer)) throw new Error('a schedule has results');
-  return answer;
-}
 
 const nearRequest = {
   id: 'case',

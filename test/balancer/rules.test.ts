@@ -1,10 +1,11 @@
-/** The balancing rules and pymfm's request form: right against pymfm where it is right, physical where it is not. */
+/** The balancing rules: right against pymfm where it is right, physical where it is not. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { balanceStep, scheduleByRule, stateOfChargeAfter, type BatteryModel } from '../../platform/balancer/rules.ts';
 import { hasReference, referenceJson } from '../reference.ts';
+import { scheduled } from './scheduled.ts';
 
 type Json = Record<string, unknown>;
 
@@ -17,13 +18,6 @@ const ideal: BatteryModel = {
   chargeEfficiency: 1,
   dischargeEfficiency: 1,
 };
-
-/** Answer of a scheduling request. */
-async function scheduled(request: unknown) {
-  const answer = await answerPymfmRequest(parsePymfmRequest(request));
-  if (!('results' in answer)) throw new Error('a schedule has results');
-  return answer;
-}
 
 describe.skipIf(!hasReference)('against balancer/rule (pymfm; skipped when the reference folder is absent)', () => {
   interface RuleCase {

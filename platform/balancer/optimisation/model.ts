@@ -110,7 +110,7 @@ export function boundsWith(model: PlanModel, isActive: (demand: Demand, index: n
 
 /**
  * With all demands active: no more import or export than the powers of the site can add up to. A pair of them at once, as
- * negative prices invite, is bounded so, and a binary that forbids it bites.
+ * negative prices invite, is bounded so, and the rows that tighten it bite.
  */
 export function planBounds(model: PlanModel): Bounds {
   const bounds = boundsWith(model, () => true);

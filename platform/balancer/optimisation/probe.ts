@@ -100,12 +100,11 @@ function withoutLoops(
 }
 
 function hasLoops({ columns }: PlanModel, x: Float64Array): boolean {
-  const pairs = [
-    [columns.import, columns.export],
-    ...columns.charge.map((charge, n) => [charge, columns.discharge[n] ?? []] as const),
-  ] as const;
-  return pairs.some(([firsts, seconds]) =>
-    firsts.some((first, step) => flowsBothWays(x, { first, second: seconds[step] as number })),
+  const isLooped = (firsts: readonly number[], seconds: readonly number[]) =>
+    firsts.some((first, step) => flowsBothWays(x, { first, second: seconds[step] as number }));
+  return (
+    isLooped(columns.import, columns.export) ||
+    columns.charge.some((charge, n) => isLooped(charge, columns.discharge[n] ?? []))
   );
 }
 
