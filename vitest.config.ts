@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { skippedReporter } from './test/skipped-reporter.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: ['default', skippedReporter],
     // For what hangs: on a machine that does other things a test of ten seconds takes minutes.
     testTimeout: 300_000,
     hookTimeout: 300_000,
