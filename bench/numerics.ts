@@ -120,13 +120,9 @@ function estimation(buses: number, shape: 'radial' | 'meshed', phases: 1 | 3, st
   const representation = phases === 3 ? 'three' : 'positive-sequence';
   const grid = compileGrid(generateFeederGrid({ buses, meshed: shape === 'meshed', representation }));
   const frames = createEstimationFrames(grid, Math.max(5, Math.round(30_000 / buses)));
-  const measured = new Float64Array(frames.perUnit.length);
+  const measured = new Float64Array(frames.problem.measurements.length);
   let estimator: FrameEstimator | undefined;
-  const take = (frame: number): void => {
-    for (let k = 0; k < measured.length; k++)
-      measured[k] = frames.perUnit[k]! * frames.values[frame * measured.length + k]!;
-  };
-  take(0);
+  frames.read(0, measured);
   const firstMs =
     timed(() => {
       const created = createFrameEstimator(frames.problem);
@@ -138,7 +134,7 @@ function estimation(buses: number, shape: 'radial' | 'meshed', phases: 1 | 3, st
   const run = (): void => {
     iterations = 0;
     for (let frame = 0; frame < frames.count; frame++) {
-      take(frame);
+      frames.read(frame, measured);
       iterations += estimator!.estimate(measured, start).iterations / frames.count;
     }
   };

@@ -67,7 +67,7 @@ export function estimationContest(
     compare: async () => {
       const name = label.replaceAll(' ', '-');
       const written = await worker.request({ do: 'write', method, name });
-      return written.failure ?? differences(folder, name, ours.results, number, number, phases);
+      return written.failure ?? differences(folder, name, ours.results, number, phases);
     },
   });
   return {
@@ -100,18 +100,18 @@ function ourEntrants(grid: CompiledGrid, frames: EstimationFrames): Ours {
   const { phases, busCount, branches } = grid;
   const estimator = createFrameEstimator(frames.problem, { tolerancePu: TOLERANCE_PU });
   if (typeof estimator === 'string') throw new Error(estimator);
-  const { count, values, perUnit } = frames;
+  const { count, problem } = frames;
   const results = createBatchResults(grid, count);
   const everyBus = Int32Array.from({ length: busCount }, (_, bus) => bus);
   const write = createBatchWriter(grid, everyBus, flatStart(grid));
   const branchCurrents = createBranchCurrents(grid);
-  const measured = new Float64Array(perUnit.length);
+  const measured = new Float64Array(problem.measurements.length);
   const [from, to] = [0, 1].map(() => new Float64Array(2 * phases * branches.length)) as [Float64Array, Float64Array];
   const run = (start: 'flat' | 'last') => () =>
     attempt(() =>
       measureHere(count, () => {
         for (let frame = 0; frame < count; frame++) {
-          for (let k = 0; k < measured.length; k++) measured[k] = perUnit[k]! * values[frame * measured.length + k]!;
+          frames.read(frame, measured);
           const { status } = estimator.estimate(measured, start);
           if (status !== 'converged') throw new Error(`frame ${frame}: ${status}`);
           branchCurrents(estimator.voltage, from, to);

@@ -19,9 +19,8 @@ export const SIGMA = { voltageV: 0.002 * NOMINAL_V, loadW: 10_000, flowW: 30_000
 export interface EstimationFrames {
   readonly count: number;
   readonly problem: EstimationProblem;
-  /** By measurement of the problem and frame, in its unit; `perUnit` are the factors to per unit. */
-  readonly values: Float64Array;
-  readonly perUnit: Float64Array;
+  /** Takes over the values of a frame, in the order of the problem's measurements and per unit. */
+  readonly read: (frame: number, into: Float64Array) => void;
   readonly columns: Readonly<Record<string, ReturnType<typeof column>>>;
 }
 
@@ -109,7 +108,9 @@ export function createEstimationFrames(grid: CompiledGrid, count: number): Estim
     put('voltageAngle', { at: 'bus', bus: 0 }, phase, 1, source);
   }
 
+  // In the units of their sources.
   const values = new Float64Array(count * sources.length);
+  const factors = Float64Array.from(perUnit);
   const columns = new Map<string, number[]>();
   for (let frame = 0; frame < count; frame++) {
     sources.forEach(({ array, at, stride, sigma, name, scale }, k) => {
@@ -133,8 +134,10 @@ export function createEstimationFrames(grid: CompiledGrid, count: number): Estim
   return {
     count,
     problem,
-    values,
-    perUnit: Float64Array.from(perUnit),
+    read: (frame, into) => {
+      const first = frame * factors.length;
+      for (let k = 0; k < factors.length; k++) into[k] = factors[k]! * values[first + k]!;
+    },
     columns: {
       ...Object.fromEntries(Array.from(columns, ([name, all]) => [name, column(all, ...shape(name))])),
       voltageBus: column(voltageBuses),

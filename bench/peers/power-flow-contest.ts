@@ -73,7 +73,7 @@ export function powerFlowContest(
     run: () => worker.request({ do: 'run', work: 'power_flow', method, count: number }),
     compare: async () => {
       const written = await worker.request({ do: 'write', method, name: label.replaceAll(' ', '-') });
-      return written.failure ?? differences(folder, label.replaceAll(' ', '-'), results, number, number, phases);
+      return written.failure ?? differences(folder, label.replaceAll(' ', '-'), results, number, phases);
     },
   });
   return {

@@ -7,10 +7,6 @@ import { generateFeederGrid } from '../../grids/generate/feeders.ts';
 import { createFrameEstimator } from '../../platform/state-estimation/current-form/current-form.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 
-function frameOf({ values, perUnit }: ReturnType<typeof createEstimationFrames>, frame: number): Float64Array {
-  return perUnit.map((unit, k) => unit * values[frame * perUnit.length + k]!);
-}
-
 describe('the estimator in current form', () => {
   test.each([
     [1, false],
@@ -27,12 +23,13 @@ describe('the estimator in current form', () => {
           const frames = createEstimationFrames(grid, 3);
           const estimator = createFrameEstimator(frames.problem, { tolerancePu: 1e-12 });
           if (typeof estimator === 'string') throw new Error(estimator);
+          const values = new Float64Array(frames.problem.measurements.length);
           for (const [frame, start] of [
             [0, 'flat'],
             [1, 'last'],
             [2, 'flat'],
           ] as const) {
-            const values = frameOf(frames, frame);
+            frames.read(frame, values);
             const measurements = frames.problem.measurements.map((one, k) => ({ ...one, value: values[k]! }));
             const theirs = createWeightedLeastSquares({ tolerance: 1e-12 }).estimate({
               ...frames.problem,

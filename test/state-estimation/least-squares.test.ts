@@ -194,8 +194,10 @@ describe('least squares by structure', () => {
     ] as const) {
       const representation = phases === 3 ? 'three' : 'positive-sequence';
       const grid = compileGrid(generateFeederGrid({ buses: 40, meshed, representation, feederBuses: 20 }));
-      const { problem: empty, values, perUnit } = createEstimationFrames(grid, 1);
-      const measurements = empty.measurements.map((one, k) => ({ ...one, value: perUnit[k]! * values[k]! }));
+      const { problem: empty, read } = createEstimationFrames(grid, 1);
+      const values = new Float64Array(empty.measurements.length);
+      read(0, values);
+      const measurements = empty.measurements.map((one, k) => ({ ...one, value: values[k]! }));
       const problem = { ...empty, measurements: measurements as EstimatorMeasurement[], statistics: 'full' as const };
       // Standard deviations come from the general form where digits would be lost.
       const plain = createLeastSquares(TIGHT).estimate({ ...problem, statistics: 'never' });
