@@ -93,6 +93,7 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
     };
   });
   let edited = 0;
+  const multiplied = new Float64Array(vector.length);
   /** The block that was last added to, which is often the next one too. */
   const place = { row: -1, column: -1, at: 0, isDiagonal: false, isTurned: false };
   const findPlace = (row: number, column: number): void => {
@@ -134,9 +135,9 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
       }
     },
     multiply: () => {
-      const x = vector.slice();
+      multiplied.set(vector);
       vector.fill(0);
-      multiplyInto(layouts[edited]!, x, vector);
+      multiplyInto(layouts[edited]!, multiplied, vector);
     },
     factorise: () => factoriseBlocks(layouts[edited]!, work),
     solve,

@@ -19,9 +19,11 @@ export function makeFactor(structure: CurrentFormStructure, state: CurrentFormSt
   const { ldl, rows } = structure;
   const { vector, order } = ldl;
   const linear = state.linearisations[factor]!;
-  const kept = vector.slice();
+  // Between two steps their right side and the vector before them are free.
+  const { before: kept, push: current } = state;
+  kept.set(vector);
   ldl.clear(factor);
-  const current = addNetwork(structure);
+  addNetwork(structure, current);
   for (let block = 0; block < structure.equations.busOfBlock.length; block++) {
     addInjections(structure, state, { block, linear, current });
   }
@@ -41,8 +43,8 @@ export function makeFactor(structure: CurrentFormStructure, state: CurrentFormSt
   return worst;
 }
 
-/** Y; its transpose comes with it. Answers with Y v, in the places of the multipliers. */
-function addNetwork({ ldl, network, blockOfSlot }: CurrentFormStructure): Float64Array {
+/** Y; its transpose comes with it. `current` becomes Y v, in the places of the multipliers. */
+function addNetwork({ ldl, network, blockOfSlot }: CurrentFormStructure, current: Float64Array): void {
   const { vector, order } = ldl;
   const phases = order / 4;
   const { values, rows, columns } = network;
@@ -62,10 +64,9 @@ function addNetwork({ ldl, network, blockOfSlot }: CurrentFormStructure): Float6
       }
     }
   }
-  const current = new Float64Array(vector.length);
+  current.fill(0);
   subtractNetwork(network, vector, current, phases);
   for (let e = 0; e < current.length; e++) current[e] = -current[e]!;
-  return current;
 }
 
 /**
