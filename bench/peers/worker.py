@@ -55,7 +55,9 @@ def main():
                 answer = {name: version(name) for name in ("power-grid-model", "pandapower", "numba", "numpy")}
         except Exception as error:  # a peer's failure is a result
             traceback.print_exc()
-            message = str(error).strip().splitlines()
+            # Of a batch, what the first situation says.
+            reasons = getattr(error, "error_messages", None) or [error]
+            message = str(reasons[0]).strip().splitlines()
             answer = {"failure": f"{type(error).__name__}: {message[0] if message else ''}"[:200]}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
