@@ -98,7 +98,11 @@ describe.skipIf(!existsSync(executablePath))(`the page in a browser (skipped wit
       state: 'interrupted',
       without: ['series/estimates', 'series/estimate-runs', 'series/truth-terminal', 'series/device-states'],
     });
-    await writeFixture(join(root, 'use-case'), { houses: 12 });
+    // What a finding says is as long as a line of three columns.
+    const says = 'the open point is at feeder-12-extension instead of feeder-7: line feeder-7 is closed';
+    const inField = [{ feature: 'lineClosed' as const, id: 'feeder-7', value: true }];
+    const finding = { kind: 'switch' as const, element: 'feeder-7', says, inField, evidence: 40, estimates: 3 };
+    await writeFixture(join(root, 'use-case'), { houses: 12, modelFindings: [finding] });
     await addUseCase(join(root, 'use-case'));
     for (const name of ['day', 'realtime', 'bare', 'use-case']) await writeReport(join(root, name));
     browser = await chromium.launch({ executablePath, args });
