@@ -12,7 +12,7 @@ const WEATHER_MEMORIES = [20, 2, 0.3];
 const CLOUD_SPREADS = [0.4, 1, 1.6];
 /** How long what was foretold well or badly counts. */
 const BELIEF_US = 4 * 86_400e6;
-/** Every assumption keeps this much belief, so that it can come back when the weather turns. */
+/** Every assumption keeps this share of the likeliest one's belief, so that it can come back when the weather turns. */
 const LEAST_BELIEF = 0.002;
 
 export interface SkyHypothesis {
@@ -44,9 +44,9 @@ export function createSkyHypotheses({ memory, clearness }: Pick<ModelConfig, 'me
   );
   const logs = all.map(() => 0);
 
+  /** The likeliest has the logarithm 0. */
   function weigh(): void {
-    const highest = Math.max(...logs);
-    const shares = logs.map((log) => Math.max(LEAST_BELIEF, Math.exp(log - highest)));
+    const shares = logs.map(Math.exp);
     const total = shares.reduce((sum, share) => sum + share, 0);
     for (const [index, hypothesis] of all.entries()) hypothesis.belief = (shares[index] ?? 0) / total;
   }
@@ -62,11 +62,9 @@ export function createSkyHypotheses({ memory, clearness }: Pick<ModelConfig, 'me
       weigh();
     },
     judge(logDensities) {
-      for (const [index, log] of logDensities.entries()) logs[index] = (logs[index] ?? 0) + log;
-      const highest = Math.max(...logs);
-      for (const index of logs.keys()) {
-        logs[index] = Math.max((logs[index] ?? 0) - highest, Math.log(LEAST_BELIEF));
-      }
+      const sums = logs.map((log, index) => log + (logDensities[index] ?? 0));
+      const highest = Math.max(...sums);
+      for (const [index, sum] of sums.entries()) logs[index] = Math.max(sum - highest, Math.log(LEAST_BELIEF));
       weigh();
     },
   };
