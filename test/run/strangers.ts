@@ -174,7 +174,14 @@ export function twinProcess(
   const written = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (written.out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (written.err += chunk.toString()));
-  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  // Behind its last word, which is still to be read when it has exited.
+  let isClosed = false;
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => {
+      isClosed = true;
+      resolve(code);
+    });
+  });
   atEnd(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await ended;
@@ -187,7 +194,7 @@ export function twinProcess(
     interrupt: () => void process.kill(-(child.pid ?? 0), 'SIGINT'),
     async says(text) {
       for (let wait = 0; !(written.out + written.err).includes(text); wait += 1) {
-        if (wait === 3000 || child.exitCode !== null) throw new Error(`never said "${text}": ${written.err}`);
+        if (wait === 3000 || isClosed) throw new Error(`never said "${text}": ${written.err}`);
         await pause(20);
       }
     },
