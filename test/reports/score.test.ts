@@ -329,7 +329,7 @@ describe('failing closed', () => {
     const ofUseCases = kpiCatalogue.filter(({ name }) =>
       /^(hold|package|exchangeOutsidePackages|energyOffTarget|gainOverIdle|regret)/.test(name),
     );
-    expect(ofUseCases).toHaveLength(15);
+    expect(ofUseCases).toHaveLength(16);
     expect(new Set(missing)).toEqual(
       new Set([
         ...absent.flatMap(({ name, statistics }) => [name, ...statistics.map((one) => `${name}.${one}`)]),
