@@ -7,7 +7,7 @@ import { parsePymfmRequest } from '../pymfm-request.ts';
 import { faultsOfService, requestOfService, resultOfService, type ServiceResult } from '../pymfm-service.ts';
 import type { PlanQueue } from './plan-queue.ts';
 import type { PlanOutcome } from './plan-worker.ts';
-import { HttpProblem, unprocessable } from './problem-details.ts';
+import { HttpProblem, turnAway, unprocessable } from './problem-details.ts';
 
 /** A job as that service shows it; one of the same name takes the place of the one before. */
 interface BalancingJob {
@@ -39,10 +39,7 @@ export function addBalancingJobs(
     const input = request.body;
     const plan = requestOfService(input);
     const { id } = checked(input, plan);
-    const outcome = queue.run(plan);
-    if (outcome === undefined) {
-      throw new HttpProblem(503, 'too many plans wait already', { headers: { 'retry-after': '5' } });
-    }
+    const outcome = queue.run(plan) ?? turnAway();
     const created = { id, input, details: null, created: now(), finished: null, result: null };
     const running: BalancingJob = { ...created, status: 'running' };
     jobs.delete(id);

@@ -52,6 +52,11 @@ export class HttpProblem extends Error {
   }
 }
 
+/** No plan can be taken on now. */
+export function turnAway(): never {
+  throw new HttpProblem(503, 'too many plans wait already', { headers: { 'retry-after': '5' } });
+}
+
 /** The request's body is JSON, but not what the balancer can work with: every fault at once. */
 export function unprocessable(faults: readonly Problem[]): HttpProblem {
   const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;

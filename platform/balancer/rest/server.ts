@@ -8,7 +8,14 @@ import { addBalancingJobs } from './balancing-jobs.ts';
 import { openApiDocument } from './openapi.ts';
 import type { PlanOutcome } from './plan-worker.ts';
 import { createPlanQueue, type PlanJob, type PlanQueue } from './plan-queue.ts';
-import { HttpProblem, problemDetails, problemMediaType, type ProblemStatus, unprocessable } from './problem-details.ts';
+import {
+  HttpProblem,
+  problemDetails,
+  problemMediaType,
+  type ProblemStatus,
+  turnAway,
+  unprocessable,
+} from './problem-details.ts';
 import { parseRequestJson } from './request-json.ts';
 import { parseOrder, setpointOrderSchema, triggerOrderSchema } from './orders.ts';
 import type { HttpSettings } from './settings.ts';
@@ -184,10 +191,6 @@ function addRoutes(app: FastifyInstance, settings: HttpSettings, queue: PlanQueu
     if (order === undefined) throw new HttpProblem(404, 'nothing was ordered under this name');
     return order;
   });
-}
-
-function turnAway(): never {
-  throw new HttpProblem(503, 'too many plans wait already', { headers: { 'retry-after': '5' } });
 }
 
 function jobOf(queue: PlanQueue, request: FastifyRequest): PlanJob {
