@@ -186,9 +186,11 @@ describe('where directions are searched for', () => {
     const generationW = Array.from({ length: steps }, (_, k) => 5e3 + 100 * k);
     const plan = planOf(plainProblem(steps, { generationW, batteries }));
     expect(plan.effort.gap).toBeGreaterThan(0);
-    expect(plan.effort.gap).toBeLessThanOrEqual(1);
+    expect(plan.effort.gap).toBeLessThan(0.75);
     const idle = generationW.reduce((sum, power) => sum + power / 1000, 0);
-    expect(plan.objective.total).toBeLessThan(idle - 4);
+    // Idle it would cost 278; the search comes to 183 before it is cut off, the same on every machine.
+    expect(idle).toBeCloseTo(278, 6);
+    expect(plan.objective.total).toBeLessThan(190);
   });
 
   test('a linear program alone is enough where nothing pays for loops', () => {
