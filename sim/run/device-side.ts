@@ -12,6 +12,7 @@ import { forgeryOf, type LightNode } from '../access-layer/light-node.ts';
 import type { ControllableDevice, Device, DeviceMessage } from '../devices/device.ts';
 import type { InvariantChecker } from './invariants.ts';
 import type { Ledger, SentMessage } from './ledger.ts';
+import type { StandIn } from './stand-in.ts';
 
 export type Counts = Record<string, number>;
 export type Road = 'bal' | 'direct';
@@ -29,6 +30,8 @@ export interface DeviceSideOptions {
   readonly ledger: Ledger;
   /** Hears what the devices send, and which setpoints their backends get and when. */
   readonly safety: Pick<InvariantChecker, 'sent' | 'delivered'>;
+  /** For services that have to be given their messages one by one. */
+  readonly readers: readonly Pick<StandIn, 'input' | 'answered'>[];
   readonly onError: (error: Error) => void;
 }
 
@@ -47,6 +50,8 @@ export class DeviceSide {
   #delayed: DeviceMessage[] = [];
   #arrived: { readonly topic: string; readonly setpoint: Setpoint }[] = [];
   readonly #sealed = new WeakMap<Measurement, SentMessage>();
+  /** Distinct messages that went out for services which get them one by one. */
+  readonly #sentByKind = new Map<string, number>();
   #setpointsSeen = 0;
   #onSetpoint: () => void = () => {};
 
@@ -70,10 +75,21 @@ export class DeviceSide {
     const acknowledged: Promise<void>[] = [];
     for (const message of due) {
       if (message.publishUs > timeUs) this.#delayed.push(message);
-      else acknowledged.push(this.#send(message, timeUs, counts));
+      else if (this.#options.readers.some(({ input }) => input === message.kind)) {
+        await this.#sendAndAwaitAnswers(message, timeUs, counts);
+      } else acknowledged.push(this.#send(message, timeUs, counts));
     }
     await Promise.all(acknowledged);
     return counts;
+  }
+
+  async #sendAndAwaitAnswers(message: DeviceMessage, timeUs: number, counts: Record<Road, Counts>): Promise<void> {
+    const { kind } = message;
+    const [before, isNew] = [this.#sentByKind.get(kind) ?? 0, !this.#sealed.has(message.measurement)];
+    const sent = before + (isNew ? 1 : 0);
+    this.#sentByKind.set(kind, sent);
+    await this.#send(message, timeUs, counts);
+    for (const reader of this.#options.readers) if (reader.input === kind) await reader.answered(sent);
   }
 
   /** Enters messages that a fault swallowed on their way: certified, sent, and never seen by a broker. */

@@ -198,12 +198,20 @@ async function planServices(options: RunOptions, facts: ServiceFacts): Promise<r
     }));
     throw new InvalidInputError(problems);
   }
+  const { tickless } = facts.loaded.scenario;
+  const strangers = Object.keys(tickless).filter((name) => !names.some((n) => n === name));
+  if (strangers.length > 0) {
+    const hint = `its services are ${names.join(', ')}`;
+    const message = 'is no service of the scenario';
+    throw new InvalidInputError(strangers.map((name) => ({ path: `tickless.${name}`, message, hint })));
+  }
   const plans: ServicePlan[] = [];
   for (const name of names) {
     plans.push({
       name,
       mode: options.service[name] ?? usualMode(name, facts, options),
       config: await serviceConfig(name, facts),
+      ...(tickless[name] !== undefined && { tickless: tickless[name] }),
     });
   }
   const faults = [...(await faultsOfWaiting(plans)), ...faultsOfReach(options)];

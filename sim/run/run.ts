@@ -125,6 +125,8 @@ async function runInFolder(
       services: plans,
       bridge: preparation.bridge,
       directory,
+      // Its answers are waited for one by one, inside the time that an instant has.
+      patienceUs: (run.options.patience?.giveUpUs ?? usualPatience.giveUpUs) / 2,
       ledger,
       onPlan: (plan) => safety.planned(plan),
       log,
@@ -181,6 +183,7 @@ async function play(
     lightNodes,
     ledger,
     safety,
+    readers: preparation.pace === 'lockstep' ? stage.services.standIns : [],
     onError: (error) => stage.lifeline.fail(error),
   });
   await deviceSide.connect();

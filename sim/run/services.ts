@@ -4,20 +4,26 @@ import { createIntakeVerifier } from '../../platform/contract/intake-verifier.ts
 import { type Databus, DatabusError } from '../../platform/databus/databus.ts';
 import { loadService, type ServiceName } from '../../platform/service/registry.ts';
 import { startService } from '../../platform/service/runner.ts';
+import type { TicklessService } from '../scenario/schema.ts';
 import { startChild } from './child-service.ts';
 import { type ServiceMode, ServiceFailure } from './options.ts';
+import { StandIn } from './stand-in.ts';
 
 export interface ServicePlan {
   readonly name: ServiceName;
   readonly mode: ServiceMode;
   /** Validated against the service's own schema. */
   readonly config: unknown;
+  /** What it answers, where it is attached and knows nothing of ticks. */
+  readonly tickless?: TicklessService;
 }
 
 export interface StartedServices {
   /** Last metrics of the services in this process. */
   metrics(): Readonly<Record<string, Readonly<Record<string, number>>>>;
   waitingFor(service: string): string;
+  /** For the attached services without ticks, which get their messages one by one. */
+  readonly standIns: readonly StandIn[];
   stop(): Promise<void>;
 }
 
@@ -32,6 +38,9 @@ export interface StartOptions {
   readonly underWay: () => boolean;
   /** ServiceFailure, or DatabusError where the broker is to blame. */
   readonly onFailure: (failure: Error) => void;
+  /** Wall time that an answer of a service without ticks may take, us. */
+  readonly patienceUs: number;
+  readonly onViolation: (sentence: string) => void;
 }
 
 interface Started {
@@ -44,6 +53,7 @@ interface Started {
 /** Starts all of them; when one does not start, those that did are stopped and `ServiceFailure` says which. */
 export async function startServices(options: StartOptions): Promise<StartedServices> {
   const started: Started[] = [];
+  const standIns: StandIn[] = [];
   const stop = async () => {
     await Promise.all(started.map((service) => service.stop()));
   };
@@ -51,6 +61,11 @@ export async function startServices(options: StartOptions): Promise<StartedServi
     for (const plan of options.plans) {
       if (plan.mode === 'in-process') started.push(await startHere(plan, options));
       else if (plan.mode === 'process') started.push(startElsewhere(plan, options));
+      else if (plan.tickless !== undefined) {
+        const standIn = await standInFor(plan, plan.tickless, options);
+        standIns.push(standIn);
+        started.push({ name: plan.name, waitingFor: () => standIn.waitingFor(), stop: () => standIn.stop() });
+      }
     }
   } catch (error) {
     await stop();
@@ -59,6 +74,7 @@ export async function startServices(options: StartOptions): Promise<StartedServi
   return {
     metrics: () => Object.fromEntries(started.map(({ name, metrics }) => [name, metrics?.() ?? {}])),
     waitingFor: (name) => started.find((service) => service.name === name)?.waitingFor() ?? 'something unknown to us',
+    standIns,
     stop,
   };
 }
@@ -85,6 +101,25 @@ async function startHere({ name, config }: ServicePlan, options: StartOptions): 
   } catch (error) {
     throw deathOf(name, (error as Error).message, false, error as Error);
   }
+}
+
+async function standInFor(plan: ServicePlan, declared: TicklessService, options: StartOptions): Promise<StandIn> {
+  const { name, config } = plan;
+  const { databus, credentials, patienceUs, onViolation, onFailure } = options;
+  const definition = await loadService(name);
+  const standIn = new StandIn({
+    name,
+    declared,
+    streams: definition.streams(config),
+    upstreams: definition.upstreams(config),
+    databus,
+    credentials: credentials(`stand-in-${name}`),
+    patienceUs,
+    onViolation,
+    onFailure,
+  });
+  await standIn.start();
+  return standIn;
 }
 
 /** As `twin serve NAME` in a process of its own. */

@@ -38,6 +38,8 @@ export interface StageOptions {
   /** `attach`: a bridge of somebody else's stands between the brokers already; undefined: there is none. */
   readonly bridge: { readonly mode: ServiceMode; readonly topics: readonly string[] } | undefined;
   readonly directory: string;
+  /** Wall time that an answer of a service without ticks may take, us. */
+  readonly patienceUs: number;
   readonly ledger: Ledger;
   /** Hears every plan that is published. */
   readonly onPlan: (plan: Plan) => void;
@@ -175,6 +177,8 @@ async function build(
     log,
     underWay,
     onFailure: fail,
+    patienceUs: options.patienceUs,
+    onViolation,
   });
   closing.push(() => services.stop());
 

@@ -255,6 +255,18 @@ const off = z.literal(false);
 /** Each service's own options are checked by the service's configuration schema. */
 const serviceOptions = z.union([off, z.record(z.string(), z.unknown())]).optional();
 
+const inputKinds = ['pmu', 'smart-meter', 'bess', 'weather-station', 'power', 'estimate', 'forecast'] as const;
+const outputKinds = ['power', 'estimate', 'forecast', 'setpoint', 'plan', 'use-case'] as const;
+
+/**
+ * For an attached service of somebody else's that knows nothing of ticks: it answers every message of one kind with so
+ * many of which kinds, each of which names the instant of the message that it answers.
+ */
+const ticklessSchema = z.strictObject({
+  input: z.enum(inputKinds),
+  outputs: z.partialRecord(z.enum(outputKinds), z.int().positive()),
+});
+
 const NO_PACE = 'is no pace: write lockstep, realtime, quiet or a factor such as 60x';
 
 export const scenarioSchema = z.strictObject({
@@ -289,6 +301,8 @@ export const scenarioSchema = z.strictObject({
     balancer: serviceOptions,
     historian: serviceOptions,
   }),
+  /** Services without ticks, by name (`power-calculation`), for `--service NAME=attach`. */
+  tickless: z.record(id, ticklessSchema).default({}),
   events: z.array(eventSchema).default([]),
   expect: z.array(z.string()).default([]),
 });
@@ -299,6 +313,7 @@ export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioDevice = z.output<typeof deviceSchema>;
 export type ScenarioEvent = z.output<typeof eventSchema>;
 export type FaultEvent = z.output<typeof faultEventSchema>;
+export type TicklessService = z.output<typeof ticklessSchema>;
 export type ScenarioUseCase = z.output<typeof useCaseSchema>;
 export type ScenarioCsv = z.output<typeof csvSchema>;
 export type TemperatureCsv = z.output<typeof temperatureCsvSchema>;
