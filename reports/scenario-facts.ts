@@ -13,6 +13,19 @@ export interface ScenarioFacts {
   readonly stepUs: number;
   /** Offset of the zone that the scenario's start is written in, us: the report shows times in that zone. */
   readonly offsetUs: number;
+  /** The faults that its events inject, in their order. */
+  readonly faults: readonly ScenarioFault[];
+}
+
+interface ScenarioFault {
+  readonly fault: string;
+  readonly target: string;
+  /** As the scenario has it: an offset, a clock time or ISO 8601. */
+  readonly at: string;
+  /** us; NaN until the end. */
+  readonly durationUs: number;
+  /** Size, share of messages, measurand, phase: those that are named, by name. */
+  readonly parameters: readonly (readonly [name: string, value: string])[];
 }
 
 export function scenarioFacts(manifest: Manifest): ScenarioFacts {
@@ -28,7 +41,15 @@ export function scenarioFacts(manifest: Manifest): ScenarioFacts {
     durationUs: number(clock['duration']),
     stepUs: number(clock['step']),
     offsetUs: zoneOffsetUs(start),
+    faults: Array.isArray(scenario['events']) ? scenario['events'].flatMap(faultOf) : [],
   };
+}
+
+function faultOf(event: unknown): ScenarioFault[] {
+  const { fault, target, at, for: duration, ...others } = members(event);
+  if (typeof fault !== 'string') return [];
+  const parameters = Object.entries(others).map(([name, value]) => [name, String(value)] as const);
+  return [{ fault, target: text(target) ?? '', at: text(at) ?? '', durationUs: number(duration), parameters }];
 }
 
 function members(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,7 +1,8 @@
 /** What the devices say against what is: vector errors of the PMUs, meters, and their error models in words. */
-import { formatNumber } from '../format.ts';
+import { formatDuration, formatNumber } from '../format.ts';
 import { metricCatalogue } from '../metrics-catalogue.ts';
 import type { RunRecord } from '../record-reader.ts';
+import { scenarioFacts } from '../scenario-facts.ts';
 import type { Score } from '../score.ts';
 import { renderChart } from './chart.ts';
 import {
@@ -15,13 +16,32 @@ import {
   type Cell,
 } from './markup.ts';
 
-export function renderDevices(score: Score, offsetUs: number): string {
+export function renderDevices(record: RunRecord, score: Score, offsetUs: number): string {
   return renderSection({
     id: 'devices',
     title: 'Devices',
     lead: 'What PMUs and meters report against the truth at their own terminals, faulted readings included.',
-    body: renderPair(renderVectorErrors(score, offsetUs), `<div>${renderDeviceMetrics(score)}</div>`),
+    body:
+      renderPair(renderVectorErrors(score, offsetUs), `<div>${renderDeviceMetrics(score)}</div>`) +
+      renderFaults(record),
   });
+}
+
+/** What the scenario does to devices, messages and connections; nothing where it leaves them alone. */
+function renderFaults({ manifest }: RunRecord): string {
+  const rows = scenarioFacts(manifest).faults.map(({ fault, target, at, durationUs, parameters }) => [
+    fault,
+    renderName(target),
+    at,
+    Number.isNaN(durationUs) ? 'to the end' : formatDuration(durationUs),
+    parameters.map(([name, value]) => `${name} ${value}`).join(', '),
+  ]);
+  if (rows.length === 0) return '';
+  return renderTable(
+    'Faults that the scenario injects',
+    [{ head: 'Fault' }, { head: 'Target' }, { head: 'From' }, { head: 'For' }, { head: 'With' }],
+    rows,
+  );
 }
 
 function renderVectorErrors({ details }: Score, offsetUs: number): string {

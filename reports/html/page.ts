@@ -44,7 +44,7 @@ export function renderPage(record: RunRecord, score: Score, accuracyHash: string
     renderGrid(record, score, offsetUs),
     renderEstimates(score, offsetUs),
     renderInventory(record),
-    renderDevices(score, offsetUs),
+    renderDevices(record, score, offsetUs),
     renderMessages(record),
     renderLatency(record, score),
     renderBalance(score),

@@ -11,6 +11,8 @@ export interface FixtureOptions {
   readonly class?: Manifest['class'];
   readonly state?: Manifest['state'];
   readonly expect?: readonly string[];
+  /** Events of the scenario, as the manifest has them. */
+  readonly events?: readonly object[];
   readonly audit?: Partial<Audit>;
   /** Tables that are left out of the folder. */
   readonly without?: readonly string[];
@@ -133,6 +135,7 @@ export function manifest(options: FixtureOptions): Manifest {
           dischargeEfficiency: fixtureBattery.efficiency,
         },
       ],
+      events: options.events ?? [],
       expect: options.expect ?? [
         'estimate.voltage.error.p95 < 0.5 %',
         'kpi.exchangedEnergyReduction > 50 %',

@@ -228,6 +228,21 @@ describe('report.html', () => {
     expect(await (await make({ modelFindings: [] })).file('report.html')).toContain('and nothing was named.');
   });
 
+  it('lists the faults that the scenario injects', async () => {
+    const events = [
+      { at: '11:00', for: 2400e6, fault: 'comm-outage', target: 'pmu-<b>' },
+      { at: '13:00', useCase: 2, exchange: -20e3, for: 3600e6 },
+      { at: '12h', fault: 'bias', target: '*', value: '2 %', phase: 'A' },
+    ];
+    const html = await (await make({ events })).file('report.html');
+    const table = html.split('<caption>Faults that the scenario injects</caption>')[1]?.split('</table>')[0] ?? '';
+    const rows = table.match(/<tr>.*?<\/tr>/gs) ?? [];
+    expect(rows).toHaveLength(3);
+    expect(rows[1]).toMatch(/comm-outage.*pmu-&lt;b&gt;.*11:00.*40\u00A0min/s);
+    expect(rows[2]).toMatch(/bias.*\*.*12h.*to the end.*value 2 %, phase A/s);
+    expect(await (await make({})).file('report.html')).not.toContain('Faults that the scenario injects');
+  });
+
   it('says how to run it again with the overrides of this run', async () => {
     const { directory, file } = await make({});
     const manifest = JSON.parse(await file('manifest.json')) as { options: object };
