@@ -1,4 +1,5 @@
 /** What the devices say against what is: vector errors of the PMUs, meters, and their error models in words. */
+import { median } from '../../numerics/statistics.ts';
 import { formatDuration, formatNumber } from '../format.ts';
 import { metricCatalogue } from '../metrics-catalogue.ts';
 import type { RunRecord } from '../record-reader.ts';
@@ -77,8 +78,19 @@ function highestByTime(timeUs: Float64Array, values: Float64Array): { readonly x
     if (known === undefined || value > known) highest.set(time, value);
   }
   const instants = [...highest].toSorted(([a], [b]) => a - b);
-  return { x: instants.map(([time]) => time), y: instants.map(([, value]) => value) };
+  const intervals = instants.slice(1).map(([time], k) => time - instants[k]![0]);
+  const usual = intervals.length === 0 ? 0 : median(intervals);
+  // While nothing was reported the line stops.
+  const drawn = instants.flatMap(([time, value], k) =>
+    (intervals[k] ?? 0) > SILENCE * usual
+      ? [[time, value] as const, [time, Number.NaN] as const]
+      : [[time, value] as const],
+  );
+  return { x: drawn.map(([time]) => time), y: drawn.map(([, value]) => value) };
 }
+
+/** So many times the usual interval without a frame is a gap. */
+const SILENCE = 3;
 
 const deviceMetrics = [
   ['pmu.tve.voltage', 'PMU voltage phasors, TVE'],

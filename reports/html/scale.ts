@@ -54,23 +54,25 @@ export function thin(x: ArrayLike<number>, y: ArrayLike<number>, buckets: number
   const runs: Point[][] = [];
   const size = Math.max(1, Math.ceil(x.length / buckets));
   let run: Point[] = [];
-  for (let start = 0; start < x.length; start += size) {
-    const end = Math.min(start + size, x.length);
-    let low = -1;
-    let high = -1;
-    for (let i = start; i < end; i += 1) {
-      const value = y[i] ?? Number.NaN;
-      if (!Number.isFinite(value)) continue;
+  let low = -1;
+  let high = -1;
+  const keep = () => {
+    const kept = low === high ? [low] : [Math.min(low, high), Math.max(low, high)];
+    if (low >= 0) for (const i of kept) run.push([x[i] ?? 0, y[i] ?? 0]);
+    low = high = -1;
+  };
+  for (let i = 0; i < x.length; i += 1) {
+    if (i % size === 0) keep();
+    const value = y[i] ?? Number.NaN;
+    if (Number.isFinite(value)) {
       if (low < 0 || value < (y[low] ?? 0)) low = i;
       if (high < 0 || value > (y[high] ?? 0)) high = i;
-    }
-    if (low < 0) {
+    } else {
+      keep();
       if (run.length > 0) runs.push(run);
       run = [];
-      continue;
     }
-    const kept = low === high ? [low] : [Math.min(low, high), Math.max(low, high)];
-    for (const i of kept) run.push([x[i] ?? 0, y[i] ?? 0]);
   }
+  keep();
   return run.length > 0 ? [...runs, run] : runs;
 }

@@ -64,8 +64,8 @@ describe('thin', () => {
     );
   });
 
-  it('breaks the line where there is nothing', () => {
-    expect(thin([0, 1, 2, 3, 4], [1, 2, Number.NaN, 4, 5], 5)).toEqual([
+  it.each([5, 2, 1])('breaks the line where there is nothing, with %d buckets', (buckets) => {
+    expect(thin([0, 1, 2, 3, 4], [1, 2, Number.NaN, 4, 5], buckets)).toEqual([
       [
         [0, 1],
         [1, 2],
