@@ -40,7 +40,7 @@ const documents: Readonly<Record<string, () => Promise<object>>> = {
   'balance-request': async () => ({
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'platone-twin balance-request',
-    ...(await import('../../platform/balancer/rest/openapi.ts')).planRequestSchema(),
+    ...(await import('../../platform/balancer/rest/openapi-schemas.ts')).planRequestSchema(),
   }),
   'balancer-api': async () => (await import('../../platform/balancer/rest/openapi.ts')).openApiDocument(),
 };
