@@ -260,7 +260,8 @@ const outputKinds = ['power', 'estimate', 'forecast', 'setpoint', 'plan', 'use-c
 
 /**
  * For an attached service of somebody else's that knows nothing of ticks: it answers every message of one kind with so
- * many of which kinds, each of which names the instant of the message that it answers.
+ * many of which kinds, each of which names the instant of the message that it answers. Messages of devices are given to
+ * it one by one, those of other services as these send them.
  */
 const ticklessSchema = z.strictObject({
   input: z.enum(inputKinds),
