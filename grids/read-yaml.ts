@@ -1,16 +1,30 @@
-/** A YAML or JSON document of a file that somebody named, or what is wrong with its syntax and where. */
-import { LineCounter, parseDocument } from 'yaml';
-import { InvalidInputError } from './problem.ts';
+/** YAML and JSON documents of files that somebody named, or what is wrong with their syntax and where. */
+import { type Document, LineCounter, parseDocument } from 'yaml';
+import { InvalidInputError, type Problem } from './problem.ts';
 import { readText } from './read-text.ts';
+
+interface YamlText {
+  readonly document: Document.Parsed;
+  /** Where its offsets stand in the file. */
+  readonly lines: LineCounter;
+  /** Its faults of syntax. */
+  readonly problems: readonly Problem[];
+}
+
+/** Parses YAML 1.2 `text` of `file`. */
+export function parseYaml(file: string, text: string): YamlText {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const problems = document.errors.map(({ message, pos }) => {
+    const { line, col: column } = lines.linePos(pos[0]);
+    return { file, line, column, path: '', message: `is no valid YAML: ${message.replaceAll(/\s+/g, ' ').trim()}` };
+  });
+  return { document, lines, problems };
+}
 
 /** Throws `InvalidInputError` when the file cannot be read or is no YAML. */
 export function readYaml(file: string): unknown {
-  const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines, prettyErrors: false });
-  const problems = document.errors.map(({ message, pos }) => {
-    const { line, col: column } = lines.linePos(pos[0]);
-    return { file, line, column, path: '', message: `is no valid YAML: ${message.replaceAll(/\s+/g, ' ')}` };
-  });
+  const { document, problems } = parseYaml(file, readText(file));
   if (problems.length > 0) throw new InvalidInputError(problems);
   try {
     return document.toJS();

@@ -2,18 +2,9 @@
  * A YAML document as a tree that remembers where each node was written, so that a fault found after `extends:` and
  * `--set` were applied still points to the file, line and column that somebody can mend.
  */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  type YAMLMap,
-} from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
 import type { Problem } from '../../grids/problem.ts';
+import { parseYaml } from '../../grids/read-yaml.ts';
 
 export interface Place {
   readonly file: string;
@@ -46,16 +37,11 @@ export interface LocatedDocument {
 
 /** Reads YAML 1.2 `text` of `file`. Syntax faults come back as problems, with no root. */
 export function readLocated(file: string, text: string): LocatedDocument {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const { document, lines, problems } = parseYaml(file, text);
   const placeAtOffset = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
-  const problems = document.errors.map((error): Problem => {
-    const message = `is no valid YAML: ${oneLine(error.message)}`;
-    return { ...placeAtOffset(error.pos[0]), path: '', message };
-  });
   if (problems.length > 0) return { root: undefined, problems };
   if (document.contents === null) {
     return { root: undefined, problems: [{ file, path: '', line: 1, column: 1, message: 'is empty' }] };
@@ -188,8 +174,4 @@ export function placeAt(root: Located, path: Path, what: 'value' | 'key' = 'valu
 
 function emptyMap(place: Place): Located {
   return { kind: 'map', place, entries: new Map() };
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim();
 }
