@@ -84,7 +84,7 @@ function temperatureChart({ tables }: RunRecord, offsetUs: number): readonly str
     measurements.text('measurand'),
   ];
   const air = measurand.names.indexOf('airtemperature');
-  const rows = [...measurand.index.keys()].filter((row) => measurand.index[row] === air);
+  const rows = air < 0 ? [] : [...measurand.index.keys()].filter((row) => measurand.index[row] === air);
   const pick = (column: Float64Array) => rows.map((row) => column[row] as number);
   const rangeK =
     airC.reduce((most, c) => Math.max(most, c), -Infinity) - airC.reduce((low, c) => Math.min(low, c), Infinity);
