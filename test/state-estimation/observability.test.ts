@@ -43,8 +43,10 @@ describe('observability', () => {
         const added = found.proposals.map(({ kind, bus, phase }) => valueAt(kind, bus, phase));
         const withAll = { ...problem, measurements: [...problem.measurements, ...added] };
         expect(analyseObservability(withAll).missing).toBe(0);
-        // Lines of 0.5 m beside lines of 400 m may ask for one too many; the count of what is missing stays a bound.
-        if (found.proposals.length > found.missing) return;
+        // Lines of 0.5 m beside lines of 400 m may ask for one or two too many; what is missing stays the lower bound.
+        const excess = found.proposals.length - found.missing;
+        expect(excess).toBeLessThanOrEqual(2);
+        if (excess > 0) return;
         const withLess = { ...problem, measurements: [...problem.measurements, ...added.slice(1)] };
         expect(analyseObservability(withLess).missing).toBe(1);
       }),
