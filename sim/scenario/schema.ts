@@ -154,7 +154,8 @@ const profilesSchema = z.strictObject({
     .strictObject({
       capacity: power.optional(),
       kind: z.enum(['sun', 'csv', 'grid', 'none']).default('sun'),
-      clouds: z.enum(['clear', 'fair', 'broken', 'overcast']).default('fair'),
+      /** A sky that stays, or `changing`: fronts pass every 18 h on average, and bring one of the others. */
+      clouds: z.enum(['clear', 'fair', 'broken', 'overcast', 'changing']).default('fair'),
       csv: csvSchema.optional(),
     })
     .optional(),
