@@ -36,7 +36,7 @@ export function resolveGridFile(nameOrPath: string): string {
     if (existsSync(file)) return file;
   }
   if (existsSync(nameOrPath)) {
-    if (statSync(nameOrPath).isFile()) return nameOrPath;
+    if (!statSync(nameOrPath).isDirectory()) return nameOrPath;
     throw new InvalidInputError([{ file: nameOrPath, path: '', message: 'is a folder, not a grid document' }]);
   }
   const names = listNetworks();

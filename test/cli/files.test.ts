@@ -79,6 +79,16 @@ describe('what cannot be used is said in words', () => {
     expect({ status, out: String(stdout), err: String(stderr) }).toEqual({ status: 10, out: '', err: said });
   });
 
+  it.skipIf(process.platform === 'win32')('a grid is read from a pipe, too (skipped on Windows)', () => {
+    const script = 'cat "$1" | "$2" "$3" powerflow /dev/stdin --format json';
+    const grid = 'grids/networks/ieee-33/grid.json';
+    const { status, stdout } = spawnSync('sh', ['-c', script, 'sh', grid, process.execPath, launcher]);
+    expect({ status, answer: JSON.parse(String(stdout)) as object }).toMatchObject({
+      status: 0,
+      answer: { converged: true },
+    });
+  });
+
   it('without the words of the JSON parser breaking the line', async () => {
     const { err } = await twin(['balance', path('file')]);
     expect(err.split('\n')).toHaveLength(2);
