@@ -3,10 +3,13 @@ import type { Options, PositionalOptions } from 'yargs';
 import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
-interface CommandContext {
+export interface CommandContext {
   readonly terminal: Terminal;
-  /** Aborted by Ctrl-C and by a request to terminate. */
-  readonly signal: AbortSignal;
+  /**
+   * Takes over Ctrl-C and requests to terminate: from then on they abort this signal, for a tidy end. Until somebody asks
+   * they end the process at once, also in the middle of a long computation, which no handler could interrupt.
+   */
+  readonly interruption: () => AbortSignal;
 }
 
 interface Example {

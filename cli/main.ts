@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { didYouMean } from '../numerics/edit-distance.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandContext } from './command.ts';
 import { UsageError } from './command.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
@@ -13,12 +13,14 @@ import { createTerminal, type Outputs } from './terminal.ts';
 
 const MAXIMUM_WIDTH = 100;
 
+type Interruption = CommandContext['interruption'];
+
 /** Runs `argv` (without node and script) to its end. Never throws. */
-export async function main(argv: readonly string[], outputs: Outputs, signal: AbortSignal): Promise<ExitCode> {
+export async function main(argv: readonly string[], outputs: Outputs, interruption: Interruption): Promise<ExitCode> {
   const { env } = outputs;
   const debug = argv.includes('--debug') || (env.TWIN_DEBUG ?? '') !== '';
   try {
-    return await dispatch(argv, outputs, signal);
+    return await dispatch(argv, outputs, interruption);
   } catch (error) {
     const { code, lines } = describeFailure(error, debug);
     const terminal = createTerminal(outputs);
@@ -32,6 +34,18 @@ export async function main(argv: readonly string[], outputs: Outputs, signal: Ab
  * @public
  */
 export async function runFromProcess(): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `twin run X | head` closes the pipe early: that is no error, and the verdict stands nevertheless.
+    if (error.code === 'EPIPE') return;
+    process.stderr.write(`twin: the answer cannot be written: ${describeSystemError(error)}\n`);
+    process.exit(exitCodes.died.code);
+  });
+  // Nobody is left to be told.
+  process.stderr.on('error', () => {});
+  process.exitCode = await main(process.argv.slice(2), process, takeInterruptions);
+}
+
+function takeInterruptions(): AbortSignal {
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
@@ -41,18 +55,10 @@ export async function runFromProcess(): Promise<void> {
       process.exit(exitCodes.interrupted.code);
     });
   }
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // `twin run X | head` closes the pipe early: that is no error, and the verdict stands nevertheless.
-    if (error.code === 'EPIPE') return;
-    process.stderr.write(`twin: the answer cannot be written: ${describeSystemError(error)}\n`);
-    process.exit(exitCodes.died.code);
-  });
-  // Nobody is left to be told.
-  process.stderr.on('error', () => {});
-  process.exitCode = await main(process.argv.slice(2), process, interruption.signal);
+  return interruption.signal;
 }
 
-async function dispatch(argv: readonly string[], outputs: Outputs, signal: AbortSignal): Promise<ExitCode> {
+async function dispatch(argv: readonly string[], outputs: Outputs, interruption: Interruption): Promise<ExitCode> {
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
   // Global options may stand before the command as well.
   const first = words.findIndex((word) => !word.startsWith('-'));
@@ -66,7 +72,7 @@ async function dispatch(argv: readonly string[], outputs: Outputs, signal: Abort
   const entry = findCommand(words.slice(first));
   const rest = [...words.slice(0, first), ...words.slice(first + entry.name.split(' ').length)];
   try {
-    return await runCommand(entry, rest, outputs, signal);
+    return await runCommand(entry, rest, outputs, interruption);
   } catch (error) {
     throw error instanceof UsageError ? new UsageError(error.message, entry.name) : error;
   }
@@ -76,7 +82,7 @@ async function runCommand(
   entry: CommandEntry,
   rest: readonly string[],
   outputs: Outputs,
-  signal: AbortSignal,
+  interruption: Interruption,
 ): Promise<ExitCode> {
   const command = await entry.load();
   const { commandHelp, parseArguments } = await import('./arguments.ts');
@@ -86,7 +92,7 @@ async function runCommand(
     return exitCodes.pass.code;
   }
   const { values, quiet } = await parseArguments(entry, command, rest);
-  return await (command as Command).run(values, { terminal: createTerminal(outputs, quiet), signal });
+  return await (command as Command).run(values, { terminal: createTerminal(outputs, quiet), interruption });
 }
 
 function answerWithoutCommand(words: readonly string[], outputs: Outputs): ExitCode {

@@ -33,8 +33,10 @@ export const command = defineCommand<Values>({
     { line: 'twin grid import case33bw.m --out grids/case33bw', does: 'Write grid.json and import-notes.md' },
     { line: 'twin grid import cgmes/', does: 'Read all XML files of a folder as one grid' },
   ],
-  async run({ file, out, overwrite }, { terminal }) {
+  async run({ file, out, overwrite }, { terminal, interruption }) {
     const imported = readGridFiles(file);
+    // From here on whoever interrupts waits until the files are whole.
+    interruption();
     const folder = out ?? defaultFolder(file[0]!);
     makeOutputFolder(folder, overwrite === true ? 'any' : 'empty');
     const written = writeImport(imported, file, folder);

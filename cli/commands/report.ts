@@ -11,7 +11,9 @@ export const command = defineCommand<{ readonly run: string }>({
     { line: 'twin report runs/2021-04-01-uc1-spring-1', does: 'Report again; the exit code is that of the run' },
     { line: 'for run in runs/*; do twin report "$run"; done', does: 'All of them, after a change of the report' },
   ],
-  async run({ run }, { terminal }): Promise<ExitCode> {
+  async run({ run }, { terminal, interruption }): Promise<ExitCode> {
+    // Whoever interrupts waits until the files are whole.
+    interruption();
     const report = await writeReport(run);
     printSummary(report, run, terminal);
     // A run that failed in its middle is invalid, which is worse than interrupted.

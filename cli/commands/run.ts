@@ -54,7 +54,8 @@ export const command = defineCommand<Values>({
     },
     { line: 'twin run day.yaml --service state-estimation=attach', does: 'Score an estimator of your own' },
   ],
-  async run(values, { terminal, signal }) {
+  async run(values, { terminal, interruption }) {
+    const signal = interruption();
     const options = toRunOptions(values);
     const { runScenario } = await import('../../sim/run/run.ts');
     const patience = () => terminal.say('twin: the instant under way comes to its end; Ctrl-C again ends at once');

@@ -16,13 +16,13 @@ export const command = defineCommand<{ readonly service: string; readonly config
       does: 'Broker from the environment',
     },
   ],
-  async run({ service, config }, { signal }) {
+  async run({ service, config }, { interruption }) {
     if (!servableNames.some((name) => name === service)) {
       const near = closest(service, servableNames);
       const hint = near === undefined ? `one of ${servableNames.join(', ')}` : `did you mean "${near}"?`;
       throw new UsageError(`there is no service "${service}"; ${hint}`);
     }
-    await serveService(service, config, signal);
+    await serveService(service, config, interruption());
     return exitCodes.pass.code;
   },
 });

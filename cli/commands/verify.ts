@@ -7,9 +7,9 @@ export const command = defineCommand<{ readonly run: string }>({
   examples: [
     { line: 'twin verify runs/2021-04-01-uc1-spring-1', does: 'Exit code 0 same, 20 different, 10 another commit' },
   ],
-  async run({ run }, { terminal, signal }) {
+  async run({ run }, { terminal, interruption }) {
     const { verifyRun } = await import('../../sim/run/verify.ts');
-    const answer = await verifyRun(run, signal);
+    const answer = await verifyRun(run, interruption());
     terminal.print(answer.message);
     return answer.code;
   },

@@ -24,6 +24,6 @@ export async function twin(args: readonly string[], surroundings: Surroundings =
       written[name] += text;
     },
   });
-  const code = await main(args, { stdout: stream('out'), stderr: stream('err'), env }, signal);
+  const code = await main(args, { stdout: stream('out'), stderr: stream('err'), env }, () => signal);
   return { code, ...written };
 }
