@@ -27,8 +27,8 @@ const regimes: Readonly<Record<Sky, CloudRegime>> = {
   overcast: { open: 0.6, covered: 0.24, threshold: 1.88 },
 };
 /**
- * Skies that fronts bring, and how often. Daily means of the clear-sky index then have a mean of 0.58, a standard deviation
- * of 0.25, and correlate by 0.3 from one day to the next, as measured series do: the Markov matrices of R. Aguiar, M.
+ * Skies that fronts bring, and how often. Daily means of the clear-sky index then have a mean of 0.56, a standard deviation
+ * of 0.24, and correlate by 0.3 from one day to the next, as measured series do: the Markov matrices of R. Aguiar, M.
  * Collares-Pereira and J. P. Conde, Solar Energy 40 (1988) 269-279, give 0.29 to 0.31 where the mean clearness index is
  * that of north Germany's summer half-year (0.35 to 0.45), with a standard deviation of 0.23 in the clear-sky index. V. A.
  * Graham, K. G. T. Hollands and T. E. Unny, same volume, 83-92, describe the days by such a first-order process too.
@@ -41,6 +41,9 @@ const FRONTS: readonly (readonly [Sky, number])[] = [
 ];
 /** Mean time between two fronts. They pass at random: each hour is as likely as any other. */
 const FRONT_US = 18 * 3600e6;
+/** Every front brings its own haze, which takes up to so much of the light, and clouds thicker or thinner by up to so much. */
+const HAZE = 0.1;
+const THICKNESS = 0.5;
 /** Softness of a cloud's edge in standard deviations of the field. */
 const EDGE = 0.2;
 const SITE_TAU_US = 10 * 60e6;
@@ -77,12 +80,14 @@ export function createClouds(cover: CloudCover, systems: readonly string[], seed
 function createRegimes(cover: CloudCover, seed: string): (timeUs: number) => CloudRegime {
   if (cover !== 'changing') return () => regimes[cover];
   const draws = randomStream(seed, ['clouds', 'fronts']);
-  let regime = regimes.overcast;
+  let regime: CloudRegime = regimes.overcast;
   let untilUs = Number.NaN;
   return (timeUs) => {
     if (Number.isNaN(untilUs)) untilUs = timeUs;
     while (timeUs >= untilUs) {
-      regime = regimes[skyOf(draws.uniform())];
+      const { open, covered, threshold } = regimes[skyOf(draws.uniform())];
+      const haze = 1 - HAZE * draws.uniform();
+      regime = { open: open * haze, covered: covered * (1 + THICKNESS * (2 * draws.uniform() - 1)), threshold };
       // Times between events of a Poisson process are exponential: by inversion.
       untilUs -= FRONT_US * Math.log(1 - draws.uniform());
     }
@@ -105,11 +110,18 @@ function clearSkyIndex({ open, covered, threshold }: CloudRegime, field: number)
   return open - (open - covered) / (1 + Math.exp((field - threshold) / EDGE));
 }
 
-/** Mean clear-sky index: of a regime the index over the standard normal density, by the midpoint rule. */
+/** Mean clear-sky index. */
 export function meanClearSkyIndex(cover: CloudCover): number {
-  if (cover === 'changing') return FRONTS.reduce((mean, [sky, share]) => mean + share * meanClearSkyIndex(sky), 0);
+  if (cover !== 'changing') return meanIndex(regimes[cover]);
+  // The index is linear in the light between the clouds and under them: means of these give its mean.
+  const meanOfSky = ({ open, ...rest }: CloudRegime) => meanIndex({ ...rest, open: open * (1 - HAZE / 2) });
+  return FRONTS.reduce((mean, [sky, share]) => mean + share * meanOfSky(regimes[sky]), 0);
+}
+
+/** Mean index of a regime: over the standard normal density of the field, by the midpoint rule. */
+function meanIndex(regime: CloudRegime): number {
   const step = 0.01;
   let sum = 0;
-  for (let z = -6 + step / 2; z < 6; z += step) sum += clearSkyIndex(regimes[cover], z) * Math.exp(-0.5 * z * z);
+  for (let z = -6 + step / 2; z < 6; z += step) sum += clearSkyIndex(regime, z) * Math.exp(-0.5 * z * z);
   return (sum * step) / Math.sqrt(2 * Math.PI);
 }
