@@ -4,7 +4,7 @@
  *
  * There is no pivoting between blocks: who factorises tries the factor on a known solution (`multiply`, `solve`).
  */
-import { type BlockLdlLoops, blockLdlLoops } from './block-ldl-loops.ts';
+import { blockLdlLoops, failedAt, workBytes } from './block-ldl-loops.ts';
 import { findSlot, minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
 import { createMemory } from './wasm.ts';
 
@@ -15,13 +15,17 @@ export interface BlockLdl {
   readonly position: Int32Array;
   /** Right side and, after `solve`, solution. Its place in memory never changes. */
   readonly vector: Float64Array;
-  /** Begins a new matrix, all zero, in the room of one of the factors; what follows up to `factorise` belongs to it. */
-  clear(factor?: number): void;
-  /** Adds to entry (r, c) of block (row, column), and to its mirror image; throws RangeError outside the pattern. */
-  add(row: number, column: number, r: number, c: number, value: number): void;
+  /** Begins a new matrix, all zero, in the room of one of the factors. Answers with its numbers, to be added to. */
+  clear(factor?: number): Float64Array;
+  /**
+   * Where the first entry of block (row, column) stands among the numbers of a matrix; next to it come the others of its
+   * first column, or of its first row where the row comes before the column in the vector. Of two mirrored blocks there is
+   * one, blocks on the diagonal hold both halves. Throws RangeError outside the pattern.
+   */
+  place(row: number, column: number): number;
   /** Replaces the vector by its product with the matrix, before that is factorised. */
   multiply(): void;
-  /** Factorises; the values are gone afterwards. False when a pivot block is singular. */
+  /** Factorises what was begun last; the values are gone afterwards. False when a pivot block is singular. */
   factorise(): boolean;
   solve(factor?: number): void;
   /**
@@ -30,9 +34,6 @@ export interface BlockLdl {
    */
   invert(factor?: number): (row: number, column: number, r: number, c: number) => number;
 }
-
-/** Relative size under which a pivot within a block counts as zero. */
-const SINGULAR = 1e-15;
 
 export interface BlockLdlOptions {
   /** Factors that are kept side by side (default 1). */
@@ -56,28 +57,24 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
   const factorBytes = (size + index.length) * blockBytes;
   const downAt = vectorEnd + factors * factorBytes;
   const upAt = downAt + 4 * (size + index.length);
-  // What a column held before elimination, a pivot block under way and one row of it.
+  const targets = eliminationTargets(columns, blockBytes);
+  const targetsAt = upAt + 4 * (size + index.length);
+  // What a column held before elimination; a vector before it is multiplied; and a pivot block under way.
   let widest = 0;
   for (let k = 0; k < size; k++) widest = Math.max(widest, start[k + 1]! - start[k]!);
-  const ownAt = 8 * Math.ceil((upAt + 4 * (size + index.length)) / 8);
-  const blockAt = ownAt + widest * blockBytes;
-  const memory = createMemory(blockAt + blockBytes + rowBytes);
+  const ownAt = 8 * Math.ceil((targetsAt + 4 * targets.length) / 8);
+  const multipliedAt = ownAt + widest * blockBytes;
+  const workAt = multipliedAt + size * rowBytes;
+  const memory = createMemory(workAt + workBytes(order));
   const { buffer } = memory;
   const loops = blockLdlLoops(memory, order);
-  const work: Work = {
-    loops,
-    numbers: new Float64Array(buffer),
-    ownAt,
-    blockAt,
-    scale: new Float64Array(order),
-    swaps: new Int32Array(order),
-  };
   const vector = new Float64Array(buffer, vectorAt, size * order);
   writeStreams(start, index, { vectorAt, rowBytes }, [
     new Int32Array(buffer, downAt, size + index.length),
     new Int32Array(buffer, upAt, size + index.length),
   ]);
-  const targets = eliminationTargets(columns);
+  new Int32Array(buffer, targetsAt, targets.length).set(targets);
+  const failed = new Float64Array(buffer, workAt + failedAt(order), 1);
   const layouts = Array.from({ length: factors }, (_, factor): Layout => {
     const at = vectorEnd + factor * factorBytes;
     return {
@@ -85,28 +82,14 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
       size,
       start,
       index,
-      targets,
-      pivotsAt: at,
-      lowerAt: at + size * blockBytes,
+      at,
+      values: new Float64Array(buffer, at, factorBytes / 8),
       pivots: new Float64Array(buffer, at, size * entries),
       lower: new Float64Array(buffer, at + size * blockBytes, index.length * entries),
     };
   });
   let edited = 0;
-  const multiplied = new Float64Array(vector.length);
-  /** The block that was last added to, which is often the next one too. */
-  const place = { row: -1, column: -1, at: 0, isDiagonal: false, isTurned: false };
-  const findPlace = (row: number, column: number): void => {
-    const i = position[row]!;
-    const j = position[column]!;
-    const slot = i === j ? i : findSlot(columns, Math.min(i, j), Math.max(i, j));
-    if (slot < 0) throw new RangeError(`the pattern has no block (${row}, ${column})`);
-    place.row = row;
-    place.column = column;
-    place.at = slot * entries;
-    place.isDiagonal = i === j;
-    place.isTurned = i < j;
-  };
+  const multiplied = new Float64Array(buffer, multipliedAt, vector.length);
   const solve = (factor = 0): void => {
     if (size === 0) return;
     const pivotsAt = vectorEnd + factor * factorBytes;
@@ -121,25 +104,31 @@ export function createBlockLdl(pattern: SymmetricPattern, order: number, options
     vector,
     clear: (factor = 0) => {
       edited = factor;
-      layouts[edited]!.pivots.fill(0);
-      layouts[edited]!.lower.fill(0);
+      return layouts[factor]!.values.fill(0);
     },
-    add: (row, column, r, c, value) => {
-      if (row !== place.row || column !== place.column) findPlace(row, column);
-      const { at, isDiagonal, isTurned } = place;
-      if (!isDiagonal) layouts[edited]!.lower[at + (isTurned ? r * order + c : c * order + r)]! += value;
-      else {
-        const { pivots } = layouts[edited]!;
-        pivots[at + c * order + r]! += value;
-        if (r !== c) pivots[at + r * order + c]! += value;
-      }
+    place: (row, column) => {
+      const i = position[row]!;
+      const j = position[column]!;
+      if (i === j) return i * entries;
+      const slot = findSlot(columns, Math.min(i, j), Math.max(i, j));
+      if (slot < 0) throw new RangeError(`the pattern has no block (${row}, ${column})`);
+      return (size + slot) * entries;
     },
     multiply: () => {
+      if (size === 0) return;
       multiplied.set(vector);
       vector.fill(0);
-      multiplyInto(layouts[edited]!, multiplied, vector);
+      const { at } = layouts[edited]!;
+      const lowerAt = at + size * blockBytes;
+      loops.multiply(vectorAt, multipliedAt - vectorAt, at, lowerAt, lowerAt, downAt);
     },
-    factorise: () => factoriseBlocks(layouts[edited]!, work),
+    factorise: () => {
+      if (size === 0) return true;
+      const { at } = layouts[edited]!;
+      const lowerAt = at + size * blockBytes;
+      loops.factorise(at, lowerAt, lowerAt, downAt, targetsAt, ownAt, workAt);
+      return failed[0] === 0;
+    },
     solve,
     invert: (factor = 0) => {
       const inverse = invertPattern(layouts[factor]!);
@@ -201,84 +190,40 @@ function writeStreams(
   }
 }
 
-/** For every column and pair p > q of its blocks: the block that elimination subtracts from. */
-function eliminationTargets(columns: Pick<Columns, 'start' | 'index'>): Int32Array {
+/**
+ * For every column, every block q of it and all blocks p >= q: the block that elimination subtracts L_p A_q' from, in bytes
+ * behind the first pivot.
+ */
+function eliminationTargets(columns: Pick<Columns, 'start' | 'index'>, blockBytes: number): Int32Array {
   const { start, index } = columns;
-  const targets: number[] = [];
-  for (let k = 0; k + 1 < start.length; k++) {
+  const size = start.length - 1;
+  let pairs = 0;
+  for (let k = 0; k < size; k++) {
+    const height = start[k + 1]! - start[k]!;
+    pairs += (height * (height + 1)) / 2;
+  }
+  const targets = new Int32Array(pairs);
+  let at = 0;
+  for (let k = 0; k < size; k++) {
     for (let q = start[k]!; q < start[k + 1]!; q++) {
-      for (let p = q + 1; p < start[k + 1]!; p++) targets.push(findSlot(columns, index[q]!, index[p]!));
+      targets[at++] = index[q]! * blockBytes;
+      for (let p = q + 1; p < start[k + 1]!; p++) {
+        targets[at++] = (size + findSlot(columns, index[q]!, index[p]!)) * blockBytes;
+      }
     }
   }
-  return Int32Array.from(targets);
+  return targets;
 }
 
 interface Layout extends Omit<Columns, 'position'> {
   readonly order: number;
   readonly size: number;
-  /** Pivot blocks, and blocks below them; each column major; and their addresses. */
-  readonly pivotsAt: number;
-  readonly lowerAt: number;
+  /** Where it begins in the memory, in bytes. */
+  readonly at: number;
+  /** Pivot blocks, then the blocks below them; each column major. */
+  readonly values: Float64Array;
   readonly pivots: Float64Array;
   readonly lower: Float64Array;
-  readonly targets: Int32Array;
-}
-
-/** b += A x of what has been added. */
-function multiplyInto({ order, size, start, index, pivots, lower }: Layout, x: Float64Array, b: Float64Array): void {
-  for (let k = 0; k < size; k++) {
-    let e = k * order * order;
-    for (let c = k * order; c < (k + 1) * order; c++) {
-      for (let r = k * order; r < (k + 1) * order; r++) b[r]! += pivots[e++]! * x[c]!;
-    }
-    for (let s = start[k]!; s < start[k + 1]!; s++) {
-      const first = index[s]! * order;
-      e = s * order * order;
-      for (let c = k * order; c < (k + 1) * order; c++) {
-        for (let r = first; r < first + order; r++) {
-          const value = lower[e++]!;
-          b[r]! += value * x[c]!;
-          b[c]! += value * x[r]!;
-        }
-      }
-    }
-  }
-}
-
-/** Room and loops of a factorisation; addresses in the memory of the factors, all of which is `numbers`. */
-interface Work {
-  readonly loops: BlockLdlLoops;
-  readonly numbers: Float64Array;
-  readonly ownAt: number;
-  readonly blockAt: number;
-  readonly scale: Float64Array;
-  readonly swaps: Int32Array;
-}
-
-/** Right-looking: P_k = D_k^-1, L_ik = A_ik P_k, A_ij -= L_ik A_jk'. */
-function factoriseBlocks({ order, size, start, index, targets, pivotsAt, lowerAt }: Layout, work: Work): boolean {
-  const { loops, numbers, ownAt } = work;
-  const blockBytes = 8 * order * order;
-  let target = 0;
-  for (let k = 0; k < size; k++) {
-    const pivot = pivotsAt + k * blockBytes;
-    if (!invert(pivot / 8, order, work)) return false;
-    const first = start[k]!;
-    const end = start[k + 1]!;
-    if (first === end) continue;
-    const lower = lowerAt + first * blockBytes;
-    const lowerEnd = lowerAt + end * blockBytes;
-    numbers.copyWithin(ownAt / 8, lower / 8, lowerEnd / 8);
-    loops.divide(lower, lowerEnd, ownAt, pivot);
-    for (let q = first; q < end; q++) {
-      const right = ownAt + (q - first) * blockBytes;
-      loops.subtract(pivotsAt + index[q]! * blockBytes, lowerAt + q * blockBytes, right);
-      for (let p = q + 1; p < end; p++) {
-        loops.subtract(lowerAt + targets[target++]! * blockBytes, lowerAt + p * blockBytes, right);
-      }
-    }
-  }
-  return true;
 }
 
 /**
@@ -338,55 +283,4 @@ function subtractProduct(
       for (let r = 0; r < order; r++) to[at + c * order + r]! -= a[aAt + k * order + r]! * factor;
     }
   }
-}
-
-/** Gauss-Jordan in place with row pivoting, after rows and columns were scaled alike to entries of about one. */
-function invert(at: number, order: number, { loops, numbers, blockAt, scale, swaps }: Work): boolean {
-  const block = blockAt / 8;
-  const end = block + order * order;
-  for (let r = 0; r < order; r++) {
-    let largest = 0;
-    for (let e = at + r * order; e < at + (r + 1) * order; e++) largest = Math.max(largest, Math.abs(numbers[e]!));
-    scale[r] = largest > 0 ? 1 / Math.sqrt(largest) : 1;
-  }
-  for (let r = 0, e = 0; r < order; r++) {
-    for (let c = 0; c < order; c++, e++) numbers[block + e] = numbers[at + e]! * scale[r]! * scale[c]!;
-  }
-  for (let k = 0; k < order; k++) {
-    let best = block + k * order;
-    for (let row = best + order; row < end; row += order) {
-      if (Math.abs(numbers[row + k]!) > Math.abs(numbers[best + k]!)) best = row;
-    }
-    swaps[k] = (best - block) / order;
-    const pivot = numbers[best + k]!;
-    if (!(Math.abs(pivot) > SINGULAR)) return false;
-    const own = block + k * order;
-    for (let c = 0; c < order; c++) {
-      numbers[end + c] = numbers[best + c]! / pivot;
-      numbers[best + c] = numbers[own + c]!;
-    }
-    numbers[end + k] = 1 / pivot;
-    loops.eliminate(8 * block, 8 * end, 8 * (block + k), 8 * end);
-    numbers.copyWithin(own, end, end + order);
-  }
-  // Rows that were exchanged are columns of the inverse.
-  for (let k = order - 1; k >= 0; k--) {
-    const other = swaps[k]!;
-    if (other === k) continue;
-    for (let row = block; row < end; row += order) {
-      const keep = numbers[row + k]!;
-      numbers[row + k] = numbers[row + other]!;
-      numbers[row + other] = keep;
-    }
-  }
-  // The inverse is symmetric but for rounding.
-  for (let r = 0; r < order; r++) {
-    for (let c = 0; c <= r; c++) {
-      const mean = 0.5 * (numbers[block + c * order + r]! + numbers[block + r * order + c]!);
-      const value = mean * scale[r]! * scale[c]!;
-      numbers[at + r * order + c] = value;
-      numbers[at + c * order + r] = value;
-    }
-  }
-  return true;
 }

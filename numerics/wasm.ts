@@ -52,15 +52,28 @@ export const i32 = {
   sub: binary(0x6b),
   shl: binary(0x74),
   shiftRight: binary(0x76),
+  mul: binary(0x6c),
   lessUnsigned: binary(0x49),
   not: (a: Expression): Expression => [...a, 0x45],
   load: (address: Expression, offset = 0): Expression => [...address, 0x28, 2, ...unsigned(offset)],
+  store: (address: Expression, offset: number, value: Expression): Statement => [
+    ...address,
+    ...value,
+    0x36,
+    2,
+    ...unsigned(offset),
+  ],
 };
 
 export const f64 = {
   of: (value: number): Expression => [0x44, ...new Uint8Array(Float64Array.of(value).buffer)],
   mul: binary(0xa2),
+  div: binary(0xa3),
   add: binary(0xa0),
+  max: binary(0xa5),
+  abs: (a: Expression): Expression => [...a, 0x99],
+  sqrt: (a: Expression): Expression => [...a, 0x9f],
+  greater: binary(0x64),
   equal: binary(0x61),
   lessOrEqual: binary(0x65),
   load: (address: Expression, offset = 0): Expression => [...address, 0x2b, 3, ...unsigned(offset)],
@@ -72,6 +85,8 @@ export const f64 = {
     ...unsigned(offset),
   ],
   fromI32: (a: Expression): Expression => [...a, 0xb7],
+  /** a where the condition holds, else b. */
+  select: (a: Expression, b: Expression, condition: Expression): Expression => [...a, ...b, ...condition, 0x1b],
 };
 
 export const f64x2 = {
@@ -79,6 +94,8 @@ export const f64x2 = {
   sub: binary(...simd(0xf1)),
   mul: binary(...simd(0xf2)),
   div: binary(...simd(0xf3)),
+  max: binary(...simd(0xf5)),
+  abs: (a: Expression): Expression => [...a, ...simd(0xec)],
   splat: (a: Expression): Expression => [...a, ...simd(0x14)],
   /** The sum of both numbers, in both lanes. */
   sum: (a: Expression, local: number): Expression => [
@@ -136,6 +153,14 @@ function lanes(which: 0 | 1): number[] {
 /** Repeats while the condition at its end holds: the body runs at least once. */
 export const repeat = (body: Statement, again: Expression): Statement => [0x03, 0x40, ...body, ...again, 0x0d, 0, 0x0b];
 export const when = (condition: Expression, body: Statement): Statement => [...condition, 0x04, 0x40, ...body, 0x0b];
+/** Calls the function of this place in the module. */
+export const call = (place: number, ...values: readonly Expression[]): Statement => [
+  ...values.flat(),
+  0x10,
+  ...unsigned(place),
+];
+/** Ends the function. */
+export const leave: Statement = [0x0f];
 
 export interface WasmFunction<Name extends string = string> {
   readonly name: Name;

@@ -22,13 +22,12 @@ export function makeFactor(structure: CurrentFormStructure, state: CurrentFormSt
   // Between two steps their right side and the vector before them are free.
   const { before: kept, push: current } = state;
   kept.set(vector);
-  ldl.clear(factor);
-  addNetwork(structure, current);
-  for (let block = 0; block < structure.equations.busOfBlock.length; block++) {
-    addInjections(structure, state, { block, linear, current });
-  }
+  const matrix = ldl.clear(factor);
+  addNetwork(structure, matrix);
+  findCurrents(structure, current);
+  addInjections(structure, state, linear, matrix);
   evaluate(rows, vector);
-  addRows(structure, linear);
+  addRows(structure, linear, matrix);
   ldl.multiply();
   let worst = Number.POSITIVE_INFINITY;
   if (ldl.factorise()) {
@@ -43,29 +42,42 @@ export function makeFactor(structure: CurrentFormStructure, state: CurrentFormSt
   return worst;
 }
 
-/** Y; its transpose comes with it. `current` becomes Y v, in the places of the multipliers. */
-function addNetwork({ ldl, network, blockOfSlot }: CurrentFormStructure, current: Float64Array): void {
-  const { vector, order } = ldl;
-  const phases = order / 4;
-  const { values, rows, columns } = network;
+/** Y; its transpose comes with it. */
+function addNetwork({ ldl, network }: CurrentFormStructure, matrix: Float64Array): void {
+  const { order } = ldl;
+  const half = order / 2;
+  const { values, rows, columns, places } = network;
   let k = 0;
-  for (let block = 0; block < rows.length; block++) {
-    const row = blockOfSlot[rows[block]! / order]!;
-    const column = blockOfSlot[columns[block]! / order]!;
-    for (let l = 0; l < 2 * phases; l += 2) {
-      for (let v = 2 * phases; v < order; v += 2, k += 2) {
+  for (let block = 0; block < places.length; block++) {
+    const isTurned = rows[block]! < columns[block]!;
+    const down = isTurned ? order : 1;
+    const across = isTurned ? 1 : order;
+    const isDiagonal = rows[block] === columns[block];
+    for (let l = 0; l < half; l += 2) {
+      for (let v = half; v < order; v += 2, k += 2) {
         const re = values[k]!;
         const im = values[k + 1]!;
         if (re === 0 && im === 0) continue;
-        ldl.add(row, column, l, v, re);
-        ldl.add(row, column, l, v + 1, -im);
-        ldl.add(row, column, l + 1, v, im);
-        ldl.add(row, column, l + 1, v + 1, re);
+        const at = places[block]! + l * down + v * across;
+        addProduct(matrix, at, down, across, re, im);
+        if (isDiagonal) addProduct(matrix, places[block]! + v * down + l * across, across, down, re, im);
       }
     }
   }
+}
+
+/** The 2x2 matrix of a product with re + j im, its rows `down` and its columns `across` apart. */
+function addProduct(matrix: Float64Array, at: number, down: number, across: number, re: number, im: number): void {
+  matrix[at]! += re;
+  matrix[at + across]! -= im;
+  matrix[at + down]! += im;
+  matrix[at + down + across]! += re;
+}
+
+/** Y v, in the places of the multipliers. */
+function findCurrents({ ldl, network }: CurrentFormStructure, current: Float64Array): void {
   current.fill(0);
-  subtractNetwork(network, vector, current, phases);
+  subtractNetwork(network, ldl.vector, current, ldl.order / 4);
   for (let e = 0; e < current.length; e++) current[e] = -current[e]!;
 }
 
@@ -74,29 +86,40 @@ function addNetwork({ ldl, network, blockOfSlot }: CurrentFormStructure, current
  * matrix of voltages and currents that belong together leaves a turn of all angles free, as the equations do.
  */
 function addInjections(
-  { ldl, grid, alive, injects }: CurrentFormStructure,
-  { measured }: CurrentFormState,
-  { block, linear, current }: { block: number; linear: Linearisation; current: Float64Array },
+  { ldl, alive, injects }: CurrentFormStructure,
+  { measured, push: current }: CurrentFormState,
+  { injections }: Linearisation,
+  matrix: Float64Array,
 ): void {
-  const { phases } = grid;
-  for (let phase = 0; phase < phases; phase++) {
-    const place = ldl.position[block]! * phases + phase;
-    const l = 2 * phase;
-    const v = l + 2 * phases;
-    if (alive[place] === 0) for (let r = v; r < v + 2; r++) ldl.add(block, block, r, r, 1);
+  const { vector, order } = ldl;
+  const phases = order / 4;
+  const half = order / 2;
+  for (let place = 0; place < alive.length; place++) {
+    // Places stand in the order of the vector, and so do the blocks on the diagonal.
+    const slot = Math.floor(place / phases);
+    const l = 2 * (place - slot * phases);
+    const ll = slot * order * order + l * (order + 1);
+    const lv = ll + half * order;
+    const vl = ll + half;
+    const vv = lv + half;
+    if (alive[place] === 0) {
+      matrix[vv]! += 1;
+      matrix[vv + order + 1]! += 1;
+    }
     if (injects[place] === 0) {
-      for (let r = l; r < l + 2; r++) ldl.add(block, block, r, r, -1);
+      matrix[ll]! -= 1;
+      matrix[ll + order + 1]! -= 1;
       continue;
     }
     const at = entryOfVoltage(place, phases);
-    const vr = ldl.vector[at]!;
-    const vi = ldl.vector[at + 1]!;
+    const vr = vector[at]!;
+    const vi = vector[at + 1]!;
     const square = vr * vr + vi * vi;
     // u = 1 / v, c = conj(i) u.
     const ur = vr / square;
     const ui = -vi / square;
-    const ir = current[at - 2 * phases]!;
-    const ii = current[at - 2 * phases + 1]!;
+    const ir = current[at - half]!;
+    const ii = current[at - half + 1]!;
     const cr = ir * ur + ii * ui;
     const ci = ir * ui - ii * ur;
     const rp = measured[MEASURED * place + 2]!;
@@ -105,39 +128,61 @@ function addInjections(
     const a12 = (rq - rp) * ur * ui;
     const a22 = rp * ui * ui + rq * ur * ur;
     const own = LINEAR * place;
-    linear.injections[own] = cr;
-    linear.injections[own + 1] = ci;
-    linear.injections[own + 2] = a11;
-    linear.injections[own + 3] = a12;
-    linear.injections[own + 4] = a22;
-    ldl.add(block, block, l, l, -a11);
-    ldl.add(block, block, l + 1, l, -a12);
-    ldl.add(block, block, l + 1, l + 1, -a22);
-    ldl.add(block, block, l, v, cr);
-    ldl.add(block, block, l, v + 1, -ci);
-    ldl.add(block, block, l + 1, v, -ci);
-    ldl.add(block, block, l + 1, v + 1, -cr);
+    injections[own] = cr;
+    injections[own + 1] = ci;
+    injections[own + 2] = a11;
+    injections[own + 3] = a12;
+    injections[own + 4] = a22;
+    matrix[ll]! -= a11;
+    matrix[ll + 1]! -= a12;
+    matrix[ll + order]! -= a12;
+    matrix[ll + order + 1]! -= a22;
+    // conj(c .) is symmetric: its rows may as well be columns.
+    addConjugate(matrix, lv, order, cr, ci);
+    addConjugate(matrix, vl, order, cr, ci);
   }
 }
 
+/** The 2x2 matrix that takes x to the conjugate of c x. */
+function addConjugate(matrix: Float64Array, at: number, order: number, cr: number, ci: number): void {
+  matrix[at]! += cr;
+  matrix[at + 1]! -= ci;
+  matrix[at + order]! -= ci;
+  matrix[at + order + 1]! -= cr;
+}
+
 /** h h' / variance of every row in use, with the derivatives that stand in `rows`. */
-function addRows({ ldl, equations, rows, rowStart }: CurrentFormStructure, linear: Linearisation): void {
+function addRows(
+  { ldl, equations, rows, rowStart }: CurrentFormStructure,
+  linear: Linearisation,
+  matrix: Float64Array,
+): void {
+  const { order, position } = ldl;
   const { entryColumn, jacobian, active, variance } = rows;
-  const blockOf = (entry: number): number => equations.blockOfUnknown[equations.entryColumn[entry]!]!;
+  const { blockOfUnknown, entryColumn: unknown } = equations;
   weighReferences(rows);
   linear.rows.set(jacobian);
   for (let row = 0; row < rows.rows; row++) {
     const weight = active[row] === 1 ? 1 / variance[row]! : 0;
     linear.weight[row] = weight;
     if (weight === 0) continue;
-    for (let a = rowStart[row]!; a < rowStart[row + 1]!; a++) {
-      for (let b = rowStart[row]!; b < rowStart[row + 1]!; b++) {
-        const i = blockOf(a);
-        const j = blockOf(b);
-        const r = entryColumn[a]! % ldl.order;
-        const c = entryColumn[b]! % ldl.order;
+    const first = rowStart[row]!;
+    const end = rowStart[row + 1]!;
+    for (let a = first; a < end; a++) {
+      const i = blockOfUnknown[unknown[a]!]!;
+      const r = entryColumn[a]! % order;
+      let place = 0;
+      let previous = -1;
+      for (let b = first; b < end; b++) {
+        const j = blockOfUnknown[unknown[b]!]!;
+        const c = entryColumn[b]! % order;
         // Every pair comes twice, but for those of an unknown with itself.
-        if (i === j ? r >= c : i < j) ldl.add(i, j, r, c, weight * jacobian[a]! * jacobian[b]!);
+        if (i === j ? r < c : i > j) continue;
+        if (j !== previous) place = ldl.place(i, j);
+        previous = j;
+        const value = weight * jacobian[a]! * jacobian[b]!;
+        if (position[i]! >= position[j]!) matrix[place + c * order + r]! += value;
+        if (position[i]! < position[j]! || (i === j && r !== c)) matrix[place + r * order + c]! += value;
       }
     }
   }
@@ -152,8 +197,11 @@ const REFERENCE_WEIGHT = 1e4;
  */
 function weighReferences({ rows, measuredRows, entryRow, jacobian, active, variance }: Equations): void {
   let heaviest = 0;
-  entryRow.forEach((row, entry) => {
-    if (row < measuredRows && active[row] === 1) heaviest = Math.max(heaviest, jacobian[entry]! ** 2 / variance[row]!);
-  });
+  for (let entry = 0; entry < entryRow.length; entry++) {
+    const row = entryRow[entry]!;
+    if (row >= measuredRows || active[row] === 0) continue;
+    const information = jacobian[entry]! ** 2 / variance[row]!;
+    if (!(information <= heaviest)) heaviest = information;
+  }
   variance.fill(heaviest > 0 ? 1 / (REFERENCE_WEIGHT * heaviest) : 1, measuredRows, rows);
 }

@@ -8,17 +8,27 @@ export interface NetworkBlocks {
   /** By block, where the numbers of its row's and its column's bus begin in the vector. */
   readonly rows: Int32Array;
   readonly columns: Int32Array;
+  /** Where the block stands among the numbers of a matrix (`BlockLdl.place`). */
+  readonly places: Int32Array;
 }
 
 export function layOutNetwork(
   grid: CompiledGrid,
-  { firstOfBus, injects, alive, ldl }: Pick<CurrentFormStructure, 'firstOfBus' | 'injects' | 'alive' | 'ldl'>,
+  {
+    firstOfBus,
+    injects,
+    alive,
+    ldl,
+    equations,
+  }: Pick<CurrentFormStructure, 'firstOfBus' | 'injects' | 'alive' | 'ldl' | 'equations'>,
 ): NetworkBlocks {
   const { phases } = grid;
+  const { blockOfBus } = equations;
   const blocks = 4 * grid.branches.length + grid.shunts.length;
   const values = new Float64Array(2 * phases * phases * blocks);
   const rows = new Int32Array(blocks);
   const columns = new Int32Array(blocks);
+  const places = new Int32Array(blocks);
   let block = 0;
   const add = (bus: number, other: number, y: Float64Array): void => {
     const row = firstOfBus[bus]!;
@@ -26,6 +36,7 @@ export function layOutNetwork(
     if (row < 0 || column < 0 || isZero(y)) return;
     rows[block] = row;
     columns[block] = column;
+    places[block] = ldl.place(blockOfBus[bus]!, blockOfBus[other]!);
     let at = 2 * phases * phases * block++;
     for (let r = 0; r < phases; r++) {
       const counts = injects[(row / ldl.order) * phases + r] === 1;
@@ -47,6 +58,7 @@ export function layOutNetwork(
     values: values.subarray(0, 2 * phases * phases * block),
     rows: rows.subarray(0, block),
     columns: columns.subarray(0, block),
+    places: places.subarray(0, block),
   };
 }
 

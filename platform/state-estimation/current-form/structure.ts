@@ -113,7 +113,7 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
     grid,
     ldl,
     firstOfBus,
-    network: layOutNetwork(grid, { firstOfBus, injects, alive, ldl }),
+    network: layOutNetwork(grid, { firstOfBus, injects, alive, ldl, equations }),
     blockOfSlot,
     alive,
     injects,
