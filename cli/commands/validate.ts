@@ -4,13 +4,13 @@ import { extname } from 'node:path';
 import { formatNames } from '../../grids/import/imported-grid.ts';
 import { readGridFiles } from '../../grids/import/read-grid-files.ts';
 import { recognise } from '../../grids/import/recognise.ts';
-import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
-import { readCsvSeries } from '../../sim/profiles/csv.ts';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { inspectCsv } from '../../sim/profiles/csv.ts';
 import { prepareRun } from '../../sim/run/prepare.ts';
 import { nodeAt, readLocated } from '../../sim/scenario/located.ts';
 import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
 import { shownPath } from '../../grids/shown-path.ts';
-import { defineCommand } from '../command.ts';
+import { defineCommand, UsageError } from '../command.ts';
 import { formatFault } from '../failure.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readText } from '../../grids/read-text.ts';
@@ -97,26 +97,13 @@ function describeGrid(file: string): string {
 }
 
 function describeCsv(file: string, { time, load, pv, unit, zone }: Values): string {
-  readText(file);
   const columns = load === undefined && pv === undefined ? { load: 'load_kw', pv: 'pv_kw' } : { load, pv };
   const named = Object.fromEntries(Object.entries({ ...columns, zone }).filter(([, value]) => value !== undefined));
-  const csv = csvSchema.parse({ file, time, unit, ...named });
-  const problems: Problem[] = [];
-  const counts = (['load', 'pv'] as const).flatMap((kind) => {
-    if (csv[kind] === undefined) return [];
-    try {
-      return [readCsvSeries({ csv, kind, directory: '.' }).values.length];
-    } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error;
-      problems.push(...error.problems);
-      return [];
-    }
-  });
-  if (problems.length > 0) throw new InvalidInputError(unique(problems));
-  return `valid profile: ${counts[0] ?? 0} intervals`;
-}
-
-/** Both columns share the time stamps' faults. */
-function unique(problems: readonly Problem[]): Problem[] {
-  return [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()];
+  const csv = csvSchema.safeParse({ file, time, unit, ...named });
+  if (!csv.success)
+    throw new UsageError(csv.error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('\n'));
+  const kinds = (['load', 'pv'] as const).filter((kind) => csv.data[kind] !== undefined);
+  const { series, problems } = inspectCsv({ csv: csv.data, kinds, directory: '.' });
+  if (problems.length > 0) throw new InvalidInputError(problems);
+  return `valid profile: ${(series.load ?? series.pv)?.values.length} intervals`;
 }

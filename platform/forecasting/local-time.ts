@@ -39,6 +39,15 @@ export function createLocalTime(zone: string): (timeUs: number) => LocalTime {
   };
 }
 
+/** Whether there is an IANA zone of this name. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return createZoneOffset(name) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** A function from an instant to the zone's offset, us, east of Greenwich positive. */
 export function createZoneOffset(zone: string): (timeUs: number) => number {
   const format = new Intl.DateTimeFormat('en-CA', {

@@ -1,12 +1,9 @@
-/** A time series file of the user's own: read, checked and laid on a regular grid of instants; every fault with its row. */
-import { existsSync } from 'node:fs';
+/** A time series file of the user's own, checked and laid on a regular grid of instants; every fault with its row. */
 import { resolve } from 'node:path';
-import { parse } from 'csv-parse/sync';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
-import { readText } from '../../grids/read-text.ts';
 import { formatInstant, parseInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
-import { createZoneOffset } from '../../platform/forecasting/local-time.ts';
 import type { ScenarioCsv, TemperatureCsv } from '../scenario/schema.ts';
+import { type CsvColumn, type CsvRow, type Fault, quote, readCsvTable } from './csv-table.ts';
 
 const WATTS = { W: 1, kW: 1e3, MW: 1e6 } as const;
 
@@ -30,263 +27,228 @@ export interface Series {
   readonly filled: number;
 }
 
-/** A row that could be read: when it stamps, its value (NaN = empty cell) and where it stands in the file. */
-interface Row {
-  readonly timeUs: number;
-  /** The time as it stands in the file. */
-  readonly written: string;
-  readonly value: number;
-  readonly line: number;
+/** All that can be said of a file, whatever is wrong in it. */
+export interface CsvInspection<Key extends string> {
+  /** Covered time, us since the epoch; undefined where the first or the last row does not tell. */
+  readonly startUs: number | undefined;
+  readonly endUs: number | undefined;
+  /** The columns asked for; none of them when the file has faults. */
+  readonly series: Partial<Readonly<Record<Key, Series>>>;
+  /** Every fault, in the order of the file. */
+  readonly problems: readonly Problem[];
 }
 
-/**
- * Reads the column of `kind` named in the scenario, W. Relative file names are taken from `directory`. Decimal commas are
- * understood where the columns are separated by semicolons. Throws InvalidInputError with every fault of the file.
- */
-export function readCsvSeries(options: {
+type PowerKind = 'load' | 'pv';
+
+interface PowerOptions {
   readonly csv: ScenarioCsv;
-  readonly kind: 'load' | 'pv';
+  /** Relative file names start here. */
   readonly directory: string;
-}): Series {
-  const { csv, kind, directory } = options;
-  const column = csv[kind];
-  if (column === undefined) {
+}
+
+/** The columns that the scenario names for `kinds`, W. */
+export function inspectCsv({
+  csv,
+  kinds,
+  directory,
+}: PowerOptions & { readonly kinds: readonly PowerKind[] }): CsvInspection<PowerKind> {
+  const toSi = (value: number) => value * WATTS[csv.unit];
+  const columns = kinds.flatMap((key) => (csv[key] === undefined ? [] : [{ key, name: csv[key], toSi }]));
+  return inspectColumns({ ...csv, columns }, directory);
+}
+
+/** The column for `kind`, W. Throws InvalidInputError with every fault of its cells and of the file's times. */
+export function readCsvSeries({ csv, kind, directory }: PowerOptions & { readonly kind: PowerKind }): Series {
+  if (csv[kind] === undefined) {
     const message = `the scenario names no column for ${kind}`;
     throw new InvalidInputError([{ file: csv.file, path: '', message, hint: `add "${kind}: <column>" to its csv` }]);
   }
-  const watts = WATTS[csv.unit];
-  const series = readColumn({ ...csv, column, toSi: (value) => value * watts }, directory);
-  // A load may be what is left after PV, and negative at noon. PV draws a little at night, and all in all gives.
-  if (kind === 'load' || series.values.reduce((sum, value) => sum + value, 0) >= 0) return series;
-  const hint = 'what PV generates is written positive; turn the signs round';
-  throw new InvalidInputError([{ file: csv.file, path: column, message: 'consumes all in all', hint }]);
+  return soundSeries(inspectCsv({ csv, kinds: [kind], directory }), kind);
 }
 
 /** The same for air temperatures, C. */
-export function readTemperatureSeries(csv: TemperatureCsv, directory: string): Series {
-  return readColumn({ ...csv, column: csv.temperature, toSi: CELSIUS[csv.unit] }, directory);
+export function inspectTemperatureCsv(csv: TemperatureCsv, directory: string): CsvInspection<'temperature'> {
+  const column = { key: 'temperature', name: csv.temperature, toSi: CELSIUS[csv.unit] } as const;
+  return inspectColumns({ ...csv, columns: [column] }, directory);
 }
 
-interface Wanted extends Pick<ScenarioCsv, 'file' | 'time' | 'zone' | 'stamp' | 'gaps'> {
-  readonly column: string;
+/** Throws as for powers. */
+export function readTemperatureSeries(csv: TemperatureCsv, directory: string): Series {
+  return soundSeries(inspectTemperatureCsv(csv, directory), 'temperature');
+}
+
+function soundSeries<Key extends string>({ series, problems }: CsvInspection<Key>, key: Key): Series {
+  const found = series[key];
+  if (found === undefined) throw new InvalidInputError(problems);
+  return found;
+}
+
+interface Column<Key extends string> {
+  readonly key: Key;
+  readonly name: string;
   readonly toSi: (value: number) => number;
 }
 
-function readColumn(wanted: Wanted, directory: string): Series {
+interface Wanted<Key extends string> extends Pick<ScenarioCsv, 'file' | 'time' | 'zone' | 'stamp' | 'gaps'> {
+  readonly columns: readonly Column<Key>[];
+}
+
+function inspectColumns<Key extends string>(wanted: Wanted<Key>, directory: string): CsvInspection<Key> {
   const problems: Problem[] = [];
-  const fault = (problem: Omit<Problem, 'file'>) => problems.push({ file: wanted.file, ...problem });
-  const file = resolve(directory, wanted.file);
-  if (!existsSync(file)) {
-    fault({ path: '', message: 'there is no such file', hint: `looked for ${file}` });
-    throw new InvalidInputError(problems);
+  const fault: Fault = (problem) => problems.push({ file: wanted.file, ...problem });
+  const { columns, gaps } = wanted;
+  const table = readCsvTable(
+    wanted,
+    columns.map(({ name }) => name),
+    directory,
+    fault,
+  );
+  const { rows } = table;
+  if (rows.length < 2 && problems.length === 0) {
+    fault({ path: '', line: 1, message: 'needs two rows at least, so that the interval is known' });
   }
-  const rows = readRows(readText(file), wanted, fault);
-  const series = problems.length === 0 ? layOut(rows, wanted, file, fault) : undefined;
-  if (series === undefined || problems.length > 0) throw new InvalidInputError(problems);
-  return series;
-}
+  const raster = rasterOf(rows, wanted.stamp);
+  if (raster !== undefined) checkSteps(rows, raster, wanted, fault);
+  columns.forEach(({ key }, i) => checkValues(key, rows, i, table.columns[i], gaps, fault));
 
-type Fault = (problem: Omit<Problem, 'file'>) => void;
-
-function readRows(text: string, { time, zone, column, toSi }: Wanted, fault: Fault): Row[] {
-  const records = parseRecords(text, fault);
-  const [header, ...body] = records;
-  if (header === undefined) {
-    fault({ path: '', line: 1, message: 'the file is empty' });
-    return [];
-  }
-  const timeIndex = header.cells.indexOf(time);
-  const valueIndex = header.cells.indexOf(column);
-  for (const [name, index] of [
-    [time, timeIndex],
-    [column, valueIndex],
-  ] as const) {
-    if (index < 0) {
-      fault({
-        path: name,
-        line: header.line,
-        message: `has no column "${name}"`,
-        hint: `it has ${header.cells.join(', ')}`,
-      });
-    }
-  }
-  if (timeIndex < 0 || valueIndex < 0) return [];
-
-  const readTime = createTimeReader(zone, fault, time, timeIndex + 1);
-  const rows: Row[] = [];
-  let previousUs = Number.NEGATIVE_INFINITY;
-  for (const { cells, line } of body) {
-    if (cells.length !== header.cells.length) {
-      fault({ path: '', line, message: `has ${cells.length} cells where the header has ${header.cells.length}` });
-      continue;
-    }
-    const value = readNumber(cells[valueIndex] ?? '', toSi);
-    if (value === undefined) {
-      const message = `"${cells[valueIndex]}" is no number`;
-      fault({
-        path: column,
-        line,
-        column: valueIndex + 1,
-        message,
-        hint: 'leave the cell empty where there is no value',
-      });
-    }
-    const timeUs = readTime(cells[timeIndex] ?? '', line, previousUs);
-    if (timeUs === undefined) continue;
-    if (timeUs <= previousUs) {
-      const message = `"${cells[timeIndex]}" does not come after the row before it`;
-      fault({ path: time, line, column: timeIndex + 1, message, hint: 'sort the rows and remove duplicates' });
-      continue;
-    }
-    previousUs = timeUs;
-    if (value !== undefined) rows.push({ timeUs, written: cells[timeIndex] ?? '', value, line });
-  }
-  return rows;
-}
-
-interface CsvRecord {
-  readonly cells: readonly string[];
-  readonly line: number;
-}
-
-/** Cells of every line, trimmed; semicolons separate where the header has one, commas otherwise. */
-function parseRecords(text: string, fault: Fault): CsvRecord[] {
-  const semicolons = (text.split('\n', 1)[0] ?? '').includes(';');
-  try {
-    const parsed = parse(text, {
-      bom: true,
-      delimiter: semicolons ? ';' : ',',
-      info: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      trim: true,
-    }) as unknown as { record: string[]; info: { lines: number } }[];
-    const comma = (cell: string) => (semicolons && /^[+-]?\d+,\d+$/.test(cell) ? cell.replace(',', '.') : cell);
-    return parsed.map(({ record, info }) => ({ cells: record.map(comma), line: info.lines }));
-  } catch (error) {
-    const line = error instanceof Error && 'lines' in error ? Number(error.lines) : 1;
-    fault({ path: '', line, message: `is no CSV: ${error instanceof Error ? error.message : String(error)}` });
-    return [];
-  }
-}
-
-/** In SI; NaN for an empty cell; undefined for what is no finite number. */
-function readNumber(cell: string, toSi: Wanted['toSi']): number | undefined {
-  if (cell === '') return Number.NaN;
-  const value = Number(cell);
-  return Number.isFinite(value) ? toSi(value) : undefined;
-}
-
-const LOCAL = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(\.\d{1,6})?$/;
-
-/**
- * Reads times with a zone as they are, and times without one on the clocks of `zone`: the hour that occurs twice in
- * autumn is taken in the order of the rows, the hour that does not exist in spring is a fault.
- */
-function createTimeReader(zone: string | undefined, fault: Fault, path: string, column: number) {
-  const offsetUs = zone === undefined ? undefined : createOffset(zone, fault, path);
-  return (cell: string, line: number, previousUs: number): number | undefined => {
-    const zoned = parseInstant(cell.replace(' ', 'T').replace(/^(.{16})(Z|[+-]\d{2}:\d{2})$/, '$1:00$2'));
-    if (!Number.isNaN(zoned)) return zoned;
-    const match = LOCAL.exec(cell);
-    if (match === null) {
-      const hint = 'write 2021-04-01T00:15:00+02:00';
-      fault({ path, line, column, message: `"${cell}" is no ISO 8601 time`, hint });
-      return undefined;
-    }
-    if (offsetUs === undefined) {
-      const hint = zone === undefined ? 'give the csv a "zone", for example Europe/Berlin' : 'correct the zone first';
-      fault({ path, line, column, message: `"${cell}" has no zone`, hint });
-      return undefined;
-    }
-    const [, date = '', minutes = '', seconds = ':00', fraction = ''] = match;
-    const wallUs = parseInstant(`${date}T${minutes}${seconds}${fraction}Z`);
-    const instants = Number.isNaN(wallUs) ? [] : localInstants(wallUs, offsetUs);
-    if (instants.length === 0) {
-      fault({ path, line, column, message: `"${cell}" does not exist on the clocks of ${zone}` });
-      return undefined;
-    }
-    return instants.find((instant) => instant > previousUs) ?? instants[0];
+  // What one row has against it comes from several checks.
+  problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  const found =
+    problems.length > 0 || raster === undefined
+      ? []
+      : columns.map(({ key, toSi }, i) => {
+          const values = layOut(rows, raster, i, toSi);
+          const filled = fillGaps(values, gaps);
+          const { startUs, endUs, stepUs } = raster;
+          return [key, { file: resolve(directory, wanted.file), startUs, endUs, stepUs, values, filled }] as const;
+        });
+  return {
+    startUs: rows[0]?.timeUs === undefined ? undefined : raster?.startUs,
+    endUs: rows.at(-1)?.timeUs === undefined ? undefined : raster?.endUs,
+    series: Object.fromEntries(found) as CsvInspection<Key>['series'],
+    problems,
   };
 }
 
-function createOffset(zone: string, fault: Fault, path: string): ((timeUs: number) => number) | undefined {
-  try {
-    return createZoneOffset(zone);
-  } catch {
-    fault({ path, message: `"${zone}" is no time zone`, hint: 'write an IANA name such as Europe/Berlin' });
-    return undefined;
-  }
+/** The regular grid of instants that the rows keep. */
+interface Raster extends Pick<Series, 'startUs' | 'endUs' | 'stepUs'> {
+  /** Of the first row. */
+  readonly stampUs: number;
 }
 
-/** Instants at which the clocks of a zone show `wallUs`: none, one or two, earlier first. */
-function localInstants(wallUs: number, offsetUs: (timeUs: number) => number): number[] {
-  const dayUs = 86_400e6;
-  const offsets = new Set([offsetUs(wallUs - dayUs), offsetUs(wallUs + dayUs)]);
-  const instants = [...offsets].map((offset) => wallUs - offset);
-  return instants.filter((instant) => instant + offsetUs(instant) === wallUs).sort((a, b) => a - b);
-}
-
-/** Rows on a regular grid with the step that most rows keep; gaps treated as the scenario says. */
-function layOut(rows: readonly Row[], wanted: Wanted, file: string, fault: Fault): Series | undefined {
-  const { time, column, gaps, stamp } = wanted;
-  const [first] = rows;
-  const last = rows.at(-1);
-  if (first === undefined || last === undefined || rows.length < 2) {
-    fault({ path: column, message: 'needs two rows at least, so that the interval is known' });
-    return undefined;
-  }
-  const stepUs = commonStep(rows);
-  const values = new Float64Array(Math.floor((last.timeUs - first.timeUs) / stepUs) + 1).fill(Number.NaN);
-  let next = 0;
-  for (const { timeUs, written, value, line } of rows) {
-    const index = (timeUs - first.timeUs) / stepUs;
-    if (!Number.isInteger(index)) {
-      const message = `"${written}" is off the grid of ${stepUs / 1e6} s that the other rows keep`;
-      fault({ path: time, line, message });
-      continue;
-    }
-    if (gaps === 'error' && index > next) {
-      const hint = 'fill the file, or say gaps: hold or gaps: interpolate';
-      fault({
-        path: time,
-        line,
-        message: `${index - next} rows are missing before "${written}"`,
-        hint,
-      });
-    }
-    if (Number.isNaN(value) && gaps === 'error') {
-      fault({ path: column, line, message: 'is empty', hint: 'fill it, or say gaps: hold or gaps: interpolate' });
-    }
-    values[index] = value;
-    next = index + 1;
-  }
-  const filled = gaps === 'error' ? 0 : fillGaps(values, gaps);
-  if (filled === undefined) fault({ path: column, message: 'has no value at all' });
-  const startUs = stamp === 'interval-start' ? first.timeUs : first.timeUs - stepUs;
-  return { file, startUs, endUs: startUs + values.length * stepUs, stepUs, values, filled: filled ?? 0 };
-}
-
-/** The distance that occurs most often between neighbouring rows, the shorter one where two are equally common. */
-function commonStep(rows: readonly Row[]): number {
+/** The step is the distance that occurs most often between neighbours, the shorter one where two are equally common. */
+function rasterOf(rows: readonly CsvRow[], stamp: Wanted<string>['stamp']): Raster | undefined {
+  const times = [...new Set(rows.flatMap(({ timeUs }) => timeUs ?? []))].sort((a, b) => a - b);
+  const [stampUs] = times;
+  const lastUs = times.at(-1);
+  if (stampUs === undefined || lastUs === undefined || times.length < 2) return undefined;
   const counts = new Map<number, number>();
-  for (let i = 1; i < rows.length; i += 1) {
-    const distance = (rows[i]?.timeUs ?? 0) - (rows[i - 1]?.timeUs ?? 0);
+  for (let i = 1; i < times.length; i += 1) {
+    const distance = (times[i] ?? 0) - (times[i - 1] ?? 0);
     counts.set(distance, (counts.get(distance) ?? 0) + 1);
   }
   const [commonest] = [...counts].sort(([a, many], [b, more]) => more - many || a - b);
-  return commonest?.[0] ?? Number.NaN;
+  const stepUs = commonest?.[0] ?? Number.NaN;
+  const startUs = stamp === 'interval-start' ? stampUs : stampUs - stepUs;
+  const count = Math.floor((lastUs - stampUs) / stepUs) + 1;
+  return { stampUs, startUs, endUs: startUs + count * stepUs, stepUs };
 }
 
-/** Fills NaN entries in place, at the edges with the nearest value; answers how many, undefined when all were empty. */
-function fillGaps(values: Float64Array, how: 'hold' | 'interpolate'): number | undefined {
+/** More than anybody means to fill; rather a year with a slip of the pen. */
+const FILLED_MAX = 1_000_000;
+
+/** Rows that are missing, or off the grid that the others keep. */
+function checkSteps(
+  rows: readonly CsvRow[],
+  { stampUs, stepUs }: Raster,
+  { time: path, gaps }: Pick<Wanted<string>, 'time' | 'gaps'>,
+  fault: Fault,
+): void {
+  let unread = 0;
+  const timed = rows.flatMap(({ timeUs, written, line }) => {
+    const before = unread;
+    unread = timeUs === undefined ? unread + 1 : 0;
+    return timeUs === undefined ? [] : [{ timeUs, written, line, before }];
+  });
+  let next = 0;
+  /** Rows since the last whose time cannot be used: each may be one that is missed. */
+  let unplaced = 0;
+  for (const { timeUs, written, line, before } of timed.sort((a, b) => a.timeUs - b.timeUs)) {
+    const index = (timeUs - stampUs) / stepUs;
+    unplaced += before;
+    if (!Number.isInteger(index)) {
+      fault({ path, line, message: `${quote(written)} is off the grid of ${stepUs / 1e6} s that the other rows keep` });
+      unplaced += 1;
+      continue;
+    }
+    const missing = index - next - unplaced;
+    if (missing > 0 && (gaps === 'error' || missing > FILLED_MAX)) {
+      const message = `${missing} rows are missing before ${quote(written)}`;
+      const hint = gaps === 'error' ? 'fill the file, or say gaps: hold or gaps: interpolate' : 'too many to be filled';
+      fault({ path, line, message, hint });
+    }
+    next = index + 1;
+    unplaced = 0;
+  }
+}
+
+/** Column `i`: cells that are empty, values that cannot be meant. */
+function checkValues(
+  key: string,
+  rows: readonly CsvRow[],
+  i: number,
+  place: CsvColumn | undefined,
+  gaps: Wanted<string>['gaps'],
+  fault: Fault,
+): void {
+  if (place === undefined) return;
+  const { path, column } = place;
+  const values = rows.map((row) => row.values[i]);
+  if (gaps !== 'error' && rows.length > 0 && values.every((value) => Number.isNaN(value))) {
+    fault({ ...place, message: 'has no value at all' });
+  }
+  // A load may be what is left after PV, and negative at noon. PV draws a little at night, and all in all gives.
+  const sum = values.reduce<number>((total, value = 0) => total + (Number.isNaN(value) ? 0 : value), 0);
+  if (key === 'pv' && sum < 0) {
+    const hint = 'what PV generates is written positive; turn the signs round';
+    fault({ ...place, message: 'consumes all in all', hint });
+  }
+  if (gaps !== 'error') return;
+  for (const row of rows) {
+    if (!Number.isNaN(row.values[i])) continue;
+    fault({
+      path,
+      line: row.line,
+      column,
+      message: 'is empty',
+      hint: 'fill it, or say gaps: hold or gaps: interpolate',
+    });
+  }
+}
+
+/** The values of column `i`, NaN where there is none. */
+function layOut(
+  rows: readonly CsvRow[],
+  { stampUs, startUs, endUs, stepUs }: Raster,
+  i: number,
+  toSi: Column<string>['toSi'],
+): Float64Array {
+  const values = new Float64Array((endUs - startUs) / stepUs).fill(Number.NaN);
+  for (const row of rows) {
+    values[((row.timeUs ?? Number.NaN) - stampUs) / stepUs] = toSi(row.values[i] ?? Number.NaN);
+  }
+  return values;
+}
+
+/** Fills NaN entries in place, at the edges with the nearest value; answers how many. There is one value at least. */
+function fillGaps(values: Float64Array, how: Wanted<string>['gaps']): number {
   const known: number[] = [];
   values.forEach((value, i) => {
     if (!Number.isNaN(value)) known.push(i);
   });
   const [first] = known;
   const last = known.at(-1);
-  if (first === undefined || last === undefined) return undefined;
+  if (first === undefined || last === undefined) throw new Error('nothing to fill gaps with');
   values.fill(values[first] ?? 0, 0, first);
   values.fill(values[last] ?? 0, last + 1);
   for (let k = 1; k < known.length; k += 1) {
@@ -320,17 +282,23 @@ export function meanOfSeries(series: Series, fromUs: number, toUs: number): numb
   return sum / (toUs - fromUs);
 }
 
-/** The series itself, when it covers the run. Throws InvalidInputError that tells what it lacks, in the zone of its start. */
-export function covering(
-  series: Series,
-  csvFile: string,
+/** What a file lacks of a run, in the zone of its start; undefined where it covers it, or either is unknown. */
+export function coverageProblem(
+  { startUs, endUs }: Pick<CsvInspection<string>, 'startUs' | 'endUs'>,
+  file: string,
   clock: { readonly start: string; readonly duration: number },
-): Series {
-  const startUs = parseInstant(clock.start);
-  const endUs = startUs + clock.duration;
-  if (series.startUs <= startUs && series.endUs >= endUs) return series;
+): Problem | undefined {
+  const beginUs = parseInstant(clock.start);
+  const stopUs = beginUs + clock.duration;
+  if (startUs === undefined || endUs === undefined || !(startUs > beginUs || endUs < stopUs)) return undefined;
   const show = (timeUs: number) => formatInstant(timeUs, zoneOffsetUs(clock.start));
-  const message = `covers ${show(series.startUs)} to ${show(series.endUs)} but the scenario runs ${show(startUs)} to ${show(endUs)}`;
-  const hint = 'change clock.start and clock.duration or use another file';
-  throw new InvalidInputError([{ file: csvFile, path: '', message, hint }]);
+  const message = `covers ${show(startUs)} to ${show(endUs)} but the scenario runs ${show(beginUs)} to ${show(stopUs)}`;
+  return { file, path: '', message, hint: 'change clock.start and clock.duration or use another file' };
+}
+
+/** The series itself, when it covers the run. Throws InvalidInputError that tells what it lacks. */
+export function covering(series: Series, csvFile: string, clock: Parameters<typeof coverageProblem>[2]): Series {
+  const problem = coverageProblem(series, csvFile, clock);
+  if (problem !== undefined) throw new InvalidInputError([problem]);
+  return series;
 }

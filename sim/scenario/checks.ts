@@ -1,19 +1,19 @@
 /** What a scenario must satisfy beyond its schema: times that fit, places and targets that exist, files that cover the run. */
 import { existsSync } from 'node:fs';
-import { formatProblem, InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { formatProblem, type Problem } from '../../grids/problem.ts';
 import { shownPath } from '../../grids/shown-path.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import { closest } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { type Expectation, ExpectationError, parseExpectation } from '../../reports/expectations.ts';
-import { covering, readCsvSeries, readTemperatureSeries, type Series } from '../profiles/csv.ts';
+import { coverageProblem, type CsvInspection, inspectCsv, inspectTemperatureCsv } from '../profiles/csv.ts';
 import { bessFaults } from '../devices/bess.ts';
 import { faultCatalogue } from '../faults/catalogue.ts';
 import { endInstant, eventInstant, showInstant } from './events.ts';
 import { type ExpandedDevice, expandDevices, matcher } from './expand-devices.ts';
 import { changeGrid } from './grid-changes.ts';
 import type { SchemaFault } from './schema-problems.ts';
-import type { FaultEvent, Scenario, ScenarioEvent } from './schema.ts';
+import type { FaultEvent, Scenario, ScenarioCsv, ScenarioEvent } from './schema.ts';
 import { useCaseFaults } from './use-cases.ts';
 
 export interface ScenarioFault extends SchemaFault {
@@ -54,8 +54,11 @@ export function checkScenario(scenario: Scenario, grid: GridDocument): CheckedSc
   };
 }
 
-function checkClock({ clock }: Scenario): ScenarioFault[] {
-  const { duration, step } = clock;
+function checkClock({ clock, profiles }: Scenario): ScenarioFault[] {
+  const { start, duration, step } = clock;
+  if (start === 'csv' && profiles.csv === undefined) {
+    return [{ path: ['clock', 'start'], message: 'is "csv", but profiles.csv names no file' }];
+  }
   if (step === 0) return [{ path: ['clock', 'step'], message: 'a step of zero never ends' }];
   if (duration === 0) return [{ path: ['clock', 'duration'], message: 'a duration of zero has no instant' }];
   if (duration % step === 0) return [];
@@ -192,43 +195,45 @@ function checkExpectations(texts: readonly string[]): {
   return { parsed, faults };
 }
 
-/** The CSV files exist, can be read, and cover the run. */
+/** The CSV files exist, can be read, and cover the run. A file that serves load and PV alike is read, and told of, once. */
 function checkCsv({ profiles, clock }: Scenario): {
   readonly faults: ScenarioFault[];
   readonly problems: Problem[];
 } {
   const faults: ScenarioFault[] = [];
   const problems: Problem[] = [];
-  const check = <Csv extends { readonly file: string }>(
-    key: 'load' | 'pv' | 'temperature',
-    profile: { readonly kind: string; readonly csv?: Csv | undefined } | undefined,
-    read: (csv: Csv) => Series,
-  ) => {
-    if (profile?.kind !== 'csv') return;
-    if (profile.csv === undefined) {
-      const message = 'is of kind csv but names no file';
-      faults.push({ path: ['profiles', key], message, hint: 'add csv: { file: ... }' });
+  const inspect = (path: readonly string[], file: string, read: (shown: string) => CsvInspection<string>) => {
+    const shown = shownPath(file);
+    if (!existsSync(file)) {
+      faults.push({ path: [...path, 'csv', 'file'], message: `file "${shown}" does not exist` });
       return;
     }
-    const shown = { ...profile.csv, file: shownPath(profile.csv.file) };
-    if (!existsSync(profile.csv.file)) {
-      const own = profiles.csv?.file === profile.csv.file ? [] : [key];
-      const fault = { path: ['profiles', ...own, 'csv', 'file'], message: `file "${shown.file}" does not exist` };
-      if (!faults.some(({ message }) => message === fault.message)) faults.push(fault);
-      return;
-    }
-    try {
-      covering(read(shown), shown.file, clock);
-    } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error;
-      problems.push(...error.problems);
-    }
+    const inspection = read(shown);
+    const uncovered = coverageProblem(inspection, shown, clock);
+    problems.push(...inspection.problems, ...(uncovered === undefined ? [] : [uncovered]));
   };
-  for (const kind of ['load', 'pv'] as const) {
-    check(kind, profiles[kind], (csv) => readCsvSeries({ csv, kind, directory: '.' }));
+  const { csv: common, load, pv, temperature } = profiles;
+  for (const [key, profile] of Object.entries({ load, pv, temperature })) {
+    if (profile?.kind !== 'csv' || profile.csv !== undefined) continue;
+    const message = 'is of kind csv but names no file';
+    faults.push({ path: ['profiles', key], message, hint: 'add csv: { file: ... }' });
   }
-  check('temperature', profiles.temperature, (csv) => readTemperatureSeries(csv, '.'));
-  // Load and PV mostly share a file, and its faults.
+  const power = (csv: ScenarioCsv, kinds: readonly ('load' | 'pv')[]) => (shown: string) =>
+    inspectCsv({ csv: { ...csv, file: shown }, kinds, directory: '.' });
+  const kinds = (['load', 'pv'] as const).filter((kind) => profiles[kind]?.csv !== undefined);
+  const shared = kinds.filter((kind) => profiles[kind]?.csv === common);
+  if (common !== undefined && (shared.length > 0 || clock.start === 'csv')) {
+    inspect(['profiles'], common.file, power(common, shared));
+  }
+  for (const kind of kinds.filter((each) => !shared.includes(each))) {
+    const csv = profiles[kind]?.csv;
+    if (csv !== undefined) inspect(['profiles', kind], csv.file, power(csv, [kind]));
+  }
+  const air = temperature?.csv;
+  if (air !== undefined) {
+    inspect(['profiles', 'temperature'], air.file, (shown) => inspectTemperatureCsv({ ...air, file: shown }, '.'));
+  }
+  // Two entries may name one file all the same.
   const distinct = new Map(problems.map((problem) => [formatProblem(problem), problem]));
   return { faults, problems: [...distinct.values()] };
 }

@@ -135,9 +135,7 @@ function readWithOverrides(file: string, options: LoadOptions, files: string[]):
     if (typeof result === 'string') problems.push({ file: flag, path: '', message: result });
     else changed = result;
   }
-  const started = startOfCsv(changed);
-  if ('problems' in started) problems.push(...started.problems);
-  return { root: 'root' in started ? started.root : changed, problems };
+  return { root: startOfCsv(changed), problems };
 }
 
 /** A file and all that it extends, base first, merged. */
@@ -200,28 +198,17 @@ function csvShorthand(root: Located, path: Path, node: Located): Path {
   return isText && path.at(-1) === 'csv' && nodeAt(root, path)?.kind === 'map' ? [...path, 'file'] : path;
 }
 
-/** `clock.start: csv` becomes the first instant of the file of `profiles.csv`. */
-function startOfCsv(root: Located): { readonly root: Located } | { readonly problems: readonly Problem[] } {
+/** `clock.start: csv` becomes the first instant of the file of `profiles.csv`, or stays where that cannot be told. */
+function startOfCsv(root: Located): Located {
   const start = nodeAt(root, ['clock', 'start']);
-  if (start?.kind !== 'value' || start.value !== 'csv') return { root };
   const entry = nodeAt(root, ['profiles', 'csv']);
-  const path = entry?.kind === 'map' ? ['profiles', 'csv', 'file'] : ['profiles', 'csv'];
-  const file = resolveBeside(root, path);
-  const fail = (at: Path, message: string) => ({ problems: [toProblem(root, { path: at, message })] });
-  if (file === undefined) return fail(['clock', 'start'], 'is "csv", but profiles.csv names no file');
-  if (!existsSync(file)) return fail(path, `file "${shownPath(file)}" does not exist`);
+  const file = resolveBeside(root, entry?.kind === 'map' ? ['profiles', 'csv', 'file'] : ['profiles', 'csv']);
+  if (start?.kind !== 'value' || start.value !== 'csv' || file === undefined) return root;
   const settings = entry?.kind === 'map' ? (plainValue(entry) as Readonly<Record<string, unknown>>) : {};
   const csv = csvSchema.safeParse({ ...settings, file: shownPath(file) });
-  // What is wrong with the settings is said with everything else that the schema finds.
-  if (!csv.success) return { root };
-  try {
-    const value = firstInstantOfCsv(withDefaultColumns(csv.data));
-    const changed = setLocated(root, ['clock', 'start'], { ...start, value });
-    return typeof changed === 'string' ? fail(['clock', 'start'], changed) : { root: changed };
-  } catch (error) {
-    if (error instanceof InvalidInputError) return { problems: error.problems };
-    throw error;
-  }
+  const value = csv.success ? firstInstantOfCsv(withDefaultColumns(csv.data)) : undefined;
+  const changed = value === undefined ? root : setLocated(root, ['clock', 'start'], { ...start, value });
+  return typeof changed === 'string' ? root : changed;
 }
 
 /** The text at `path` as an absolute file: beside the scenario file that names it, or in the current folder for `--set`. */

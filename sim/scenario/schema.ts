@@ -1,5 +1,6 @@
 /** What a scenario file may say. Durations and quantities carry units; unknown keys are faults. */
 import { z } from 'zod';
+import { isTimeZone } from '../../platform/forecasting/local-time.ts';
 import { quantity } from './quantity.ts';
 
 const id = z.string().min(1);
@@ -103,7 +104,12 @@ const seriesFile = {
   /** Column of the time stamps: ISO 8601, with their zone or local in `zone`. */
   time: z.string().default('timestamp'),
   /** IANA zone for times without one. */
-  zone: z.string().optional(),
+  zone: z
+    .string()
+    .refine(isTimeZone, {
+      error: ({ input }) => `${JSON.stringify(input)} is no time zone: write an IANA name such as Europe/Berlin`,
+    })
+    .optional(),
   /** What a time stamp marks. */
   stamp: z.enum(['interval-start', 'interval-end']).default('interval-start'),
   gaps: z.enum(['error', 'hold', 'interpolate']).default('error'),

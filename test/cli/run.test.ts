@@ -208,6 +208,43 @@ describe('twin validate', () => {
     expect(err).toContain(`${json}:1:`);
   });
 
+  it('tells the faults of a profile as the run with it does, which writes nothing', async () => {
+    const csv = join(folder, 'faulty.csv');
+    const rows = ['00:00:00Z,1,x', '00:15:00,2,3', '00:30:00Z,y,-9', '01:00:00Z,,0', '01:15:00Z,1', '01:15:00Z,1,1'];
+    writeFileSync(csv, ['timestamp,load_kw,pv_kw', ...rows.map((row) => `2021-04-01T${row}`)].join('\n'));
+    const { err: validated } = await twin(['validate', csv]);
+    expect(validated.split('\n').map((line) => line.split(': ')[0]!.slice(csv.length))).toEqual([
+      ':1:3',
+      ':2:3',
+      ':3:1',
+      ':4:2',
+      ':5:2',
+      ':6',
+      ':7',
+      '',
+    ]);
+    const out = join(folder, 'never');
+    for (const start of ['csv', '2021-04-01T00:00:00+02:00']) {
+      const set = ['--set', `profiles.csv=${csv}`, '--set', `clock.start=${start}`];
+      const ran = await twin(['run', 'scenarios/germany/recorded-day.yaml', '--out', out, ...set]);
+      expect({ code: ran.code, out: ran.out }).toEqual({ code: 10, out: '' });
+      const own = ran.err.split('\n').filter((line) => !line.includes(': covers '));
+      expect(own.join('\n')).toBe(validated);
+      expect(existsSync(out)).toBe(false);
+    }
+  });
+
+  it('takes no zone that there is none', async () => {
+    const { code, err } = await twin([
+      'validate',
+      'scenarios/germany/data/example-day.csv',
+      '--zone',
+      'Europe/Twistringen',
+    ]);
+    expect(code).toBe(2);
+    expect(err).toContain('--zone: "Europe/Twistringen" is no time zone: write an IANA name such as Europe/Berlin');
+  });
+
   it('knows other columns, units and zones', async () => {
     const csv = join(folder, 'local.csv');
     writeFileSync(csv, 'time;demand\n2021-04-01 00:00;1,5\n2021-04-01 00:15;2,5\n');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
-import { covering, meanOfSeries, readCsvSeries, type Series } from '../../sim/profiles/csv.ts';
+import { covering, inspectCsv, meanOfSeries, readCsvSeries, type Series } from '../../sim/profiles/csv.ts';
 import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'twin-csv-'));
@@ -129,13 +129,13 @@ describe('CSV', () => {
       '1:- timestamp: has no column "timestamp"',
       '1:- load: has no column "load"',
     ]);
-    expect(
-      faults(['timestamp,load', '2021-04-01 00:00,1', '2021-04-01 00:15,1'], { zone: 'Europe/Abbenhausen' })[0],
-    ).toBe('-:- timestamp: "Europe/Abbenhausen" is no time zone');
+    expect(csvSchema.safeParse({ file: 'data.csv', zone: 'Europe/Abbenhausen' }).error?.issues).toMatchObject([
+      { path: ['zone'], message: '"Europe/Abbenhausen" is no time zone: write an IANA name such as Europe/Berlin' },
+    ]);
     expect(faults([''])).toEqual(['1:- : the file is empty']);
     expect(faults(['timestamp,load', '"2021-04-01T00:00:00Z,1'])[0]).toContain('is no CSV');
     expect(faults(['timestamp,load', '2021-04-01T00:00:00Z,1'])).toEqual([
-      '-:- load: needs two rows at least, so that the interval is known',
+      '1:- : needs two rows at least, so that the interval is known',
     ]);
   });
 
@@ -150,7 +150,7 @@ describe('CSV', () => {
   test('gaps are faults, or held, or interpolated, as the scenario says', () => {
     expect(faults(gappy)).toEqual([
       '4:- timestamp: 2 rows are missing before "2021-04-01T01:00:00Z"',
-      '5:- load: is empty',
+      '5:2 load: is empty',
     ]);
     expect([...read(gappy, { gaps: 'hold', unit: 'W' }).values]).toEqual([1, 2, 2, 2, 5, 5, 7]);
     const interpolated = read(gappy, { gaps: 'interpolate', unit: 'W' });
@@ -166,6 +166,64 @@ describe('CSV', () => {
     expect(faults(lines, { gaps: 'hold' })).toEqual([
       '4:- timestamp: "2021-04-01T00:35:00Z" is off the grid of 900 s that the other rows keep',
     ]);
+  });
+
+  test('faults of every kind are told at once, in the order of the rows, and none that follows from another', () => {
+    const lines = [
+      'timestamp,load,pv',
+      '2021-04-01T00:00:00Z,1,-9',
+      'yesterday,x,0',
+      '2021-04-01T00:30:00Z,,0',
+      '2021-04-01T00:45:00Z,4',
+      '2021-04-01T01:15:00Z,5,0x10',
+      '2021-04-01T01:15:00Z,6,1e400',
+      '2021-04-01T01:35:00Z,7,0',
+      '2021-04-01T01:45:00Z,8,0',
+      '2021-04-01T02:00:00Z,9,0',
+      '2021-04-01T02:15:00Z,9,0',
+      '2021-04-01T02:30:00Z,9,0',
+    ];
+    writeFileSync(join(directory, 'data.csv'), lines.join('\n'));
+    const csv = csvSchema.parse({ file: 'data.csv', load: 'load', pv: 'pv' });
+    const { problems, series, startUs } = inspectCsv({ csv, kinds: ['load', 'pv'], directory });
+    expect(problems.map(({ line, column, path, message }) => `${line}:${column ?? '-'} ${path}: ${message}`)).toEqual([
+      '1:3 pv: consumes all in all',
+      '3:1 timestamp: "yesterday" is no ISO 8601 time',
+      '3:2 load: "x" is no number',
+      '4:2 load: is empty',
+      '5:- : has 2 cells where the header has 3',
+      '6:- timestamp: 1 rows are missing before "2021-04-01T01:15:00Z"',
+      '6:3 pv: "0x10" is no number',
+      '7:1 timestamp: "2021-04-01T01:15:00Z" does not come after the row before it',
+      '7:3 pv: "1e400" is no number',
+      '8:- timestamp: "2021-04-01T01:35:00Z" is off the grid of 900 s that the other rows keep',
+    ]);
+    expect(series).toEqual({});
+    expect(startUs).toBe(parseInstant('2021-04-01T00:00:00Z'));
+  });
+
+  const rows = (hours: readonly number[]) =>
+    hours.map((hour) => `2021-04-01T${String(hour).padStart(2, '0')}:00:00Z,${hour}`);
+
+  test('a slip in one row is no fault of those after it, and a file that runs backwards has one', () => {
+    const slip = ['timestamp,load', ...rows([0, 1, 2]), '9121-04-01T03:00:00Z,3', ...rows([4, 5])];
+    expect(faults(slip, { gaps: 'hold' })).toEqual([
+      '5:- timestamp: 62237301 rows are missing before "9121-04-01T03:00:00Z"',
+      '6:1 timestamp: "2021-04-01T04:00:00Z" does not come after the row before it',
+    ]);
+    expect(faults(['timestamp,load', ...rows([5, 4, 3, 2])])).toEqual(['3:1 timestamp: the rows run backwards']);
+  });
+
+  test('tabs separate as well; a column that is there twice is a fault, and what a cell says stays in its line', () => {
+    expect([
+      ...read(['timestamp\tload\tx', ...rows([0, 1]).map((row) => `${row.replace(',', '\t')},5\t`)], { unit: 'W' })
+        .values,
+    ]).toEqual([0.5, 1.5]);
+    expect(faults(['timestamp,load,load', ...rows([0, 1]).map((row) => `${row},1`)])).toEqual([
+      '1:3 load: has the column "load" twice',
+    ]);
+    const nasty = faults(['timestamp,load', ...rows([0, 1]), `2021-04-01T02:00:00Z,\u001B[31m${'x'.repeat(1000)}`]);
+    expect(nasty).toEqual([`4:2 load: "\\u001b[31m${'x'.repeat(52)}..." is no number`]);
   });
 
   test('means weight the intervals, and what is not covered is said', () => {

@@ -200,7 +200,7 @@ describe('profiles', () => {
     expect(problems[0]?.message).toContain('is 6 but grid "village" has 5 loads');
     const csv = { file: 'none.csv', load: 'a', pv: 'b' };
     const both = problemsOf(() => setUp(village(2, 1), { load: { kind: 'csv', csv }, pv: { kind: 'csv', csv } }));
-    expect(both.map(({ message }) => message)).toEqual(['there is no such file', 'there is no such file']);
+    expect(both.map(({ message }) => message)).toEqual(['file does not exist', 'file does not exist']);
     expect(problemsOf(() => setUp(village(2, 1), { load: { kind: 'csv' } }))[0]?.path).toBe('profiles.load.csv');
     const bare = gridDocumentSchema.parse({ ...village(2, 0), loads: [{ id: 'l', bus: 'house-01' }] });
     expect(problemsOf(() => setUp(bare, { load: {} }))[0]?.message).toContain('no load in service with annualEnergyWh');

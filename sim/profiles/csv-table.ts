@@ -1,0 +1,198 @@
+/** A time series file of the user's own as rows: when each stamps and what its columns say; every fault with its row. */
+import { resolve } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { readText } from '../../grids/read-text.ts';
+import { didYouMean } from '../../numerics/edit-distance.ts';
+import { parseInstant } from '../../platform/contract/time.ts';
+import { createZoneOffset } from '../../platform/forecasting/local-time.ts';
+import type { ScenarioCsv } from '../scenario/schema.ts';
+
+export interface CsvRow {
+  /** Undefined where no time can be read. */
+  readonly timeUs: number | undefined;
+  /** The time as it stands in the file. */
+  readonly written: string;
+  /** By column as asked for, in the file's unit; NaN for an empty cell, undefined for what cannot be read. */
+  readonly values: readonly (number | undefined)[];
+  readonly line: number;
+}
+
+/** Where a column stands in the header, for faults of the column as a whole. */
+export interface CsvColumn {
+  readonly path: string;
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+}
+
+interface CsvTable {
+  /** In the order of the file. */
+  readonly rows: readonly CsvRow[];
+  /** As asked for; undefined for one that the file does not have. */
+  readonly columns: readonly (CsvColumn | undefined)[];
+}
+
+export type Fault = (problem: Omit<Problem, 'file'>) => void;
+
+/**
+ * Reads `columns` of a file whose name is taken from `directory`. Semicolons, tabs or commas separate, as the header
+ * does; without commas between columns they may be decimal. What is wrong goes to `fault`.
+ */
+export function readCsvTable(
+  { file, time, zone }: Pick<ScenarioCsv, 'file' | 'time' | 'zone'>,
+  columns: readonly string[],
+  directory: string,
+  fault: Fault,
+): CsvTable {
+  const [header, ...body] = readRecords(resolve(directory, file), fault);
+  if (header === undefined) return { rows: [], columns: [] };
+  const find = (name: string) => findColumn(header, name, fault);
+  const timeIndex = find(time);
+  const indices = columns.map(find);
+  const readTime = createTimeReader(zone, fault, time, timeIndex + 1);
+  const rows: CsvRow[] = [];
+  let previousUs = Number.NEGATIVE_INFINITY;
+  for (const { cells, line } of body) {
+    const cell = (index: number) => cells[index] ?? '';
+    if (cells.length !== header.cells.length) {
+      const message = `has ${cells.length} cells where the header has ${header.cells.length}`;
+      const more = cells.length > header.cells.length;
+      fault({ path: '', line, message, ...(more && { hint: 'decimal commas need columns separated by semicolons' }) });
+      rows.push({ timeUs: undefined, written: '', values: columns.map(() => undefined), line });
+      continue;
+    }
+    const values = indices.map((index, i) => {
+      const value = index < 0 ? undefined : readNumber(cell(index));
+      if (value !== undefined || index < 0) return value;
+      const message = `${quote(cell(index))} is no number`;
+      const hint = 'leave the cell empty where there is no value';
+      fault({ path: columns[i] ?? '', line, column: index + 1, message, hint });
+      return undefined;
+    });
+    const timeUs = timeIndex < 0 ? undefined : readTime(cell(timeIndex), line, previousUs);
+    rows.push({ timeUs, written: cell(timeIndex), values, line });
+    previousUs = timeUs ?? previousUs;
+  }
+  checkOrder(rows, { path: time, column: timeIndex + 1 }, fault);
+  const places = indices.map((index, i) =>
+    index < 0 ? undefined : { path: columns[i] ?? '', line: header.line, column: index + 1 },
+  );
+  return { rows, columns: places };
+}
+
+interface CsvRecord {
+  readonly cells: readonly string[];
+  readonly line: number;
+}
+
+/** Cells of every line, trimmed. */
+function readRecords(file: string, fault: Fault): CsvRecord[] {
+  try {
+    const text = readText(file);
+    const header = /\S.*/.exec(text)?.[0] ?? '';
+    const delimiter = [';', '\t'].find((separator) => header.includes(separator)) ?? ',';
+    const parsed = parse(text, {
+      bom: true,
+      delimiter,
+      info: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      trim: true,
+    }) as unknown as { record: string[]; info: { lines: number } }[];
+    const comma = (cell: string) => (delimiter !== ',' && /^[+-]?\d+,\d+$/.test(cell) ? cell.replace(',', '.') : cell);
+    if (parsed.length === 0) fault({ path: '', line: 1, message: 'the file is empty' });
+    return parsed.map(({ record, info }) => ({ cells: record.map(comma), line: info.lines }));
+  } catch (error) {
+    if (error instanceof InvalidInputError) {
+      for (const { message } of error.problems) fault({ path: '', message });
+    } else {
+      const line = error instanceof Error && 'lines' in error ? Number(error.lines) : 1;
+      fault({ path: '', line, message: `is no CSV: ${error instanceof Error ? error.message : String(error)}` });
+    }
+    return [];
+  }
+}
+
+/** Which column has this name, from 0; -1, and a fault, when none has it or not only one. */
+function findColumn({ cells, line }: CsvRecord, name: string, fault: Fault): number {
+  const index = cells.indexOf(name);
+  if (index < 0) {
+    const hint = didYouMean(name, cells) ?? `it has ${cells.map((cell) => shorten(cell)).join(', ')}`;
+    fault({ path: name, line, message: `has no column "${name}"`, hint });
+  } else if (cells.includes(name, index + 1)) {
+    fault({ path: name, line, column: cells.lastIndexOf(name) + 1, message: `has the column "${name}" twice` });
+  }
+  return index;
+}
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** NaN for an empty cell; undefined for what is no finite number. */
+function readNumber(cell: string): number | undefined {
+  if (cell === '') return Number.NaN;
+  const value = NUMBER.test(cell) ? Number(cell) : Number.NaN;
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** Every row comes after the one before; a file that runs backwards throughout has one fault, not one a row. */
+function checkOrder(rows: readonly CsvRow[], place: { readonly path: string; readonly column: number }, fault: Fault) {
+  const timed = rows.filter(({ timeUs }) => timeUs !== undefined);
+  const early = timed.filter(({ timeUs }, i) => i > 0 && (timeUs ?? 0) <= (timed[i - 1]?.timeUs ?? 0));
+  const backwards = early.length > 1 && early.length === timed.length - 1;
+  for (const { written, line } of backwards ? early.slice(0, 1) : early) {
+    const message = backwards ? 'the rows run backwards' : `${quote(written)} does not come after the row before it`;
+    const hint = backwards ? 'sort the rows by time' : 'sort the rows and remove duplicates';
+    fault({ ...place, line, message, hint });
+  }
+}
+
+const LOCAL = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(\.\d{1,6})?$/;
+
+/**
+ * Reads times with a zone as they are, and times without one on the clocks of `zone`: the hour that occurs twice in
+ * autumn is taken in the order of the rows, the hour that does not exist in spring is a fault.
+ */
+function createTimeReader(zone: string | undefined, fault: Fault, path: string, column: number) {
+  const offsetUs = zone === undefined ? undefined : createZoneOffset(zone);
+  return (cell: string, line: number, previousUs: number): number | undefined => {
+    const zoned = parseInstant(cell.replace(' ', 'T').replace(/^(.{16})(Z|[+-]\d{2}:\d{2})$/, '$1:00$2'));
+    if (!Number.isNaN(zoned)) return zoned;
+    const match = LOCAL.exec(cell);
+    if (match === null) {
+      const hint = 'write 2021-04-01T00:15:00+02:00';
+      fault({ path, line, column, message: `${quote(cell)} is no ISO 8601 time`, hint });
+      return undefined;
+    }
+    if (offsetUs === undefined) {
+      const hint = 'give the csv a "zone", for example Europe/Berlin';
+      fault({ path, line, column, message: `${quote(cell)} has no zone`, hint });
+      return undefined;
+    }
+    const [, date = '', minutes = '', seconds = ':00', fraction = ''] = match;
+    const wallUs = parseInstant(`${date}T${minutes}${seconds}${fraction}Z`);
+    const instants = Number.isNaN(wallUs) ? [] : localInstants(wallUs, offsetUs);
+    if (instants.length === 0) {
+      fault({ path, line, column, message: `${quote(cell)} does not exist on the clocks of ${zone}` });
+      return undefined;
+    }
+    return instants.find((instant) => instant > previousUs) ?? instants[0];
+  };
+}
+
+/** Instants at which the clocks of a zone show `wallUs`: none, one or two, earlier first. */
+function localInstants(wallUs: number, offsetUs: (timeUs: number) => number): number[] {
+  const dayUs = 86_400e6;
+  const offsets = new Set([offsetUs(wallUs - dayUs), offsetUs(wallUs + dayUs)]);
+  const instants = [...offsets].map((offset) => wallUs - offset);
+  return instants.filter((instant) => instant + offsetUs(instant) === wallUs).sort((a, b) => a - b);
+}
+
+/** As it would stand in a sentence, without what a terminal obeys. */
+export function quote(cell: string): string {
+  return JSON.stringify(shorten(cell));
+}
+
+function shorten(cell: string): string {
+  return cell.length > 60 ? `${cell.slice(0, 57)}...` : cell;
+}
