@@ -5,7 +5,7 @@
  * There is no pivoting between blocks: who factorises tries the factor on a known solution (`multiply`, `solve`).
  */
 import { blockLdlLoops, failedAt, workBytes } from './block-ldl-loops.ts';
-import { findSlot, minimumDegreeOrdering, type SymmetricPattern } from './ordering.ts';
+import { findSlot, minimumDegreeOrdering, sortLists, type SymmetricPattern } from './ordering.ts';
 import { createMemory } from './wasm.ts';
 
 export interface BlockLdl {
@@ -156,18 +156,30 @@ function byLevel({ order, start, index }: Columns & { readonly order: Int32Array
   const size = order.length;
   const depth = new Int32Array(size);
   for (let k = size - 1; k >= 0; k--) if (start[k]! < start[k + 1]!) depth[k] = depth[index[start[k]!]!]! + 1;
-  const steps = Int32Array.from({ length: size }, (_, k) => k).sort((a, b) => depth[b]! - depth[a]! || a - b);
+  // Steps counted into their levels, in order.
+  let levels = 0;
+  for (let k = 0; k < size; k++) levels = Math.max(levels, depth[k]! + 1);
+  const next = new Int32Array(levels + 1);
+  for (let k = 0; k < size; k++) next[levels - depth[k]!]! += 1;
+  for (let level = 0; level < levels; level++) next[level + 1]! += next[level]!;
   const moved = new Int32Array(size);
-  steps.forEach((step, k) => (moved[step] = k));
+  const steps = new Int32Array(size);
+  for (let k = 0; k < size; k++) {
+    const slot = next[levels - 1 - depth[k]!]!++;
+    moved[k] = slot;
+    steps[slot] = k;
+  }
   const newStart = new Int32Array(size + 1);
   const newIndex = new Int32Array(index.length);
   const position = new Int32Array(size);
-  steps.forEach((step, k) => {
-    const rows = index.subarray(start[step], start[step + 1]).map((row) => moved[row]!);
-    newStart[k + 1] = newStart[k]! + rows.length;
-    newIndex.set(rows.sort(), newStart[k]);
+  let at = 0;
+  for (let k = 0; k < size; k++) {
+    const step = steps[k]!;
+    for (let s = start[step]!; s < start[step + 1]!; s++) newIndex[at++] = moved[index[s]!]!;
+    newStart[k + 1] = at;
     position[order[step]!] = k;
-  });
+  }
+  sortLists(newIndex, newStart);
   return { position, start: newStart, index: newIndex };
 }
 

@@ -10,17 +10,46 @@ export interface SymmetricPattern {
 
 /** A pattern from pairs of indices; repeated pairs and diagonal pairs do no harm. Neighbours are sorted. */
 export function patternFromPairs(size: number, pairs: Iterable<readonly [number, number]>): SymmetricPattern {
-  const rows: Set<number>[] = Array.from({ length: size }, () => new Set());
+  const from: number[] = [];
+  const to: number[] = [];
   for (const [i, j] of pairs) {
-    if (i === j) continue;
-    rows[i]!.add(j);
-    rows[j]!.add(i);
+    from.push(i);
+    to.push(j);
+  }
+  return patternFromEnds(size, from, to);
+}
+
+/** The same from the first and the second index of every pair. */
+export function patternFromEnds(size: number, from: readonly number[], to: readonly number[]): SymmetricPattern {
+  const first = new Int32Array(size + 1);
+  for (let k = 0; k < from.length; k++) {
+    if (from[k] === to[k]) continue;
+    first[from[k]! + 1]! += 1;
+    first[to[k]! + 1]! += 1;
+  }
+  for (let i = 0; i < size; i++) first[i + 1]! += first[i]!;
+  const next = first.slice();
+  const loose = new Int32Array(first[size]!);
+  for (let k = 0; k < from.length; k++) {
+    if (from[k] === to[k]) continue;
+    loose[next[from[k]!]!++] = to[k]!;
+    loose[next[to[k]!]!++] = from[k]!;
+  }
+  // Every row hands itself to its neighbours: a row so gets its own in order, and what is repeated comes at once.
+  next.set(first);
+  const sorted = new Int32Array(loose.length);
+  for (let i = 0; i < size; i++) {
+    for (let s = first[i]!; s < first[i + 1]!; s++) {
+      const j = loose[s]!;
+      if (next[j] === first[j] || sorted[next[j]! - 1] !== i) sorted[next[j]!++] = i;
+    }
   }
   const start = new Int32Array(size + 1);
-  rows.forEach((row, i) => (start[i + 1] = start[i]! + row.size));
-  const index = new Int32Array(start[size]!);
-  rows.forEach((row, i) => index.set(Int32Array.from(row).sort(), start[i]));
-  return { size, start, index };
+  for (let i = 0; i < size; i++) {
+    sorted.copyWithin(start[i]!, first[i]!, next[i]);
+    start[i + 1] = start[i]! + next[i]! - first[i]!;
+  }
+  return { size, start, index: sorted.slice(0, start[size]) };
 }
 
 /** What elimination in a given order leaves: the pattern of the triangular factor. */
@@ -60,63 +89,140 @@ export function findSlot(
  * others.
  */
 export function minimumDegreeOrdering(pattern: SymmetricPattern, last: ReadonlySet<number> = new Set()): Elimination {
-  const { size, start, index } = pattern;
-  const neighbours: Set<number>[] = Array.from(
-    { length: size },
-    (_, i) => new Set(index.subarray(start[i], start[i + 1])),
-  );
-  const rankOf = (row: number): number => neighbours[row]!.size + (last.has(row) ? size : 0);
-  const queue = createDegreeQueue(size, rankOf);
+  const { size } = pattern;
+  const graph = createGraph(pattern);
+  const ranks = new Int32Array(size);
+  for (const row of last) ranks[row] = size;
+  const queue = createDegreeQueue(size, (row) => ranks[row]! + graph.degree[row]!);
   for (let i = 0; i < size; i++) queue.push(i);
 
   const order = new Int32Array(size);
   const position = new Int32Array(size).fill(-1);
-  const columns: Int32Array[] = [];
+  const start = new Int32Array(size + 1);
+  const left: number[] = [];
   for (let step = 0; step < size; step++) {
     const pivot = queue.pop(position);
     order[step] = pivot;
     position[pivot] = step;
-    const left = Int32Array.from(neighbours[pivot]!);
-    columns.push(left);
-    connect(left, pivot, neighbours);
-    for (const i of left) queue.push(i);
+    graph.take(pivot, left);
+    start[step + 1] = left.length;
+    for (let s = start[step]!; s < left.length; s++) queue.push(left[s]!);
   }
-  return { order, position, ...compressColumns(columns, position) };
+  return { order, position, start, index: placed(left, start, position) };
 }
 
 /** Elimination in an order of the caller's choice; `order[k]` is the row eliminated at step k. */
 export function eliminateInOrder(pattern: SymmetricPattern, order: Int32Array): Elimination {
-  const { size, start, index } = pattern;
-  const neighbours: Set<number>[] = Array.from(
-    { length: size },
-    (_, i) => new Set(index.subarray(start[i], start[i + 1])),
-  );
-  const position = new Int32Array(size).fill(-1);
-  const columns: Int32Array[] = [];
+  const graph = createGraph(pattern);
+  const position = new Int32Array(pattern.size);
+  const start = new Int32Array(pattern.size + 1);
+  const left: number[] = [];
   order.forEach((pivot, step) => {
     position[pivot] = step;
-    const left = Int32Array.from(neighbours[pivot]!);
-    columns.push(left);
-    connect(left, pivot, neighbours);
+    graph.take(pivot, left);
+    start[step + 1] = left.length;
   });
-  return { order, position, ...compressColumns(columns, position) };
+  return { order, position, start, index: placed(left, start, position) };
 }
 
-/** Takes the pivot out of the graph and joins all its neighbours with one another: the fill. */
-function connect(left: Int32Array, pivot: number, neighbours: readonly Set<number>[]): void {
-  for (const i of left) {
-    const own = neighbours[i]!;
-    own.delete(pivot);
-    for (const j of left) if (j !== i) own.add(j);
+/** The steps at which the rows of every list are eliminated, in order. */
+function placed(rows: readonly number[], start: Int32Array, position: Int32Array): Int32Array {
+  const index = new Int32Array(rows.length);
+  for (let s = 0; s < index.length; s++) index[s] = position[rows[s]!]!;
+  sortLists(index, start);
+  return index;
+}
+
+/** Sorts each of the lists `start[k] .. start[k + 1]`; most are short. */
+export function sortLists(index: Int32Array, start: Int32Array): void {
+  for (let k = 0; k + 1 < start.length; k++) {
+    const first = start[k]!;
+    const end = start[k + 1]!;
+    if (end - first > 20) {
+      index.subarray(first, end).sort();
+      continue;
+    }
+    for (let s = first + 1; s < end; s++) {
+      const value = index[s]!;
+      let at = s;
+      while (at > first && index[at - 1]! > value) {
+        index[at] = index[at - 1]!;
+        at--;
+      }
+      index[at] = value;
+    }
   }
 }
 
-function compressColumns(columns: readonly Int32Array[], position: Int32Array): Pick<Elimination, 'start' | 'index'> {
-  const start = new Int32Array(columns.length + 1);
-  columns.forEach((column, k) => (start[k + 1] = start[k]! + column.length));
-  const index = new Int32Array(start[columns.length]!);
-  columns.forEach((column, k) => index.set(column.map((row) => position[row]!).sort(), start[k]));
-  return { start, index };
+interface EliminationGraph {
+  /** Neighbours that each row still has. */
+  readonly degree: Int32Array;
+  /** Takes the pivot out, joins all its neighbours with one another (the fill) and appends them to `left`. */
+  take(pivot: number, left: number[]): void;
+}
+
+/** Lists of neighbours in one array; a list that outgrows its place moves to the end. Rows that are gone stay listed. */
+function createGraph({ size, start, index }: SymmetricPattern): EliminationGraph {
+  let room = index.slice();
+  let end = room.length;
+  const first = start.slice(0, size);
+  const degree = new Int32Array(size);
+  for (let i = 0; i < size; i++) degree[i] = start[i + 1]! - start[i]!;
+  const length = degree.slice();
+  const capacity = degree.slice();
+  const gone = new Uint8Array(size);
+  const mark = new Int32Array(size);
+  let marks = 0;
+  const move = (row: number): void => {
+    const wanted = 2 * length[row]! + 2;
+    if (end + wanted > room.length) {
+      const larger = new Int32Array(2 * room.length + wanted);
+      larger.set(room);
+      room = larger;
+    }
+    room.copyWithin(end, first[row]!, first[row]! + length[row]!);
+    first[row] = end;
+    capacity[row] = wanted;
+    end += wanted;
+  };
+  const join = (row: number, other: number): void => {
+    if (length[row] === capacity[row]) move(row);
+    room[first[row]! + length[row]!++] = other;
+    degree[row]! += 1;
+  };
+  /** Looks through the shorter list. */
+  const areJoined = (a: number, b: number): boolean => {
+    const [row, other] = length[a]! < length[b]! ? [a, b] : [b, a];
+    for (let s = first[row]!; s < first[row]! + length[row]!; s++) if (room[s] === other) return true;
+    return false;
+  };
+  const take = (pivot: number, left: number[]): void => {
+    const from = left.length;
+    gone[pivot] = 1;
+    for (let s = first[pivot]!; s < first[pivot]! + length[pivot]!; s++) {
+      const row = room[s]!;
+      if (gone[row] === 1) continue;
+      left.push(row);
+      degree[row]! -= 1;
+    }
+    if (left.length - from === 2) {
+      const a = left[from]!;
+      const b = left[from + 1]!;
+      if (areJoined(a, b)) return;
+      join(a, b);
+      join(b, a);
+      return;
+    }
+    if (left.length - from < 2) return;
+    for (let i = from; i < left.length; i++) {
+      const row = left[i]!;
+      marks += 1;
+      mark[row] = marks;
+      for (let s = first[row]!; s < first[row]! + length[row]!; s++) mark[room[s]!] = marks;
+      for (let j = from; j < left.length; j++) if (mark[left[j]!] !== marks) join(row, left[j]!);
+    }
+  };
+  return { degree, take };
 }
 
 interface DegreeQueue {

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBlockLu } from '../../numerics/block-lu.ts';
-import { eliminateInOrder, minimumDegreeOrdering, patternFromPairs } from '../../numerics/ordering.ts';
+import { eliminateInOrder, findSlot, minimumDegreeOrdering, patternFromPairs } from '../../numerics/ordering.ts';
 import { randomPairs, stream } from './random-network.ts';
 
 const graph = fc.record({
@@ -21,6 +21,31 @@ describe('minimum-degree ordering', () => {
           expect(result.position[result.order[k]!]).toBe(k);
           const rows = result.index.subarray(result.start[k], result.start[k + 1]);
           expect(rows.every((row, i) => row > k && (i === 0 || row > rows[i - 1]!))).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test('eliminates by the book: fewest neighbours left first, the smallest index among equals', () => {
+    fc.assert(
+      fc.property(graph, fc.integer({ min: 0, max: 9 }), ({ size, loops, seed }, late) => {
+        const pattern = patternFromPairs(size, randomPairs(size, loops, stream(seed)));
+        const last = new Set(Array.from({ length: size }, (_, i) => i).filter((i) => late > 0 && i % 10 === late));
+        const joined = Array.from({ length: size }, (_, i) =>
+          Array.from({ length: size }, (_, j) => findSlot(pattern, i, j) >= 0),
+        );
+        const left = new Set(Array.from({ length: size }, (_, i) => i));
+        const neighbours = (i: number): number[] => [...left].filter((j) => joined[i]![j]);
+        const result = minimumDegreeOrdering(pattern, last);
+        for (let k = 0; k < size; k++) {
+          const rank = (i: number): number => neighbours(i).length + (last.has(i) ? size : 0);
+          const pivot = [...left].reduce((best, i) => (rank(i) < rank(best) ? i : best));
+          expect(result.order[k]).toBe(pivot);
+          left.delete(pivot);
+          const below = neighbours(pivot);
+          const steps = result.index.subarray(result.start[k], result.start[k + 1]);
+          expect(Array.from(steps, (step) => result.order[step]!).sort((a, b) => a - b)).toEqual(below);
+          for (const i of below) for (const j of below) joined[i]![j] = i !== j;
         }
       }),
     );
