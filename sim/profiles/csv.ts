@@ -290,7 +290,8 @@ export function coverageProblem(
 ): Problem | undefined {
   const beginUs = parseInstant(clock.start);
   const stopUs = beginUs + clock.duration;
-  if (startUs === undefined || endUs === undefined || !(startUs > beginUs || endUs < stopUs)) return undefined;
+  if (startUs === undefined || endUs === undefined || Number.isNaN(stopUs)) return undefined;
+  if (startUs <= beginUs && endUs >= stopUs) return undefined;
   const show = (timeUs: number) => formatInstant(timeUs, zoneOffsetUs(clock.start));
   const message = `covers ${show(startUs)} to ${show(endUs)} but the scenario runs ${show(beginUs)} to ${show(stopUs)}`;
   return { file, path: '', message, hint: 'change clock.start and clock.duration or use another file' };

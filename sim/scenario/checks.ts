@@ -27,14 +27,26 @@ export interface CheckedScenario {
   readonly problems: readonly Problem[];
   readonly devices: readonly ExpandedDevice[];
   readonly expectations: readonly Expectation[];
-  readonly platformGrid: GridDocument;
+  /** Undefined without a grid. */
+  readonly platformGrid: GridDocument | undefined;
 }
 
-/** Every fault of `scenario` (CSV files absolute) on `grid`, and what was derived from it on the way. */
-export function checkScenario(scenario: Scenario, grid: GridDocument): CheckedScenario {
-  const { devices, faults: deviceFaults } = expandDevices(scenario, grid);
+const nothingExpanded = { devices: [], misplaced: [], isComplete: false, faults: [] };
+
+/**
+ * Every fault of `scenario` (CSV files absolute) on `grid`, and what was derived from it on the way. What is not known
+ * of its clock, is NaN or no instant, and has no fault; so has nothing that depends on a grid that could not be read, or
+ * on the ids of `doubtful` entries of devices.
+ */
+export function checkScenario(
+  scenario: Scenario,
+  grid: GridDocument | undefined,
+  doubtful: ReadonlySet<number>,
+): CheckedScenario {
+  const expanded = grid === undefined ? nothingExpanded : expandDevices(scenario, grid, doubtful);
+  const { devices, faults: deviceFaults } = expanded;
   const expectations = checkExpectations(scenario.expect);
-  const changed = checkGridChanges(scenario, grid);
+  const changed = grid === undefined ? { grid, faults: [] } : checkGridChanges(scenario, grid);
   const csv = checkCsv(scenario);
   return {
     faults: [
@@ -44,7 +56,7 @@ export function checkScenario(scenario: Scenario, grid: GridDocument): CheckedSc
       ...checkDevices(scenario),
       ...checkWeather(scenario),
       ...changed.faults,
-      ...checkEvents(scenario, devices),
+      ...checkEvents(scenario, expanded),
       ...expectations.faults,
     ],
     problems: csv.problems,
@@ -61,7 +73,7 @@ function checkClock({ clock, profiles }: Scenario): ScenarioFault[] {
   }
   if (step === 0) return [{ path: ['clock', 'step'], message: 'a step of zero never ends' }];
   if (duration === 0) return [{ path: ['clock', 'duration'], message: 'a duration of zero has no instant' }];
-  if (duration % step === 0) return [];
+  if (!(duration % step > 0)) return [];
   const message = `a duration of ${showDuration(duration)} is no multiple of the step of ${showDuration(step)}`;
   return [{ path: ['clock', 'duration'], message }];
 }
@@ -70,7 +82,7 @@ function checkDevices({ devices, clock }: Scenario): ScenarioFault[] {
   return devices.flatMap((device, index) => {
     const faults: ScenarioFault[] = [];
     const { every } = device;
-    if (every !== undefined && clock.step > 0 && (every === 0 || every % clock.step !== 0)) {
+    if (every !== undefined && clock.step > 0 && (every === 0 || every % clock.step > 0)) {
       const message = `${showDuration(every)} is no multiple of the step of ${showDuration(clock.step)}`;
       faults.push({ path: ['devices', index, 'every'], message });
     }
@@ -110,7 +122,9 @@ function checkGridChanges(
   return { grid: changed.grid, faults };
 }
 
-function checkEvents(scenario: Scenario, devices: readonly ExpandedDevice[]): ScenarioFault[] {
+type Expanded = Omit<ReturnType<typeof expandDevices>, 'faults'>;
+
+function checkEvents(scenario: Scenario, expanded: Expanded): ScenarioFault[] {
   return scenario.events.flatMap((event, index) => {
     const at = (key: string, message: string, hint?: string): ScenarioFault => ({
       path: ['events', index, key],
@@ -118,7 +132,7 @@ function checkEvents(scenario: Scenario, devices: readonly ExpandedDevice[]): Sc
       ...(hint !== undefined && { hint }),
     });
     const time = checkEventTime(event, scenario, at);
-    if ('fault' in event) return [...time, ...checkEventTarget(event, devices, at)];
+    if ('fault' in event) return [...time, ...checkEventTarget(event, expanded, at)];
     const parameters = useCaseFaults(event, scenario.clock.start);
     return [...time, ...parameters.map(({ path, ...fault }) => ({ path: ['events', index, ...path], ...fault }))];
   });
@@ -130,6 +144,7 @@ function checkEventTime(event: ScenarioEvent, { clock }: Scenario, at: FaultAt):
   const begin = eventInstant(event.at, clock.start);
   if (typeof begin === 'string') return [at('at', begin)];
   const [start, end] = [parseInstant(clock.start), endInstant(clock)];
+  if (!(end > start)) return [];
   const show = (timeUs: number) => showInstant(timeUs, clock.start);
   if (begin < start || begin >= end) {
     const message = `${show(begin)} is outside the run (${show(start)} to ${show(end)})`;
@@ -140,12 +155,17 @@ function checkEventTime(event: ScenarioEvent, { clock }: Scenario, at: FaultAt):
   return last > end ? [at('for', `lasts until ${show(last)}, after the end of the run (${show(end)})`)] : [];
 }
 
-function checkEventTarget(event: FaultEvent, devices: readonly ExpandedDevice[], at: FaultAt): ScenarioFault[] {
-  const names = devices.flatMap(({ kind, id }) => [id, `${kind}/${id}`]);
+function checkEventTarget(
+  event: FaultEvent,
+  { devices, misplaced, isComplete }: Expanded,
+  at: FaultAt,
+): ScenarioFault[] {
+  const names = [...devices, ...misplaced].flatMap(({ kind, id }) => [id, `${kind}/${id}`]);
   const matches = targetMatcher(event.target);
   const matching = devices.filter(matches);
+  const mayMatchOthers = !isComplete || misplaced.some(matches);
   const { where } = faultCatalogue[event.fault];
-  if (where === 'device' && matching.length > 0 && matching.every(({ kind }) => kind !== 'bess')) {
+  if (where === 'device' && !mayMatchOthers && matching.length > 0 && matching.every(({ kind }) => kind !== 'bess')) {
     return [at('target', `${event.fault} acts inside batteries, and "${event.target}" is none`)];
   }
   // Without light node and access layer it would do nothing, and be labelled nevertheless.
@@ -154,7 +174,7 @@ function checkEventTarget(event: FaultEvent, devices: readonly ExpandedDevice[],
     const message = `${event.fault} acts at the access layer, which ${straight.id} passes by (route: direct)`;
     return [at('target', message, 'name devices behind the access layer')];
   }
-  if (matching.length > 0) return [];
+  if (matching.length > 0 || mayMatchOthers) return [];
   if (event.target.includes('*')) return [at('target', `no device matches "${event.target}"`)];
   const near = closest(event.target, names);
   return [
@@ -168,13 +188,6 @@ export function targetMatcher(target: string): (device: { readonly kind: string;
   const kind = slash === -1 ? undefined : target.slice(0, slash);
   const matches = matcher(target.slice(slash + 1));
   return (device) => (kind === undefined || device.kind === kind) && matches(device.id);
-}
-
-/** Faults of the expectations of a document whose other parts may be beyond reading. */
-export function expectationFaults(document: unknown): readonly ScenarioFault[] {
-  const { expect } = (document ?? {}) as { readonly expect?: unknown };
-  const isList = Array.isArray(expect) && expect.every((text) => typeof text === 'string');
-  return isList ? checkExpectations(expect).faults : [];
 }
 
 function checkExpectations(texts: readonly string[]): {
@@ -215,8 +228,11 @@ function checkCsv({ profiles, clock }: Scenario): {
   const { csv: common, load, pv, temperature } = profiles;
   for (const [key, profile] of Object.entries({ load, pv, temperature })) {
     if (profile?.kind !== 'csv' || profile.csv !== undefined) continue;
-    const message = 'is of kind csv but names no file';
-    faults.push({ path: ['profiles', key], message, hint: 'add csv: { file: ... }' });
+    faults.push({
+      path: ['profiles', key, 'csv'],
+      message: 'missing: the kind is csv',
+      hint: 'add csv: { file: ... }',
+    });
   }
   const power = (csv: ScenarioCsv, kinds: readonly ('load' | 'pv')[]) => (shown: string) =>
     inspectCsv({ csv: { ...csv, file: shown }, kinds, directory: '.' });

@@ -19,24 +19,44 @@ export interface DeviceFault {
   readonly hint?: string;
 }
 
+interface Name {
+  readonly kind: string;
+  readonly id: string;
+}
+
+interface ExpandedDevices {
+  readonly devices: readonly ExpandedDevice[];
+  /** Devices of which no more than the name is known, since they are nowhere. */
+  readonly misplaced: readonly Name[];
+  /** False when there may be devices that are neither. */
+  readonly isComplete: boolean;
+  readonly faults: readonly DeviceFault[];
+}
+
 /**
  * Devices in the order of the scenario, those of one entry in the order of the grid document. `at: "bus:house-*"` puts
  * one at each matching place (the first `count` of them); an entry with a plain place and a `count` puts all there.
  *
  * Ids: the entry's own `id`; with several devices `<id>-<element>`, or the element's id where the entry has none. A device
- * of the whole site without an `id` has its kind's name.
+ * of the whole site without an `id` has its kind's name. Entries that are `doubtful` are looked at and left out.
  */
 export function expandDevices(
   scenario: Pick<Scenario, 'devices'>,
   grid: GridDocument,
-): { readonly devices: readonly ExpandedDevice[]; readonly faults: readonly DeviceFault[] } {
+  doubtful: ReadonlySet<number> = new Set(),
+): ExpandedDevices {
   const faults: DeviceFault[] = [];
+  const misplaced: Name[] = [];
+  let isComplete = true;
   const devices: ExpandedDevice[] = [];
   const owners = new Map<string, number>();
   for (const [entry, device] of scenario.devices.entries()) {
     const result = expandEntry(device, grid);
-    if ('message' in result) {
-      faults.push({ ...result, path: ['devices', entry, ...result.path] });
+    if ('message' in result) faults.push({ ...result, path: ['devices', entry, ...result.path] });
+    if ('message' in result || doubtful.has(entry)) {
+      const { kind, id, count, at } = device;
+      if (id === undefined || count !== undefined || at.includes('*') || doubtful.has(entry)) isComplete = false;
+      else misplaced.push({ kind, id });
       continue;
     }
     for (const { id, at } of result.places) {
@@ -51,7 +71,7 @@ export function expandDevices(
       devices.push({ ...device, id, at, entry });
     }
   }
-  return { devices, faults };
+  return { devices, misplaced, isComplete, faults };
 }
 
 interface Placement {

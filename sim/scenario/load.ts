@@ -10,7 +10,7 @@ import { readText } from '../../grids/read-text.ts';
 import { shownPath } from '../../grids/shown-path.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { Expectation } from '../../reports/expectations.ts';
-import { type CheckedScenario, checkScenario, expectationFaults, type ScenarioFault } from './checks.ts';
+import { type CheckedScenario, checkScenario, type ScenarioFault } from './checks.ts';
 import { firstInstantOfCsv } from './csv-start.ts';
 import type { ExpandedDevice } from './expand-devices.ts';
 import {
@@ -25,8 +25,7 @@ import {
   withoutKey,
 } from './located.ts';
 import { checkServices } from './service-checks.ts';
-import { describeIssues } from './schema-problems.ts';
-import { csvSchema, type Scenario, type ScenarioCsv, scenarioSchema } from './schema.ts';
+import { csvSchema, type Scenario, type ScenarioCsv } from './schema.ts';
 import { soundPart } from './sound-part.ts';
 
 export interface LoadOptions {
@@ -61,41 +60,32 @@ export async function loadScenario(file: string, options: LoadOptions = {}): Pro
   const { root, problems } = readWithOverrides(file, options, files);
   if (root === undefined) throw new InvalidInputError(problems);
 
-  const value = plainValue(root);
-  const parsed = scenarioSchema.safeParse(value);
-  const ofForm = parsed.success ? [] : describeIssues(scenarioSchema, value, parsed.error.issues);
-  const sound = parsed.success ? { scenario: parsed.data, eventPlaces: undefined } : soundPart(value, ofForm);
+  const { scenario: readable, faults: ofForm, isReplaced, doubtfulDevices } = soundPart(plainValue(root));
   const locate = (fault: ScenarioFault) => toProblem(root, fault);
-  if (sound === undefined || problems.length > 0) {
-    throw new InvalidInputError([...problems, ...[...ofForm, ...expectationFaults(value)].map(locate)]);
-  }
+  if (readable === undefined) throw new InvalidInputError([...problems, ...ofForm.map(locate)]);
 
-  const scenario = handOnCsv(sound.scenario, (path) => resolveBeside(root, path));
-  const grid = readGrid(scenario.grid, root);
-  const checked = 'document' in grid ? checkScenario(scenario, grid.document) : undefined;
+  const scenario = handOnCsv(readable, (path) => resolveBeside(root, path));
+  const grid = isReplaced(['grid']) ? { problems: [] } : readGrid(scenario.grid, root);
+  const document = 'document' in grid ? grid.document : undefined;
+  const checked = checkScenario(scenario, document, doubtfulDevices);
   const services = await checkServices(scenario);
-  const ofSense = (checked?.faults ?? expectationFaults(value)).map((fault) => inDocument(fault, sound.eventPlaces));
+  const ofSense = [...checked.faults, ...services.faults].filter(({ path }) => !isReplaced(path));
   const faults = [
-    ...[...ofForm, ...ofSense, ...services.faults].map(locate),
-    ...(checked?.problems ?? []),
+    ...problems,
+    ...[...ofForm, ...ofSense].map(locate),
+    ...checked.problems,
     ...('problems' in grid ? grid.problems : []),
   ];
-  if (checked === undefined || !('document' in grid) || faults.length > 0) throw new InvalidInputError(faults);
-  const loaded = assemble(scenario, grid, checked, services.options, files);
+  const { platformGrid } = checked;
+  if (platformGrid === undefined || !('document' in grid) || faults.length > 0) throw new InvalidInputError(faults);
+  const loaded = assemble(scenario, grid, { ...checked, platformGrid }, services.options, files);
   return { ...loaded, locate: (known) => known.map((problem) => locateProblem(root, problem)) };
-}
-
-/** A fault in what is left of a scenario, at the place that its event has in the document. */
-function inDocument(fault: ScenarioFault, eventPlaces: readonly number[] | undefined): ScenarioFault {
-  const [list, index, ...rest] = fault.path;
-  if (eventPlaces === undefined || list !== 'events' || typeof index !== 'number') return fault;
-  return { ...fault, path: [list, eventPlaces[index] ?? index, ...rest] };
 }
 
 function assemble(
   scenario: Scenario,
   grid: { readonly document: GridDocument; readonly file: string },
-  { platformGrid, devices, expectations }: CheckedScenario,
+  { platformGrid, devices, expectations }: CheckedScenario & Pick<LoadedScenario, 'platformGrid'>,
   serviceOptions: LoadedScenario['serviceOptions'],
   files: readonly string[],
 ): Omit<LoadedScenario, 'locate'> {

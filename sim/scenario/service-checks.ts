@@ -1,5 +1,6 @@
 /** The services of a scenario under their own names, their options checked by their own schemas. */
 import type { z } from 'zod';
+import { parseInstant } from '../../platform/contract/time.ts';
 import type { UseCaseWish } from '../../platform/contract/trigger.ts';
 import { isServiceName, loadService } from '../../platform/service/registry.ts';
 import { describeIssues, type SchemaFault } from './schema-problems.ts';
@@ -60,7 +61,10 @@ function takeUseCase(written: Readonly<Record<string, unknown>>, path: readonly 
   const below = faults.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
   return {
     own,
-    begin: parsed.success && faults.length === 0 ? { begin: wishOf(parsed.data, start) } : {},
+    begin:
+      parsed.success && faults.length === 0 && !Number.isNaN(parseInstant(start))
+        ? { begin: wishOf(parsed.data, start) }
+        : {},
     faults: below,
   };
 }

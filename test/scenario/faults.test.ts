@@ -164,7 +164,7 @@ describe('sense', () => {
     [
       'grid: ieee-33',
       'grid: ieee-33\nprofiles: { temperature: { kind: csv } }',
-      's.yaml:7:26: profiles.temperature: is of kind csv but names no file (add csv: { file: ... })',
+      's.yaml:7:26: profiles.temperature.csv: missing: the kind is csv (add csv: { file: ... })',
     ],
     ['every: 10s', 'every: 15s', 's.yaml:8:49: devices.0.every: 15 s is no multiple of the step of 10 s'],
     ['at: "bus:2"', 'at: "bus:44"', 's.yaml:8:33: devices.0.at: the grid has no bus "44" (did you mean "4"?)'],
@@ -198,7 +198,7 @@ describe('sense', () => {
     [
       'seed: s1',
       'seed: s1\nprofiles: { load: { kind: csv } }',
-      's.yaml:5:19: profiles.load: is of kind csv but names no file (add csv: { file: ... })',
+      's.yaml:5:19: profiles.load.csv: missing: the kind is csv (add csv: { file: ... })',
     ],
     [
       'platform:',
