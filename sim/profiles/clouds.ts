@@ -27,8 +27,8 @@ const regimes: Readonly<Record<Sky, CloudRegime>> = {
   overcast: { open: 0.6, covered: 0.24, threshold: 1.88 },
 };
 /**
- * Skies that fronts bring, and how often. Daily means of the clear-sky index then have a mean of 0.56, a standard deviation
- * of 0.24, and correlate by 0.3 from one day to the next, as measured series do: the Markov matrices of R. Aguiar, M.
+ * Skies that fronts bring, and how often. Daily means of the clear-sky index then have a mean of 0.58, a standard deviation
+ * of 0.25, and correlate by 0.3 from one day to the next, as measured series do: the Markov matrices of R. Aguiar, M.
  * Collares-Pereira and J. P. Conde, Solar Energy 40 (1988) 269-279, give 0.29 to 0.31 where the mean clearness index is
  * that of north Germany's summer half-year (0.35 to 0.45), with a standard deviation of 0.23 in the clear-sky index. V. A.
  * Graham, K. G. T. Hollands and T. E. Unny, same volume, 83-92, describe the days by such a first-order process too.
@@ -41,8 +41,8 @@ const FRONTS: readonly (readonly [Sky, number])[] = [
 ];
 /** Mean time between two fronts. They pass at random: each hour is as likely as any other. */
 const FRONT_US = 18 * 3600e6;
-/** Every front brings its own haze, which takes up to so much of the light, and clouds thicker or thinner by up to so much. */
-const HAZE = 0.1;
+/** Every front brings air hazier or clearer by up to so much of the light, and clouds thicker or thinner by up to so much. */
+const HAZE = 0.05;
 const THICKNESS = 0.5;
 /** Softness of a cloud's edge in standard deviations of the field. */
 const EDGE = 0.2;
@@ -86,8 +86,8 @@ function createRegimes(cover: CloudCover, seed: string): (timeUs: number) => Clo
     if (Number.isNaN(untilUs)) untilUs = timeUs;
     while (timeUs >= untilUs) {
       const { open, covered, threshold } = regimes[skyOf(draws.uniform())];
-      const haze = 1 - HAZE * draws.uniform();
-      regime = { open: open * haze, covered: covered * (1 + THICKNESS * (2 * draws.uniform() - 1)), threshold };
+      const vary = (by: number) => 1 + by * (2 * draws.uniform() - 1);
+      regime = { open: open * vary(HAZE), covered: covered * vary(THICKNESS), threshold };
       // Times between events of a Poisson process are exponential: by inversion.
       untilUs -= FRONT_US * Math.log(1 - draws.uniform());
     }
@@ -110,18 +110,12 @@ function clearSkyIndex({ open, covered, threshold }: CloudRegime, field: number)
   return open - (open - covered) / (1 + Math.exp((field - threshold) / EDGE));
 }
 
-/** Mean clear-sky index. */
+/** Mean clear-sky index: of a regime the index over the standard normal density, by the midpoint rule. */
 export function meanClearSkyIndex(cover: CloudCover): number {
-  if (cover !== 'changing') return meanIndex(regimes[cover]);
-  // The index is linear in the light between the clouds and under them: means of these give its mean.
-  const meanOfSky = ({ open, ...rest }: CloudRegime) => meanIndex({ ...rest, open: open * (1 - HAZE / 2) });
-  return FRONTS.reduce((mean, [sky, share]) => mean + share * meanOfSky(regimes[sky]), 0);
-}
-
-/** Mean index of a regime: over the standard normal density of the field, by the midpoint rule. */
-function meanIndex(regime: CloudRegime): number {
+  // The index is linear in the light between the clouds and under them: what varies about a mean gives that of the mean.
+  if (cover === 'changing') return FRONTS.reduce((mean, [sky, share]) => mean + share * meanClearSkyIndex(sky), 0);
   const step = 0.01;
   let sum = 0;
-  for (let z = -6 + step / 2; z < 6; z += step) sum += clearSkyIndex(regime, z) * Math.exp(-0.5 * z * z);
+  for (let z = -6 + step / 2; z < 6; z += step) sum += clearSkyIndex(regimes[cover], z) * Math.exp(-0.5 * z * z);
   return (sum * step) / Math.sqrt(2 * Math.PI);
 }
