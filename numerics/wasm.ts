@@ -1,13 +1,14 @@
 /**
  * A small assembler for WebAssembly: innermost loops with two-lane arithmetic (`f64x2`: one complex number a register),
- * which JavaScript has no words for. An expression is the list of its bytes, so expressions compose as functions do.
+ * which JavaScript has no words for. An expression is the list of its bytes and of the expressions that it is made of, so
+ * expressions compose as functions do.
  *
  * Opcodes: WebAssembly Core Specification 2.0, section 5.4 (instructions) and 5.5 (modules).
  */
 
 /** Bytes that leave one value on the stack, and bytes that leave none. */
-export type Expression = readonly number[];
-export type Statement = readonly number[];
+export type Expression = readonly (number | Expression)[];
+export type Statement = Expression;
 
 const TYPES = { i32: 0x7f, f64: 0x7c, v128: 0x7b } as const;
 export type WasmType = keyof typeof TYPES;
@@ -37,12 +38,12 @@ function signed(value: number): number[] {
 }
 
 const binary =
-  (...opcode: number[]) =>
-  (a: Expression, b: Expression): Expression => [...a, ...b, ...opcode];
-const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
+  (...opcode: Expression) =>
+  (a: Expression, b: Expression): Expression => [a, b, opcode];
+const simd = (opcode: number): Expression => [0xfd, unsigned(opcode)];
 
-export const get = (local: number): Expression => [0x20, ...unsigned(local)];
-export const set = (local: number, value: Expression): Statement => [...value, 0x21, ...unsigned(local)];
+export const get = (local: number): Expression => [0x20, unsigned(local)];
+export const set = (local: number, value: Expression): Statement => [value, 0x21, unsigned(local)];
 /** Moves an address in a local. */
 export const advance = (local: number, bytes: number): Statement => set(local, i32.add(get(local), i32.of(bytes)));
 
@@ -54,111 +55,109 @@ export const i32 = {
   shiftRight: binary(0x76),
   mul: binary(0x6c),
   lessUnsigned: binary(0x49),
-  not: (a: Expression): Expression => [...a, 0x45],
-  load: (address: Expression, offset = 0): Expression => [...address, 0x28, 2, ...unsigned(offset)],
+  not: (a: Expression): Expression => [a, 0x45],
+  load: (address: Expression, offset = 0): Expression => [address, 0x28, 2, unsigned(offset)],
   store: (address: Expression, offset: number, value: Expression): Statement => [
-    ...address,
-    ...value,
+    address,
+    value,
     0x36,
     2,
-    ...unsigned(offset),
+    unsigned(offset),
   ],
 };
 
 export const f64 = {
-  of: (value: number): Expression => [0x44, ...new Uint8Array(Float64Array.of(value).buffer)],
+  of: (value: number): Expression => [0x44, bytesOf(value)],
   mul: binary(0xa2),
   div: binary(0xa3),
   add: binary(0xa0),
   max: binary(0xa5),
-  abs: (a: Expression): Expression => [...a, 0x99],
-  sqrt: (a: Expression): Expression => [...a, 0x9f],
+  abs: (a: Expression): Expression => [a, 0x99],
+  sqrt: (a: Expression): Expression => [a, 0x9f],
   greater: binary(0x64),
   equal: binary(0x61),
   lessOrEqual: binary(0x65),
-  load: (address: Expression, offset = 0): Expression => [...address, 0x2b, 3, ...unsigned(offset)],
+  load: (address: Expression, offset = 0): Expression => [address, 0x2b, 3, unsigned(offset)],
   store: (address: Expression, offset: number, value: Expression): Statement => [
-    ...address,
-    ...value,
+    address,
+    value,
     0x39,
     3,
-    ...unsigned(offset),
+    unsigned(offset),
   ],
-  fromI32: (a: Expression): Expression => [...a, 0xb7],
+  fromI32: (a: Expression): Expression => [a, 0xb7],
   /** a where the condition holds, else b. */
-  select: (a: Expression, b: Expression, condition: Expression): Expression => [...a, ...b, ...condition, 0x1b],
+  select: (a: Expression, b: Expression, condition: Expression): Expression => [a, b, condition, 0x1b],
 };
 
 export const f64x2 = {
-  add: binary(...simd(0xf0)),
-  sub: binary(...simd(0xf1)),
-  mul: binary(...simd(0xf2)),
-  div: binary(...simd(0xf3)),
-  max: binary(...simd(0xf5)),
-  abs: (a: Expression): Expression => [...a, ...simd(0xec)],
-  splat: (a: Expression): Expression => [...a, ...simd(0x14)],
+  add: binary(simd(0xf0)),
+  sub: binary(simd(0xf1)),
+  mul: binary(simd(0xf2)),
+  div: binary(simd(0xf3)),
+  max: binary(simd(0xf5)),
+  abs: (a: Expression): Expression => [a, simd(0xec)],
+  splat: (a: Expression): Expression => [a, simd(0x14)],
   /** The sum of both numbers, in both lanes. */
   sum: (a: Expression, local: number): Expression => [
-    ...a,
+    a,
     0x22,
-    ...unsigned(local),
-    ...get(local),
-    ...get(local),
-    ...simd(0x0d),
-    ...lanes(1),
-    ...lanes(0),
-    ...simd(0xf0),
+    unsigned(local),
+    get(local),
+    get(local),
+    simd(0x0d),
+    lanes(1),
+    lanes(0),
+    simd(0xf0),
   ],
   /** One of the two numbers. */
-  lane: (a: Expression, lane: 0 | 1): Expression => [...a, ...simd(0x21), lane],
+  lane: (a: Expression, lane: 0 | 1): Expression => [a, simd(0x21), lane],
   /** The numbers `first` and `second` of a, which may be the same. */
   pick: (a: Expression, first: 0 | 1, second: 0 | 1, local: number): Expression => [
-    ...a,
+    a,
     0x22,
-    ...unsigned(local),
-    ...get(local),
-    ...simd(0x0d),
-    ...lanes(first),
-    ...lanes(second),
+    unsigned(local),
+    get(local),
+    simd(0x0d),
+    lanes(first),
+    lanes(second),
   ],
   /** One number of a and one of b. */
   join: (a: Expression, b: Expression, first: 0 | 1, second: 0 | 1): Expression => [
-    ...a,
-    ...b,
-    ...simd(0x0d),
-    ...lanes(first),
-    ...lanes(second).map((byte) => 16 + byte),
+    a,
+    b,
+    simd(0x0d),
+    lanes(first),
+    lanes(second).map((byte) => 16 + byte),
   ],
-  xor: binary(...simd(0x51)),
-  load: (address: Expression, offset = 0): Expression => [...address, ...simd(0x00), 3, ...unsigned(offset)],
+  xor: binary(simd(0x51)),
+  load: (address: Expression, offset = 0): Expression => [address, simd(0x00), 3, unsigned(offset)],
   /** The same number twice. */
-  loadSplat: (address: Expression, offset = 0): Expression => [...address, ...simd(0x0a), 3, ...unsigned(offset)],
+  loadSplat: (address: Expression, offset = 0): Expression => [address, simd(0x0a), 3, unsigned(offset)],
   store: (address: Expression, offset: number, value: Expression): Statement => [
-    ...address,
-    ...value,
-    ...simd(0x0b),
+    address,
+    value,
+    simd(0x0b),
     3,
-    ...unsigned(offset),
+    unsigned(offset),
   ],
-  of: (first: number, second: number): Expression => [
-    ...simd(0x0c),
-    ...new Uint8Array(Float64Array.of(first, second).buffer),
-  ],
+  of: (first: number, second: number): Expression => [simd(0x0c), bytesOf(first), bytesOf(second)],
 };
+
+/** Of a number in 64 bits. */
+function bytesOf(value: number): number[] {
+  return Array.from(new Uint8Array(Float64Array.of(value).buffer));
+}
 
 function lanes(which: 0 | 1): number[] {
   return Array.from({ length: 8 }, (_, byte) => 8 * which + byte);
 }
 
 /** Repeats while the condition at its end holds: the body runs at least once. */
-export const repeat = (body: Statement, again: Expression): Statement => [0x03, 0x40, ...body, ...again, 0x0d, 0, 0x0b];
-export const when = (condition: Expression, body: Statement): Statement => [...condition, 0x04, 0x40, ...body, 0x0b];
+export const repeat = (body: Statement, again: Expression): Statement => [0x03, 0x40, body, again, 0x0d, 0, 0x0b];
+export const when = (condition: Expression, body: Statement): Statement => [condition, 0x04, 0x40, body, 0x0b];
 /** Calls the function of this place in the module. */
-export const call = (place: number, ...values: readonly Expression[]): Statement => [
-  ...values.flat(),
-  0x10,
-  ...unsigned(place),
-];
+export const call = (place: number, ...values: readonly Expression[]): Statement => [values, 0x10, unsigned(place)];
 /** Ends the function. */
 export const leave: Statement = [0x0f];
 
@@ -170,6 +169,15 @@ export interface WasmFunction<Name extends string = string> {
   readonly body: Statement;
 }
 
+/** All bytes of an expression, in order. */
+function append(expression: Expression, bytes: number[]): number[] {
+  for (const part of expression) {
+    if (typeof part === 'number') bytes.push(part);
+    else append(part, bytes);
+  }
+  return bytes;
+}
+
 /** A module of functions without results on a memory that it imports as `env.memory`. */
 function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const list = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
@@ -179,11 +187,11 @@ function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const memory = [...text('env'), ...text('memory'), 0x02, 0x00, 0];
   const exports = functions.map(({ name }, k) => [...text(name), 0x00, ...unsigned(k)]);
   const codes = functions.map(({ locals, body }) => {
-    const code = [...list(locals.map((type) => [1, TYPES[type]])), ...body, 0x0b];
+    const code = append([...list(locals.map((type) => [1, TYPES[type]])), body, 0x0b], []);
     return [...unsigned(code.length), ...code];
   });
   const magicAndVersion = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-  return Uint8Array.from([
+  return new Uint8Array([
     ...magicAndVersion,
     ...section(1, list(types)),
     ...section(2, list([memory])),
