@@ -165,16 +165,18 @@ function putFlatStart(
     const k = 2 * busPhaseOfState[state]!;
     return active[referenceRow[island]!] === 1 ? -Math.atan2(voltage[k + 1]!, voltage[k]!) : 0;
   });
-  equations.busOfBlock.forEach((bus, block) => {
+  for (let block = 0; block < equations.busOfBlock.length; block++) {
     for (let phase = 0; phase < phases; phase++) {
       const place = ldl.position[block]! * phases + phase;
       if (alive[place] === 0) continue;
-      const k = bus * phases + phase;
+      const k = equations.busOfBlock[block]! * phases + phase;
       const at = entryOfVoltage(place, phases);
-      vector.set(voltage.subarray(2 * k, 2 * k + 2), at);
-      turnPhasor(vector, at, turns[islandOfState[stateOf[k]!]!]!);
+      vector[at] = voltage[2 * k]!;
+      vector[at + 1] = voltage[2 * k + 1]!;
+      const turn = turns[islandOfState[stateOf[k]!]!]!;
+      if (turn !== 0) turnPhasor(vector, at, turn);
     }
-  });
+  }
 }
 
 /**
@@ -188,21 +190,16 @@ function createReader(
 ): (base: number) => void {
   const { phases } = grid;
   const { vector } = ldl;
-  const { stateOf, islandOfState, active, referenceRow } = equations;
-  const entries: number[] = [];
-  const busPhases: number[] = [];
-  const turned: boolean[] = [];
-  for (let k = 0; k < grid.busCount * phases; k++) {
-    const state = stateOf[k]!;
-    if (state < 0) continue;
-    entries.push(firstOfBus[Math.floor(k / phases)]! + 2 * phases + 2 * (k % phases));
-    busPhases.push(k);
-    turned.push(active[referenceRow[islandOfState[state]!]!] === 0);
+  const { voltages, busPhaseOfState, islandOfState, active, referenceRow } = equations;
+  const to = busPhaseOfState.subarray(0, voltages);
+  const from = new Int32Array(voltages);
+  const turns = new Uint8Array(voltages);
+  for (let state = 0; state < voltages; state++) {
+    const k = to[state]!;
+    from[state] = firstOfBus[Math.floor(k / phases)]! + 2 * phases + 2 * (k % phases);
+    turns[state] = active[referenceRow[islandOfState[state]!]!] === 0 ? 1 : 0;
   }
-  const from = Int32Array.from(entries);
-  const to = Int32Array.from(busPhases);
-  const turns = Uint8Array.from(turned, Number);
-  const reference = busPhases.indexOf(referenceBus * phases);
+  const reference = to.indexOf(referenceBus * phases);
   return (base) => {
     let c = 1;
     let s = 0;

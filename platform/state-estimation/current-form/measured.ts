@@ -49,7 +49,8 @@ export function createMeasuredFrame(
     );
     variance.set(references, measuredRows);
     for (let at = 0; at < measured.length; at += MEASURED) measured.fill(0, at + 2, at + 4);
-    measurements.forEach((one, k) => {
+    for (let k = 0; k < measurements.length; k++) {
+      const one = measurements[k]!;
       const present = one.sigma < SIGMA_ABSENT;
       weight[k] = present ? 1 / one.sigma ** 2 : 0;
       if (present) {
@@ -58,8 +59,8 @@ export function createMeasuredFrame(
       }
       angle[k] = 'angleRad' in one ? one.angleRad : 0;
       const quantity = quantityOf[k]!;
-      if (quantity >= 0) measured[MEASURED * (quantity >> 1) + 2 + (quantity & 1)]! += weight[k];
-    });
+      if (quantity >= 0) measured[MEASURED * (quantity >> 1) + 2 + (quantity & 1)]! += weight[k]!;
+    }
     for (let at = 0; at < measured.length; at += MEASURED) {
       for (let e = at + 2; e < at + 4; e++) measured[e] = measured[e]! > 0 ? 1 / measured[e]! : 0;
     }
@@ -160,9 +161,10 @@ function degreesOfFreedomOf(
   for (const bus of zeroInjections) {
     for (let k = bus * grid.phases; k < (bus + 1) * grid.phases; k++) constraints += stateOf[k]! >= 0 ? 2 : 0;
   }
-  quantityOf.forEach((quantity, k) => {
-    if (quantity >= 0 && measurements[k]!.sigma < SIGMA_ABSENT) values += 1;
-  });
-  const states = alive.reduce((sum, one) => sum + one, 0);
+  for (let k = 0; k < quantityOf.length; k++) {
+    if (quantityOf[k]! >= 0 && measurements[k]!.sigma < SIGMA_ABSENT) values += 1;
+  }
+  let states = 0;
+  for (let place = 0; place < alive.length; place++) states += alive[place]!;
   return values - (2 * states - constraints);
 }

@@ -30,9 +30,9 @@ export interface CurrentFormState {
 
 export function createCurrentFormState({ ldl, alive, rows }: CurrentFormStructure): CurrentFormState {
   const idle = new Float64Array(ldl.vector.length);
-  alive.forEach((one, place) => {
-    if (one === 0) idle[entryOfVoltage(place, ldl.order / 4)] = 1;
-  });
+  for (let place = 0; place < alive.length; place++) {
+    if (alive[place] === 0) idle[entryOfVoltage(place, ldl.order / 4)] = 1;
+  }
   const linearisation = (): Linearisation => ({
     injections: new Float64Array(LINEAR * alive.length),
     rows: new Float64Array(rows.entryRow.length),

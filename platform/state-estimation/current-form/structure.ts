@@ -5,7 +5,7 @@
 import { joins } from '../../../grids/compile.ts';
 import type { CompiledGrid } from '../../../grids/model.ts';
 import { createBlockLdl, type BlockLdl } from '../../../numerics/block-ldl.ts';
-import { patternFromPairs } from '../../../numerics/ordering.ts';
+import { patternFromEnds, type SymmetricPattern } from '../../../numerics/ordering.ts';
 import { layOutEquations, type Equations } from '../equations/layout.ts';
 import type { EstimationProblem, EstimatorMeasurement } from '../estimator.ts';
 import { layOutNetwork, type NetworkBlocks } from './network.ts';
@@ -49,16 +49,17 @@ export function entryOfVoltage(place: number, phases: number): number {
 export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStructure | string {
   const { grid, measurements, zeroInjections } = problem;
   const { phases, busCount } = grid;
-  const places = Int32Array.from(measurements, (one) => placeOfInjection(one, phases));
+  const places = placesOfInjections(measurements, phases);
   const known = knownInjections(problem, places);
   const isInjection = (k: number): boolean => places[k]! >= 0 && known[places[k]!] === 1;
-  const zero = new Set(zeroInjections);
+  const isZero = new Uint8Array(busCount);
+  for (const bus of zeroInjections) isZero[bus] = 1;
   const others: number[] = [];
   for (let k = 0; k < measurements.length; k++) {
     const one = measurements[k]!;
     if ('shared' in one && one.shared !== undefined) return 'errors of measurements have a common cause';
     if (!isInjection(k)) others.push(k);
-    else if (zero.has(Math.floor(places[k]! / phases)))
+    else if (isZero[Math.floor(places[k]! / phases)] === 1)
       return `${one.id} measures an injection that is known to be zero`;
   }
   const equations = layOutEquations({
@@ -68,26 +69,20 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
   });
   if (equations.shortBranches.length > 0) return 'it has very short branches';
 
-  const { blockOfBus, busOfBlock, blockOfUnknown, entryRow, entryColumn } = equations;
+  const { busOfBlock, entryRow, entryColumn } = equations;
   const rowStart = new Int32Array(equations.rows + 1);
-  for (const row of entryRow) rowStart[row + 1]! += 1;
+  for (let entry = 0; entry < entryRow.length; entry++) rowStart[entryRow[entry]! + 1]! += 1;
   for (let row = 0; row < equations.rows; row++) rowStart[row + 1]! += rowStart[row]!;
-  const pairs: [number, number][] = [];
-  for (const branch of grid.branches) {
-    const [from, to] = [blockOfBus[branch.from]!, blockOfBus[branch.to]!];
-    if (joins(branch) && from >= 0 && to >= 0) pairs.push([from, to]);
-  }
-  for (let row = 0; row < equations.rows; row++) {
-    const blocks = new Set(entryColumn.subarray(rowStart[row], rowStart[row + 1]).map((at) => blockOfUnknown[at]!));
-    for (const a of blocks) for (const b of blocks) if (a < b) pairs.push([a, b]);
-  }
   const order = 4 * phases;
   // A bus of which no injection is known has nothing of its own to stand on, but for what is measured there.
-  const isOpen = (bus: number): boolean =>
-    !zero.has(bus) && known.subarray(bus * phases, (bus + 1) * phases).includes(0);
-  const last = new Set([...busOfBlock.keys()].filter((block) => isOpen(busOfBlock[block]!)));
-  const ldl = createBlockLdl(patternFromPairs(busOfBlock.length, pairs), order, { factors: FACTORS, last });
-  const firstOfBus = blockOfBus.map((block) => (block < 0 ? -1 : order * ldl.position[block]!));
+  const last = new Set<number>();
+  for (let block = 0; block < busOfBlock.length; block++) {
+    const bus = busOfBlock[block]!;
+    for (let k = bus * phases; k < (bus + 1) * phases; k++) if (isZero[bus] === 0 && known[k] === 0) last.add(block);
+  }
+  const ldl = createBlockLdl(patternOf(grid, equations, rowStart), order, { factors: FACTORS, last });
+  const firstOfBus = new Int32Array(busCount).fill(-1);
+  for (let block = 0; block < busOfBlock.length; block++) firstOfBus[busOfBlock[block]!] = order * ldl.position[block]!;
   const alive = new Uint8Array(busOfBlock.length * phases);
   const injects = new Uint8Array(busOfBlock.length * phases);
   const placeOf = (bus: number, phase: number): number => (firstOfBus[bus]! / order) * phases + phase;
@@ -99,16 +94,17 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
     const bus = Math.floor(k / phases);
     const place = placeOf(bus, k % phases);
     alive[place] = 1;
-    injects[place] = known[k] === 1 || zero.has(bus) ? 1 : 0;
+    injects[place] = known[k] === 1 ? 1 : isZero[bus]!;
     stateInVector[state] = firstOfBus[bus]! / 2 + phases + (k % phases);
   }
-  const quantityOf = places.map((at, k) => {
-    if (!isInjection(k)) return -1;
-    const place = placeOf(Math.floor(at / phases), at % phases);
-    return 2 * place + (measurements[k]!.kind === 'reactivePower' ? 1 : 0);
-  });
+  const quantityOf = new Int32Array(measurements.length).fill(-1);
+  for (let k = 0; k < measurements.length; k++) {
+    if (!isInjection(k)) continue;
+    const place = placeOf(Math.floor(places[k]! / phases), places[k]! % phases);
+    quantityOf[k] = 2 * place + (measurements[k]!.kind === 'reactivePower' ? 1 : 0);
+  }
   const blockOfSlot = new Int32Array(busOfBlock.length);
-  ldl.position.forEach((slot, block) => (blockOfSlot[slot] = block));
+  for (let block = 0; block < blockOfSlot.length; block++) blockOfSlot[ldl.position[block]!] = block;
   return {
     grid,
     ldl,
@@ -131,19 +127,57 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
   };
 }
 
-/** Bus-phase whose active or reactive injection this measures, else -1. */
-function placeOfInjection(one: EstimatorMeasurement, phases: number): number {
-  if (one.kind !== 'activePower' && one.kind !== 'reactivePower') return -1;
-  return one.place.at === 'bus' && one.phase !== 'sum' ? one.place.bus * phases + one.phase : -1;
+/** Blocks that a branch joins, and those that a row sees together. */
+function patternOf(
+  grid: CompiledGrid,
+  { blockOfBus, busOfBlock, blockOfUnknown, entryColumn, rows }: Equations,
+  rowStart: Int32Array,
+): SymmetricPattern {
+  const from: number[] = [];
+  const to: number[] = [];
+  for (const branch of grid.branches) {
+    const a = blockOfBus[branch.from]!;
+    const b = blockOfBus[branch.to]!;
+    if (a < 0 || b < 0 || !joins(branch)) continue;
+    from.push(a);
+    to.push(b);
+  }
+  const blocks: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    blocks.length = 0;
+    for (let entry = rowStart[row]!; entry < rowStart[row + 1]!; entry++) {
+      const block = blockOfUnknown[entryColumn[entry]!]!;
+      if (blocks.includes(block)) continue;
+      for (const other of blocks) {
+        from.push(other);
+        to.push(block);
+      }
+      blocks.push(block);
+    }
+  }
+  return patternFromEnds(busOfBlock.length, from, to);
+}
+
+/** Of each measurement the bus-phase whose active or reactive injection it is, else -1. */
+function placesOfInjections(measurements: readonly EstimatorMeasurement[], phases: number): Int32Array {
+  const places = new Int32Array(measurements.length).fill(-1);
+  for (let k = 0; k < measurements.length; k++) {
+    const one = measurements[k]!;
+    if (one.kind !== 'activePower' && one.kind !== 'reactivePower') continue;
+    if (one.place.at === 'bus' && one.phase !== 'sum') places[k] = one.place.bus * phases + one.phase;
+  }
+  return places;
 }
 
 /** Bus-phases, energised, of which both the active and the reactive injection are measured. */
 function knownInjections({ grid, measurements }: EstimationProblem, places: Int32Array): Uint8Array {
   const known = new Uint8Array(grid.busCount * grid.phases);
-  places.forEach((place, k) => {
+  for (let k = 0; k < places.length; k++) {
+    const place = places[k]!;
+    if (place < 0 || grid.energisedPhases[place] !== 1) continue;
     const one = measurements[k]!;
-    if (place < 0 || grid.energisedPhases[place] !== 1 || !(one.sigma < Infinity)) return;
-    known[place]! |= one.kind === 'activePower' ? 1 : 2;
-  });
-  return known.map((bits) => (bits === 3 ? 1 : 0));
+    if (one.sigma < Infinity) known[place]! |= one.kind === 'activePower' ? 1 : 2;
+  }
+  for (let place = 0; place < known.length; place++) known[place] = known[place] === 3 ? 1 : 0;
+  return known;
 }

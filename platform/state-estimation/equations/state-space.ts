@@ -44,21 +44,25 @@ export function layOutStates(grid: CompiledGrid, referenceBus: number): StateSpa
   const shortBranches = findShortBranches(grid);
   const seriesState = new Map<number, number>();
   // A current stands where its branch begins: in the block and the island of that bus.
-  const busOfState = busPhaseOfState.map((k) => Math.floor(k / phases));
+  const busOfState: number[] = [];
+  for (let state = 0; state < busPhaseOfState.length; state += 1)
+    busOfState.push(Math.floor(busPhaseOfState[state]! / phases));
   for (const { branch, phases: carried } of shortBranches) {
     seriesState.set(branch, busOfState.length);
     for (let i = 0; i < carried.length; i += 1) busOfState.push(grid.branches[branch]!.from);
   }
+  const blockOfState = new Int32Array(busOfState.length);
+  for (let state = 0; state < blockOfState.length; state += 1) blockOfState[state] = blockOfBus[busOfState[state]!]!;
   return {
     stateOf,
     voltages: busPhaseOfState.length,
     states: busOfState.length,
-    busPhaseOfState: Int32Array.from(busPhaseOfState),
+    busPhaseOfState: new Int32Array(busPhaseOfState),
     shortBranches,
     seriesState,
-    blockOfState: Int32Array.from(busOfState, (bus) => blockOfBus[bus]!),
+    blockOfState,
     blockOfBus,
-    busOfBlock: Int32Array.from(busOfBlock),
+    busOfBlock: new Int32Array(busOfBlock),
     ...layOutIslands(grid, referenceBus, stateOf, busOfState),
   };
 }
@@ -70,15 +74,16 @@ function layOutIslands(
   busOfState: readonly number[],
 ): Pick<StateSpace, 'islandOfState' | 'referenceOfIsland'> {
   const { phases, busCount } = grid;
-  const { island } = findIslands(busCount, grid.branches.filter(joins));
-  const numbers = new Map<number, number>();
-  const islandOfState = Int32Array.from(busOfState, (bus) => {
-    const name = island[bus]!;
-    const number = numbers.get(name) ?? numbers.size;
-    numbers.set(name, number);
-    return number;
-  });
-  const referenceOfIsland = new Int32Array(numbers.size).fill(-1);
+  const { island, count } = findIslands(busCount, grid.branches.filter(joins));
+  const numbers = new Int32Array(count).fill(-1);
+  const islandOfState = new Int32Array(busOfState.length);
+  let islands = 0;
+  for (let state = 0; state < islandOfState.length; state += 1) {
+    const name = island[busOfState[state]!]!;
+    if (numbers[name] === -1) numbers[name] = islands++;
+    islandOfState[state] = numbers[name]!;
+  }
+  const referenceOfIsland = new Int32Array(islands).fill(-1);
   const propose = (bus: number) => {
     for (let phase = 0; phase < phases; phase += 1) {
       const state = stateOf[bus * phases + phase]!;
