@@ -61,9 +61,9 @@ export function createLdlFactor(structure: LdlStructure): LdlFactor {
 
 /**
  * Factorises the matrix with these values (in the pattern's order) scaled by the factor's `scale`. Entries of the scaled
- * matrix at most `zero` count as zero.
+ * matrix at most `zero` count as zero, pivots stand above `threshold` of their columns.
  */
-export function factoriseFronts(factor: LdlFactor, values: Float64Array, zero: number): void {
+export function factoriseFronts(factor: LdlFactor, values: Float64Array, zero: number, threshold: number): void {
   const { structure, pivots, pivotFront, pivotColumn } = factor;
   factor.nullity = 0;
   for (let f = 0; f < structure.frontCount; f += 1) {
@@ -80,6 +80,7 @@ export function factoriseFronts(factor: LdlFactor, values: Float64Array, zero: n
       kinds,
       root: structure.parent[f]! < 0,
       zero,
+      threshold,
     });
     for (let c = 0; c < pivots[f]!; c += 1) {
       pivotFront[index[at + c]!] = f;

@@ -11,9 +11,6 @@ export const PIVOT_SINGLE = 1;
 export const PIVOT_PAIR_FIRST = 2;
 export const PIVOT_PAIR_SECOND = 3;
 
-/** Smaller favours sparsity and order, larger favours small growth; 0.01 is the usual value of multifrontal codes. */
-const THRESHOLD = 0.01;
-
 export interface Front {
   /** Column-major values of all fronts; this one starts at `offset` with leading dimension `order`. */
   readonly values: Float64Array;
@@ -30,6 +27,8 @@ export interface Front {
   readonly root: boolean;
   /** Entries below this are zero (the matrix is scaled to entries about 1). */
   readonly zero: number;
+  /** A pivot over the largest entry of its column, at least: small favours sparsity and order, large (to 0.5) little growth. */
+  readonly threshold: number;
 }
 
 /**
@@ -40,7 +39,7 @@ export function eliminateFront(front: Front): number {
   const { candidates } = front;
   let done = 0;
   while (done < candidates) {
-    const width = choosePivot(front, done, THRESHOLD) || (front.root ? choosePivot(front, done, 0) : 0);
+    const width = choosePivot(front, done, front.threshold) || (front.root ? choosePivot(front, done, 0) : 0);
     if (width === 0) break;
     const kind = front.kinds[front.indexOffset + done]!;
     if (kind === PIVOT_SINGLE) eliminateSingle(front, done);

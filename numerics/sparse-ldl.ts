@@ -37,12 +37,13 @@ export class SparseLdl {
 
   /**
    * Factorises the matrix with these values (in the pattern's order) scaled by `scale` (per variable, copied).
-   * Entries of the scaled matrix at most `zero` count as zero.
+   * Entries of the scaled matrix at most `zero` count as zero. A pivot is at least `threshold` of its column's largest
+   * entry: 0.01 is the usual value of multifrontal codes, up to 0.5 takes more room and rounds less.
    */
-  factorise(values: Float64Array, scale: Float64Array, zero: number): void {
+  factorise(values: Float64Array, scale: Float64Array, zero: number, threshold: number = 0.01): void {
     this.factor.scale.set(scale);
     this.inverseReady = false;
-    factoriseFronts(this.factor, values, zero);
+    factoriseFronts(this.factor, values, zero, threshold);
   }
 
   /** Solves K x = b in place. Along null pivots the solution is zero. */

@@ -3,10 +3,11 @@ import { joins } from '../../grids/compile.ts';
 import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../grids/model.ts';
 import { phaseTurn } from '../../grids/sequence.ts';
 import { spanForest } from '../../grids/topology.ts';
+import { isReciprocal } from './equations/short-branches.ts';
 
 /**
- * One per unit at the sources, carried through the branches with their far end unloaded, so that transformers turn and
- * scale as they do. Interleaved re, im per bus-phase; balanced one per unit where nothing leads.
+ * One per unit at the sources, carried along the lines and through transformers with their far end unloaded, so that they
+ * turn and scale as they do. Interleaved re, im per bus-phase; balanced one per unit where nothing leads.
  */
 export function flatStart(grid: CompiledGrid): Float64Array {
   const { phases } = grid;
@@ -29,7 +30,12 @@ export function flatStart(grid: CompiledGrid): Float64Array {
   }
   for (const bus of forest.order) {
     const edge = forest.parentEdge[bus]!;
-    if (edge >= 0) carry(besides.get(pairOf(branches[edge]!))!, bus, phases, voltage);
+    if (edge < 0) continue;
+    const between = besides.get(pairOf(branches[edge]!))!;
+    const other = branches[edge]!.from === bus ? branches[edge]!.to : branches[edge]!.from;
+    // What a line's capacitance lifts is small, and exactly nothing flows in it at no load without that.
+    if (between.every(isReciprocal)) voltage.copyWithin(2 * bus * phases, 2 * other * phases, 2 * (other + 1) * phases);
+    else carry(between, bus, other, phases, voltage);
   }
   return voltage;
 }
@@ -38,8 +44,13 @@ export function flatStart(grid: CompiledGrid): Float64Array {
  * Open-circuit voltage at `bus` from the other end of the branches between the two: y_own v_bus = -y_transfer v_other.
  * There may be several: three single-phase units make one bank.
  */
-function carry(branches: readonly CompiledBranch[], bus: number, phases: number, voltage: Float64Array): void {
-  const other = branches[0]!.from === bus ? branches[0]!.to : branches[0]!.from;
+function carry(
+  branches: readonly CompiledBranch[],
+  bus: number,
+  other: number,
+  phases: number,
+  voltage: Float64Array,
+): void {
   const own = new Float64Array(2 * phases * phases);
   const right = new Float64Array(2 * phases);
   for (const branch of branches) {

@@ -1,4 +1,4 @@
-/** What to measure so that nothing floats: meters at buses, no more values than are missing, as many as possible at one bus. */
+/** What to measure so that nothing floats: as many values at buses as are missing, powers first, as many as possible at one bus. */
 import type { CompiledGrid } from '../../grids/model.ts';
 import { SIGMA_ABSENT } from './equations/load.ts';
 import type { EstimationProblem, ScalarKind, ScalarMeasurement } from './estimator.ts';
@@ -17,9 +17,6 @@ import { NULL_SHARE } from './unobserved.ts';
  * the rest only where nothing else is left.
  */
 const CLEAR = [1e-4, 1e-7] as const;
-const ROUNDS_MAX = 8;
-/** Of proposals beyond what is missing at most so many are looked for one by one and taken back. */
-const EXCESS_MAX = 40;
 /** Share of a proposal's own weight in its residual's from which on the others say the same. */
 const REDUNDANT_SHARE = 1e-6;
 
@@ -30,49 +27,59 @@ export interface Proposal {
   readonly phase: number;
 }
 
-/** Round after round until nothing is missing; each round changes the grid's equations and so needs a new null space. */
+/** Round after round until nothing is missing: each changes the grid's equations and so needs a new null space. */
 export function planMeters(open: OpenDirections, problem: EstimationProblem): Proposal[] {
-  const proposals: Proposal[] = [];
-  const withProposals = () => ({
-    ...problem,
-    measurements: [...problem.measurements, ...proposals.map(measurementOf)],
-  });
+  let proposals: Proposal[] = [];
   let next = open;
-  for (let round = 0; round < ROUNDS_MAX && next.missing > 0; round += 1) {
-    const now = withProposals();
+  while (next.missing > 0) {
+    const now = withProposals(problem, proposals);
     const more = next.vectors === undefined ? proposeAtPivots(next, now) : propose(next, next.vectors, now);
-    if (more.length === 0) break;
-    proposals.push(...more);
-    const before = next.missing;
-    next = openDirections(withProposals());
-    if (next.missing < before) continue;
-    // Nothing that a meter at a bus can tell helps: the zero sequence at a delta winding, or what rounding hides.
-    proposals.length -= more.length;
-    break;
+    const tried = [...proposals, ...more];
+    const after = openDirections(withProposals(problem, tried));
+    // What no meter at a bus tells stays open: the angles between phases, the zero sequence at a delta winding.
+    if (after.missing >= next.missing) break;
+    const redundant = next.missing - after.missing < more.length ? redundantProposals(after, problem) : new Set();
+    proposals = tried.filter((_, i) => !redundant.has(i));
+    next = after;
   }
-  if (next.missing === 0) takeBackExcess(open.missing, problem, proposals);
   return proposals;
 }
 
-/** Removes proposals that the others make superfluous, while there are more of them than values missing. */
-function takeBackExcess(missing: number, problem: EstimationProblem, proposals: Proposal[]): void {
-  for (let i = 0; i < EXCESS_MAX && proposals.length > missing; i += 1) {
-    const measurements = [...problem.measurements, ...proposals.map(measurementOf)];
-    const { solver } = openDirections({ ...problem, measurements });
-    const { source, measuredRows, unknowns } = solver.equations;
-    let most = REDUNDANT_SHARE;
-    let worst = -1;
-    for (let row = 0; row < measuredRows; row += 1) {
-      const proposal = source[row]! - problem.measurements.length;
-      if (proposal < 0) continue;
-      // Of R = h^2: the part of the row's own error that its residual shows; zero for what nothing else sees.
-      const share = solver.ldl.inverseEntry(unknowns + row, unknowns + row) * solver.largestDerivative(row) ** 2;
-      if (!(share > most)) continue;
-      most = share;
-      worst = proposal;
-    }
-    if (worst < 0) return;
-    proposals.splice(worst, 1);
+function withProposals(problem: EstimationProblem, proposals: readonly Proposal[]): EstimationProblem {
+  return { ...problem, measurements: [...problem.measurements, ...proposals.map(measurementOf)] };
+}
+
+/**
+ * Proposals (behind the measurements of `problem`, by index) that the others make superfluous, all of them together. With
+ * the residuals' covariance W = R - H (H' R^-1 H)^-1 H' a set may go if W is regular on it: the pivots of W by largest
+ * diagonal, each one solve. The augmented matrix's inverse holds R^-1 W R^-1.
+ */
+function redundantProposals({ solver }: OpenDirections, problem: EstimationProblem): Set<number> {
+  const { ldl, equations } = solver;
+  const { source, measuredRows, unknowns } = equations;
+  const rows: number[] = [];
+  for (let row = 0; row < measuredRows; row += 1) if (source[row]! >= problem.measurements.length) rows.push(row);
+  const sizes = rows.map((row) => solver.largestDerivative(row));
+  // Shares of each row's own error that its residual shows: zero for what nothing else sees.
+  const shares = rows.map((row, i) => ldl.inverseEntry(unknowns + row, unknowns + row) * sizes[i]! ** 2);
+  const columns: number[][] = [];
+  const redundant = new Set<number>();
+  for (;;) {
+    let pivot = 0;
+    shares.forEach((share, i) => (pivot = share > shares[pivot]! ? i : pivot));
+    const largest = shares[pivot]!;
+    if (!(largest > REDUNDANT_SHARE)) return redundant;
+    redundant.add(source[rows[pivot]!]! - problem.measurements.length);
+    const unit = new Float64Array(unknowns + equations.rows);
+    unit[unknowns + rows[pivot]!] = 1;
+    ldl.solve(unit);
+    const column = rows.map((row, i) => {
+      const others = columns.reduce((sum, other) => sum + other[i]! * other[pivot]!, 0);
+      return (unit[unknowns + row]! * sizes[i]! * sizes[pivot]! - others) / Math.sqrt(largest);
+    });
+    columns.push(column);
+    column.forEach((value, i) => (shares[i]! -= value * value));
+    shares[pivot] = 0;
   }
 }
 
@@ -98,7 +105,7 @@ function proposeAtPivots({ solver }: OpenDirections, problem: EstimationProblem)
     const k = equations.busPhaseOfState[variable >> 1]!;
     const bus = Math.floor(k / grid.phases);
     const phase = k % grid.phases;
-    const free = kindsAt(exact.has(bus)).find((kind) => !known.has(key(kind, bus, phase)));
+    const free = [...(exact.has(bus) ? [] : POWERS), ...VOLTAGES].find((kind) => !known.has(key(kind, bus, phase)));
     if (free === undefined) continue;
     known.add(key(free, bus, phase));
     proposals.push({ kind: free, bus, phase });
@@ -110,7 +117,7 @@ function measurementOf({ kind, bus, phase }: Proposal): ScalarMeasurement {
   return probe(kind, { at: 'bus', bus }, phase);
 }
 
-/** Meters at buses, each with the values that it could add; the one that adds most first, until nothing is open. */
+/** Powers first, then voltages: the bus that adds most first, until nothing is open. */
 function propose({ solver }: OpenDirections, vectors: readonly Float64Array[], problem: EstimationProblem): Proposal[] {
   const { grid } = problem;
   const touched = new Set<number>();
@@ -121,25 +128,32 @@ function propose({ solver }: OpenDirections, vectors: readonly Float64Array[], p
   }
   const open = orthonormal(vectors);
   const exact = new Set(problem.zeroInjections);
-  const meters = [...touched].sort((a, b) => a - b).map((bus) => candidatesAt(grid, bus, exact.has(bus)));
-  const all = meters.flat();
+  const buses = [...touched].sort((a, b) => a - b);
+  const meters = [
+    buses.filter((bus) => !exact.has(bus)).map((bus) => candidatesAt(grid, bus, POWERS)),
+    buses.map((bus) => candidatesAt(grid, bus, VOLTAGES)),
+  ];
+  const all = meters.flat(2);
   const along = derivativesAlong(solver, grid, all.map(measurementOf), open);
   const space = new OpenSpace(along, open.length);
   const proposals: Proposal[] = [];
   let first = 0;
-  const ranges = meters.map(({ length }) => {
-    first += length;
-    return { from: first - length, to: first };
-  });
+  const ranges = meters.map((group) =>
+    group.map(({ length }) => {
+      first += length;
+      return { from: first - length, to: first };
+    }),
+  );
   while (space.open > 0) {
     let best: number[] = [];
-    for (const clear of CLEAR) {
-      if (best.length > 0) break;
-      for (const { from, to } of ranges) {
-        const rows = space.independent(from, to, clear);
-        if (rows.length > best.length) best = rows;
+    for (const clear of CLEAR)
+      for (const group of ranges) {
+        if (best.length > 0) break;
+        for (const { from, to } of group) {
+          const rows = space.independent(from, to, clear);
+          if (rows.length > best.length) best = rows;
+        }
       }
-    }
     if (best.length === 0) break;
     for (const row of best) {
       space.close(row);
@@ -172,13 +186,12 @@ function dot(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
-/** What a meter at a bus can tell, powers first; where nothing is injected only the voltage. */
-function kindsAt(isExact: boolean): readonly ScalarKind[] {
-  return isExact ? ['voltageMagnitude'] : ['activePower', 'reactivePower', 'voltageMagnitude'];
-}
+/** What a meter at a bus can tell; where nothing is injected only the voltage. */
+const POWERS: readonly ScalarKind[] = ['activePower', 'reactivePower'];
+const VOLTAGES: readonly ScalarKind[] = ['voltageMagnitude'];
 
-function candidatesAt(grid: CompiledGrid, bus: number, isExact: boolean): Proposal[] {
-  return kindsAt(isExact).flatMap((kind) => Array.from({ length: grid.phases }, (_, phase) => ({ kind, bus, phase })));
+function candidatesAt(grid: CompiledGrid, bus: number, kinds: readonly ScalarKind[]): Proposal[] {
+  return kinds.flatMap((kind) => Array.from({ length: grid.phases }, (_, phase) => ({ kind, bus, phase })));
 }
 
 /** Candidate rows in the open directions; closing one takes its direction out of all others (Gauss elimination). */

@@ -23,9 +23,8 @@ export interface Observability {
   /** Buses whose flows among each other are known: the largest island first; a bus of which nothing is known alone. */
   readonly islands: readonly (readonly number[])[];
   /**
-   * One measurement for each missing value, where not too many are missing as many as possible at one bus: with fewer
-   * the grid cannot become observable. A few more where very short and very long lines make it hard to tell what is
-   * missing.
+   * The smallest set: one measurement for each missing value, powers before voltages and, where not too many are missing,
+   * as many as possible at one bus. Fewer where no value at a bus tells what is missing, such as an angle between phases.
    */
   readonly proposals: readonly Proposal[];
 }

@@ -1,7 +1,7 @@
 /** What measurements leave open: the null space of the equations at no load, and what a further measurement would see of it. */
 import type { CompiledGrid } from '../../grids/model.ts';
 import { evaluate } from './equations/evaluate.ts';
-import { layOutEquations } from './equations/layout.ts';
+import { layOutEquations, noLoadEquations } from './equations/layout.ts';
 import { loadMeasurements } from './equations/load.ts';
 import { ROW } from './equations/row-kinds.ts';
 import type { EstimationProblem, MeasuredPlace, ScalarKind, ScalarMeasurement } from './estimator.ts';
@@ -72,7 +72,7 @@ export function derivativesAlong(
   const referenceBus = busOfUnknown(solver, 2 * (solver.equations.referenceOfIsland[0] ?? 0));
   const equations = layOutEquations({ grid, measurements, zeroInjections: [], referenceBus, statistics: 'never' });
   loadMeasurements(equations, measurements);
-  evaluate(equations, solver.x);
+  evaluate(noLoadEquations(equations, grid, flatStart(grid)), solver.x);
   const along = measurements.map((): Along => ({ changes: vectors.map(() => 0), size: 0 }));
   for (let entry = 0; entry < equations.entryRow.length; entry += 1) {
     const row = equations.entryRow[entry]!;

@@ -16,11 +16,14 @@ import { joins } from '../../grids/compile.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimationProblem } from './estimator.ts';
 import { evaluate } from './equations/evaluate.ts';
-import { layOutEquations, type Equations } from './equations/layout.ts';
+import { layOutEquations, noLoadEquations, type Equations } from './equations/layout.ts';
 import { loadMeasurements, type Loaded } from './equations/load.ts';
+import { flatStart } from './flat-start.ts';
 
 /** Pivots of the unweighted matrix below this are zero: the numeric rank, hence observability, is decided by it. */
 const RANK_TOLERANCE = 1e-10;
+/** Pivots of that matrix over the largest entry of their columns: large, so that rounding stays far below the tolerance. */
+const RANK_PIVOT = 0.5;
 /** The same of the weighted matrix, whose pivots may be as small as the weights are far apart: rounding only. */
 const PIVOT_TOLERANCE = 1e-13;
 /** Variances count up to so many times that of the most precise row, both against the row's largest derivative. */
@@ -49,6 +52,9 @@ export interface Iteration {
 export class WlsSolver {
   readonly equations: Equations;
   readonly ldl: SparseLdl;
+  private readonly grid: CompiledGrid;
+  /** The equations without what flows at no load, made when first asked for. */
+  private noLoad: Equations | undefined;
   /** State, and the multipliers mu and lambda by row. */
   readonly x: Float64Array;
   readonly multiplier: Float64Array;
@@ -67,6 +73,7 @@ export class WlsSolver {
   constructor(problem: EstimationProblem) {
     const equations = layOutEquations(problem);
     this.equations = equations;
+    this.grid = problem.grid;
     const { rows, unknowns, entryRow, entryColumn, block, blockOfUnknown, blockCount } = equations;
     // Variables: the state's components, then one multiplier a row; a row stands in the block of its bus.
     const blockOf = new Int32Array(unknowns + rows);
@@ -185,11 +192,12 @@ export class WlsSolver {
   }
 
   /**
-   * Makes a factor whose null space is a matter of the grid and of what is measured where: every measurement weighs one
-   * against its own largest derivative. It is no good for a step.
+   * Makes a factor at no load whose null space is a matter of the grid and of what is measured where: every measurement
+   * weighs the same against its own largest derivative. It is no good for a step.
    */
   factoriseUnweighted(): void {
-    evaluate(this.equations, this.x);
+    this.noLoad ??= noLoadEquations(this.equations, this.grid, flatStart(this.grid));
+    evaluate(this.noLoad, this.x);
     const { rows, measuredRows, variance, jacobian, entryRow } = this.equations;
     const { matrix, scale } = this;
     this.findLargestDerivatives();
@@ -199,10 +207,10 @@ export class WlsSolver {
     for (let row = 0; row < rows; row += 1) {
       const h = this.largest[row]!;
       if (h > 0) scale[this.x.length + row] = 1 / h;
-      if (row < measuredRows && h > 0) matrix[row] = h * h;
+      if (row < measuredRows) matrix[row] = h > 0 ? h * h : 1;
     }
     matrix.fill(0, rows + entryRow.length);
-    this.ldl.factorise(matrix, scale, RANK_TOLERANCE);
+    this.ldl.factorise(matrix, scale, RANK_TOLERANCE, RANK_PIVOT);
     this.factorExists = false;
     this.factorCurrent = false;
   }

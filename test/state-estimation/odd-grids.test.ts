@@ -12,7 +12,7 @@ import { openDssDocument, type OpenDssCase } from '../grids/opendss-tables.ts';
 import { compile, documentOf, randomGrid } from '../physics/random-grid.ts';
 import { hasReference, referenceJson } from '../reference.ts';
 
-/** |V|, P and Q of every phase that is there; nothing where nothing is injected, which is known. */
+/** |V|, P and Q of every phase that is there; nothing where nothing is injected, which is known. Angles at the source. */
 function measureAll(grid: CompiledGrid, truth: Float64Array): EstimationProblem {
   const { phases } = grid;
   const injections = busInjections(grid, truth);
@@ -24,6 +24,11 @@ function measureAll(grid: CompiledGrid, truth: Float64Array): EstimationProblem 
     const common = { place: { at: 'bus', bus } as const, phase: k % phases, sigma: 1e-3 };
     const size = Math.hypot(truth[2 * k]!, truth[2 * k + 1]!);
     measurements.push({ ...common, id: `v${k}`, kind: 'voltageMagnitude', value: size });
+    // Without a common clock the three angles at the head are known of nobody else.
+    if (bus === grid.sources[0]!.bus && phases === 3) {
+      const value = Math.atan2(truth[2 * k + 1]!, truth[2 * k]!);
+      measurements.push({ ...common, id: `a${k}`, kind: 'voltageAngle', value });
+    }
     if (zeroInjections.includes(bus)) continue;
     measurements.push(
       { ...common, id: `p${k}`, kind: 'activePower', value: injections[2 * k]! },

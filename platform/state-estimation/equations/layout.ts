@@ -11,6 +11,7 @@
 import type { CompiledGrid } from '../../../grids/model.ts';
 import type { EstimationProblem, EstimatorMeasurement, MeasuredPlace } from '../estimator.ts';
 import { LinearCurrents } from './linear-currents.ts';
+import { atNoLoad } from './no-load.ts';
 import { ROW } from './row-kinds.ts';
 import { layOutStates, type StateSpace } from './state-space.ts';
 
@@ -239,6 +240,19 @@ function freeze(draft: Draft, measuredRows: number, referenceRow: Int32Array): E
     active: new Uint8Array(rows.length),
     currentValue: new Float64Array(2 * currents.length),
   };
+}
+
+/** The equations as observability sees them (see `atNoLoad`), in the same places, at the no-load `voltage`. */
+export function noLoadEquations(equations: Equations, grid: CompiledGrid, voltage: Float64Array): Equations {
+  const { currents, currentStart, currentState } = equations;
+  const currentRe = new Float64Array(currentState.length);
+  const currentIm = new Float64Array(currentState.length);
+  currents.onGrid(atNoLoad(grid, voltage)).forEach((coefficients, current) => {
+    for (let k = currentStart[current]!; k < currentStart[current + 1]!; k += 1) {
+      [currentRe[k], currentIm[k]] = coefficients.get(currentState[k]!) ?? [0, 0];
+    }
+  });
+  return { ...equations, currentRe, currentIm };
 }
 
 type JacobianLayout = Pick<

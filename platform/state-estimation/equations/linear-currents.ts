@@ -4,7 +4,7 @@
  */
 import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../../grids/model.ts';
 import type { MeasuredPlace } from '../estimator.ts';
-import type { ShortBranch } from './short-branches.ts';
+import { type ShortBranch, withAdmittance } from './short-branches.ts';
 import type { StateSpace } from './state-space.ts';
 
 /** Coefficients of one combination by state. */
@@ -18,6 +18,7 @@ type Summand =
 /** The combinations of one layout by number. */
 export class LinearCurrents {
   readonly list: Coefficients[] = [];
+  private readonly recipes: ((currents: LinearCurrents) => Coefficients)[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly grid: CompiledGrid;
   private readonly space: StateSpace;
@@ -46,7 +47,7 @@ export class LinearCurrents {
 
   /** Current that flows into the grid at a bus-phase: a row of the admittance matrix, shunts included. */
   injection(bus: number, phase: number): number {
-    return this.numberOf(`bus:${bus}:${phase}`, () => this.injectionCoefficients(bus, phase));
+    return this.numberOf(`bus:${bus}:${phase}`, (currents) => currents.injectionCoefficients(bus, phase));
   }
 
   /** Number of an injection that somebody asked for before, else -1. */
@@ -61,7 +62,7 @@ export class LinearCurrents {
   /** Current into a branch at one end. */
   branch(place: Exclude<MeasuredPlace, { at: 'bus' }>, phase: number): number {
     const key = `branch:${place.branch}:${place.at}:${phase}`;
-    return this.numberOf(key, () => this.branchCoefficients(place, phase));
+    return this.numberOf(key, (currents) => currents.branchCoefficients(place, phase));
   }
 
   branchCoefficients(place: Exclude<MeasuredPlace, { at: 'bus' }>, phase: number): Coefficients {
@@ -70,19 +71,20 @@ export class LinearCurrents {
 
   /** z i - (v_from - v_to) of one phase of a short branch: zero. */
   shortDrop(short: ShortBranch, position: number): number {
-    const { branch, phases, impedance } = short;
-    return this.numberOf(`drop:${branch}:${position}`, () => {
-      const into: Coefficients = new Map();
-      const first = this.space.seriesState.get(branch)!;
-      phases.forEach((_, column) => {
-        const k = 2 * (position * phases.length + column);
-        addCoefficient(into, first + column, impedance[k]!, impedance[k + 1]!);
-      });
-      const { from, to } = this.grid.branches[branch]!;
-      addCoefficient(into, this.voltageState(from, phases[position]!), -1, 0);
-      addCoefficient(into, this.voltageState(to, phases[position]!), 1, 0);
-      return into;
+    return this.numberOf(`drop:${short.branch}:${position}`, (currents) => currents.dropCoefficients(short, position));
+  }
+
+  private dropCoefficients({ branch, phases, impedance }: ShortBranch, position: number): Coefficients {
+    const into: Coefficients = new Map();
+    const first = this.space.seriesState.get(branch)!;
+    phases.forEach((_, column) => {
+      const k = 2 * (position * phases.length + column);
+      addCoefficient(into, first + column, impedance[k]!, impedance[k + 1]!);
     });
+    const { from, to } = this.grid.branches[branch]!;
+    addCoefficient(into, this.voltageState(from, phases[position]!), -1, 0);
+    addCoefficient(into, this.voltageState(to, phases[position]!), 1, 0);
+    return into;
   }
 
   private endSummands(branch: CompiledBranch, end: 'from' | 'to'): Summand[] {
@@ -132,35 +134,47 @@ export class LinearCurrents {
    * else is connected there), turned by Fortescue's (1, a^k, a^2k) / 3, k = 0 for zero, 2 for negative.
    */
   source(number: number, sequence: 'zero' | 'negative'): number {
-    const { phases, sources } = this.grid;
-    const source = sources[number]!;
-    return this.numberOf(`source:${number}:${sequence}`, () => {
-      const into: Coefficients = new Map();
-      for (let phase = 0; phase < phases; phase += 1) {
-        const turn = sequence === 'zero' ? 0 : ((phase * 4 * Math.PI) / 3) % (2 * Math.PI);
-        const wr = Math.cos(turn) / 3;
-        const wi = Math.sin(turn) / 3;
-        addCoefficient(into, this.voltageState(source.bus, phase), wr, wi);
-        if (source.y === undefined) continue;
-        // w Z Y v with w the Fortescue row: Z's row times the bus's admittance rows.
-        const z = invertCirculant(source.y, phases);
-        for (let inner = 0; inner < phases; inner += 1) {
-          const k = 2 * (phase * phases + inner);
-          const fr = wr * z[k]! - wi * z[k + 1]!;
-          const fi = wr * z[k + 1]! + wi * z[k]!;
-          for (const summand of this.summandsOf(source.bus)) this.add(into, summand, inner, fr, fi);
-        }
-      }
-      return into;
-    });
+    return this.numberOf(`source:${number}:${sequence}`, (currents) => currents.sourceCoefficients(number, sequence));
   }
 
-  private numberOf(key: string, make: () => Coefficients): number {
+  private sourceCoefficients(number: number, sequence: 'zero' | 'negative'): Coefficients {
+    const { phases, sources } = this.grid;
+    const source = sources[number]!;
+    const into: Coefficients = new Map();
+    for (let phase = 0; phase < phases; phase += 1) {
+      const turn = sequence === 'zero' ? 0 : ((phase * 4 * Math.PI) / 3) % (2 * Math.PI);
+      const wr = Math.cos(turn) / 3;
+      const wi = Math.sin(turn) / 3;
+      addCoefficient(into, this.voltageState(source.bus, phase), wr, wi);
+      if (source.y === undefined) continue;
+      // w Z Y v with w the Fortescue row: Z's row times the bus's admittance rows.
+      const z = invertCirculant(source.y, phases);
+      for (let inner = 0; inner < phases; inner += 1) {
+        const k = 2 * (phase * phases + inner);
+        const fr = wr * z[k]! - wi * z[k + 1]!;
+        const fi = wr * z[k + 1]! + wi * z[k]!;
+        for (const summand of this.summandsOf(source.bus)) this.add(into, summand, inner, fr, fi);
+      }
+    }
+    return into;
+  }
+
+  private numberOf(key: string, make: (currents: LinearCurrents) => Coefficients): number {
     const known = this.numbers.get(key);
     if (known !== undefined) return known;
-    this.list.push(make());
+    this.list.push(make(this));
+    this.recipes.push(make);
     this.numbers.set(key, this.list.length - 1);
     return this.list.length - 1;
+  }
+
+  /** The combinations of the list on a grid with the same branches but other admittances. */
+  onGrid(grid: CompiledGrid): Coefficients[] {
+    const shortBranches = this.space.shortBranches.map((short) =>
+      withAdmittance(grid.branches[short.branch]!, short, this.grid.branches[short.branch]!),
+    );
+    const currents = new LinearCurrents(grid, { ...this.space, shortBranches });
+    return this.recipes.map((make) => make(currents));
   }
 
   private addBlockRow(into: Coefficients, bus: number, y: ComplexBlock, row: number, fr: number, fi: number): void {

@@ -43,7 +43,7 @@ function largest(block: ComplexBlock): number {
 }
 
 /** Both transfer blocks are the same and little is left of either end's own block without them. */
-function isReciprocal({ yff, yft, ytf, ytt }: CompiledBranch): boolean {
+export function isReciprocal({ yff, yft, ytf, ytt }: CompiledBranch): boolean {
   const limit = 1e-3 * largest(yft);
   return yft.every(
     (value, k) =>
@@ -51,6 +51,21 @@ function isReciprocal({ yff, yft, ytf, ytt }: CompiledBranch): boolean {
       Math.abs(yff[k]! + value) < limit &&
       Math.abs(ytt[k]! + value) < limit,
   );
+}
+
+/** The same short branch with the admittances of another grid, where they are the same but for one factor. */
+export function withAdmittance(
+  { yff, yft, ytt }: CompiledBranch,
+  short: ShortBranch,
+  before: CompiledBranch,
+): ShortBranch {
+  const factor = largest(before.yft) / largest(yft);
+  return {
+    ...short,
+    impedance: short.impedance.map((value) => value * factor),
+    shuntFrom: yff.map((value, k) => value + yft[k]!),
+    shuntTo: ytt.map((value, k) => value + yft[k]!),
+  };
 }
 
 function splitBranch({ index, yff, yft, ytt }: CompiledBranch, size: number): ShortBranch | undefined {
