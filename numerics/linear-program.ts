@@ -178,7 +178,14 @@ function createSession(highs: Highs, model: Model, program: LinearProgram, start
   const state = highs.constants.modelStatus;
   let crossed = startsCrossed;
   const run = (): LinearAnswer => {
-    const status = model.run().modelStatus;
+    let status: number;
+    try {
+      status = model.run().modelStatus;
+    } catch (error) {
+      if (!(error instanceof highs.errors.HighsError)) throw error;
+      // So ill-conditioned that the solver stops with an error of its own: numerical trouble like any other.
+      return { status: 'unsolved', code: error.status ?? state.unknown };
+    }
     if (status === state.optimal) {
       return { status: 'optimal', objective: model.getObjectiveValue(), x: model.getSolution().colValue };
     }

@@ -18,8 +18,8 @@ const DEVICE_LIMITS: ReadonlySet<DemandKind> = new Set([
 
 /** Guesses at the smallest set. */
 const GUESSES_MAX = 80;
-/** Questions that may need a search, times columns, until demands of a kind are told all together. */
-const SEARCHES_TIMES_COLUMNS = 30e3;
+/** What questions beyond the linear program may take, times columns, until demands of a kind are told all together. */
+const SEARCHES_TIMES_COLUMNS = 200e3;
 
 /** Questions that may be asked to find which steps matter: of the linear program; of the tightened one, times columns. */
 const STEP_PROBES_MAX = 300;
@@ -89,14 +89,14 @@ function smallestAmong(
   return smallestClash(
     sets.length,
     (chosen) => {
-      if (chosen.size === sets.length) return undefined;
+      if (chosen.size === sets.length) return 'clash';
       const active = new Set([...needed, ...[...chosen].flatMap((index) => sets[index] ?? [])]);
       const point = probe.meet(({ group }) => active.has(group));
-      if (point === undefined) return undefined;
+      if (typeof point === 'string') return point;
       return new Set(members.flatMap((each, index) => (each.every((demand) => point.isMet(demand)) ? [index] : [])));
     },
     (index) => (isDevice(sets[index] ?? []) ? tie : 0),
-    { guessesMax: GUESSES_MAX, mayAsk },
+    { isLarge: needed.length > 0, guessesMax: GUESSES_MAX, mayAsk },
   );
 }
 

@@ -2,17 +2,22 @@
 import type { Bounds, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
 import { boundsWith, type Demand, type PlanModel } from './model.ts';
 import { flows, flowsBothWays } from './net.ts';
+import { findPhysicalPoint, tightenForDemands } from './physical-point.ts';
 import { searchPhysical } from './search.ts';
-import { pairsOf, tighten } from './tighten.ts';
+import { isLossy, pairsOf, type Pair } from './tighten.ts';
 
 type Choice = (demand: Demand, index: number) => boolean;
 
+interface MeetingPoint {
+  isMet(demand: Demand): boolean;
+}
+
 export interface Probe {
-  /** The demands that are met by a point which meets the chosen ones; undefined when no point does. */
-  meet(isChosen: Choice): { isMet(demand: Demand): boolean } | undefined;
+  /** The demands that are met by a point which meets the chosen ones; or that no point does; or that neither was shown. */
+  meet(isChosen: Choice): MeetingPoint | 'clash' | 'unknown';
   /** Whether the linear program alone proves that the chosen demands clash; the tightened one is slower and proves more. */
   clashes(isChosen: Choice, proof: 'linear' | 'tightened'): boolean;
-  /** Questions so far that a linear program alone did not answer. */
+  /** What the questions that the linear program alone did not answer took so far: 1 each, more where all was in vain. */
   searches(): number;
   dispose(): void;
 }
@@ -20,47 +25,56 @@ export interface Probe {
 /** kW and kWh by which a demand may be missed and still count as met. */
 const TOLERANCE = 1e-6;
 
-/**
- * What so many linear programs (fewer where they are large) do not decide counts as possible: no clash is told that was not
- * proven.
- */
-const SOLVES_TIMES_ROOT_OF_COLUMNS = 1200;
-
 /** Attempts to take the loops out of a point before there is a search. */
 const ROUNDINGS_MAX = 3;
+
+/** A dive that finds nothing, and the search that comes after it, take as long as so many dives that find a point. */
+const IN_VAIN = 15;
+
+/** Linear programs of that search, times columns: it is for small problems, in which a direction more or less decides. */
+const SOLVES_TIMES_COLUMNS = 15e3;
 
 export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
   const linear = solver.open(model.program);
   const goal = {
     isAnyGood: true,
     gap: 1,
-    solvesMax: Math.round(SOLVES_TIMES_ROOT_OF_COLUMNS / Math.sqrt(model.program.columns)),
+    solvesMax: Math.round(SOLVES_TIMES_COLUMNS / model.program.columns),
   };
   const solve = (bounds: Bounds) => {
     linear.setBounds(bounds);
     return linear.solve();
   };
-  const meetingAt = (x: Float64Array) => ({ isMet: (demand: Demand) => isMet(model, x, demand) });
+  const meetingAt = (x: Float64Array): MeetingPoint => {
+    const point = withoutHarmlessLoops(model, x);
+    return { isMet: (demand) => isMet(model, point, demand) };
+  };
   let searches = 0;
   return {
     meet(isChosen) {
       const bounds = boundsWith(model, isChosen);
       // Most choices clash by the linear program already, or are met by a point without loops.
       const answer = solve(bounds);
-      if (answer.status === 'infeasible') return undefined;
+      if (answer.status === 'infeasible') return 'clash';
       const point = answer.status === 'optimal' ? withoutLoops(linear, model, bounds, answer.x) : undefined;
       if (point !== undefined) return meetingAt(point);
       searches += 1;
-      const { best, bound } = searchPhysical(solver, model, bounds, goal);
-      if (best === undefined && bound === Infinity) return undefined;
+      const tight = tightenForDemands(model, bounds);
+      const found = findPhysicalPoint(solver, tight);
+      if (found === 'none') return 'clash';
+      if (found !== 'unknown') return meetingAt(found);
+      searches += IN_VAIN;
+      const { best, bound } = searchPhysical(solver, model, bounds, tight, goal);
+      if (best === undefined) return bound === Infinity ? 'clash' : 'unknown';
       // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
-      return best === undefined || hasLoops(model, best.x) ? { isMet: () => false } : meetingAt(best.x);
+      const isNetted = lossyPairs(model).some((pairs) => pairs.some((pair) => flowsBothWays(best.x, pair)));
+      return isNetted ? { isMet: () => false } : meetingAt(best.x);
     },
     clashes(isChosen, proof) {
       const bounds = boundsWith(model, isChosen);
       if (solve(bounds).status === 'infeasible') return true;
       if (proof === 'linear') return false;
-      const session = solver.open(tighten(model, bounds).program);
+      const session = solver.open(tightenForDemands(model, bounds).program);
       try {
         return session.solve().status === 'infeasible';
       } finally {
@@ -72,7 +86,7 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
   };
 }
 
-/** A point in which no battery charges and discharges at once, found by leaving each its greater direction. */
+/** A point in which no battery burns energy in a loop, found by leaving each its greater direction. */
 function withoutLoops(
   session: LinearSession,
   model: PlanModel,
@@ -80,32 +94,40 @@ function withoutLoops(
   start: Float64Array,
 ): Float64Array | undefined {
   const columnUpper = [...bounds.columnUpper];
-  const batteries = model.problem.batteries.map((_, n) => pairsOf(model, n));
+  const batteries = lossyPairs(model);
   let x = start;
-  for (let rounds = 0; hasLoops(model, x); rounds += 1) {
+  for (let rounds = 0; ; rounds += 1) {
+    const looped = batteries.filter((pairs) => pairs.some((pair) => flowsBothWays(x, pair)));
+    if (looped.length === 0) return x;
     if (rounds >= ROUNDINGS_MAX) return undefined;
-    for (const pairs of batteries) {
-      if (!pairs.some((pair) => flowsBothWays(x, pair))) continue;
-      for (const pair of pairs) {
-        const isFirst = (x[pair.first] as number) > (x[pair.second] as number);
-        if (flows(x, pair)) columnUpper[isFirst ? pair.second : pair.first] = 0;
-      }
+    for (const pair of looped.flat()) {
+      const isFirst = (x[pair.first] as number) > (x[pair.second] as number);
+      if (flows(x, pair)) columnUpper[isFirst ? pair.second : pair.first] = 0;
     }
     session.setBounds({ ...bounds, columnUpper });
     const answer = session.solve();
     if (answer.status !== 'optimal') return undefined;
     x = answer.x;
   }
-  return x;
 }
 
-function hasLoops({ columns }: PlanModel, x: Float64Array): boolean {
-  const isLooped = (firsts: readonly number[], seconds: readonly number[]) =>
-    firsts.some((first, step) => flowsBothWays(x, { first, second: seconds[step] as number }));
-  return (
-    isLooped(columns.import, columns.export) ||
-    columns.charge.some((charge, n) => isLooped(charge, columns.discharge[n] ?? []))
-  );
+/** Of each battery that loses energy. */
+function lossyPairs(model: PlanModel): Pair[][] {
+  return model.problem.batteries.flatMap((each, n) => (isLossy(each) ? [pairsOf(model, n)] : []));
+}
+
+/** Import and export at once, and both directions of a battery that loses nothing: the difference alone meets as much. */
+function withoutHarmlessLoops(model: PlanModel, x: Float64Array): Float64Array {
+  const { columns, problem } = model;
+  const exchange = columns.import.map((first, step): Pair => ({ first, second: columns.export[step] as number }));
+  const lossless = problem.batteries.flatMap((each, n) => (isLossy(each) ? [] : pairsOf(model, n)));
+  const point = x.slice();
+  for (const { first, second } of [...exchange, ...lossless]) {
+    const both = Math.min(x[first] as number, x[second] as number);
+    point[first] = (x[first] as number) - both;
+    point[second] = (x[second] as number) - both;
+  }
+  return point;
 }
 
 function isMet({ program }: PlanModel, x: Float64Array, demand: Demand): boolean {

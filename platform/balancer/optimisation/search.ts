@@ -9,7 +9,7 @@
 import type { Bounds, LinearAnswer, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
 import type { PlanModel } from './model.ts';
 import { flows, net, type Netted } from './net.ts';
-import { tighten, type Pair, type TightModel, type TightPair } from './tighten.ts';
+import type { Pair, TightModel, TightPair } from './tighten.ts';
 
 export interface SearchResult {
   readonly best: Candidate | undefined;
@@ -84,14 +84,14 @@ const WHOLE = 1e-3;
 /** Rounds of rounding before it is given up. */
 const ROUNDINGS_MAX = 8;
 
-/** `bounds` are those of the demands that have to be met. */
+/** `bounds` are those of the demands that have to be met, and `tight` the program that they tighten. */
 export function searchPhysical(
   solver: LinearSolver,
   model: PlanModel,
   bounds: Bounds,
+  tight: TightModel,
   { isAnyGood, gap, solvesMax }: SearchGoal,
 ): SearchResult {
-  const tight = tighten(model, bounds);
   const session = solver.open(tight.program);
   const relax = createRelaxation(session, tight);
   const root: Node = { bound: -Infinity, fixed: [], ranges: rangesOf(model, tight), decided: 'nothing' };

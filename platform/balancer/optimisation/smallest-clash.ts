@@ -7,11 +7,15 @@
  * Ignatiev, Previti, Liffiton, Marques-Silva, "Smallest MUS extraction with minimal hitting set dualization", CP 2015.
  */
 
-/** The constraints, by index, that hold beside the chosen ones at one point; undefined when the chosen ones clash. */
-export type Holds = (chosen: ReadonlySet<number>) => ReadonlySet<number> | undefined;
+/** Of chosen constraints: which hold, by index, at one point where the chosen ones do; or that they clash; or neither. */
+type Answer = ReadonlySet<number> | 'clash' | 'unknown';
+
+export type Ask = (chosen: ReadonlySet<number>) => Answer;
 
 /** How much may be asked. */
 export interface Patience {
+  /** Whether most of the constraints are likely to be in every clash: then each is asked for by itself first. */
+  readonly isLarge: boolean;
   /** After so many guesses a clash will do that is irreducible but perhaps not the smallest. */
   readonly guessesMax: number;
   /** When false, nothing more is asked: a clash will do that has members too many. */
@@ -27,60 +31,102 @@ export interface FoundClash {
 
 /**
  * Of constraints 0 ... `count` - 1, which clash together: a smallest clash, of all such one with the least `weight`
- * (weights only break ties: they have to sum up to less than 1). Without any one member, the rest holds.
+ * (weights only break ties: they have to sum up to less than 1). Without any one member, the rest holds, as far as is known.
  */
 export function smallestClash(
   count: number,
-  holds: Holds,
+  ask: Ask,
   weight: (index: number) => number,
-  { guessesMax, mayAsk }: Patience,
+  { isLarge, guessesMax, mayAsk }: Patience,
 ): FoundClash {
   const all = Array.from({ length: count }, (_, index) => index);
-  const corrections: (readonly number[])[] = [];
+  const answerTo = remembering(ask);
+  // One without which the rest holds is in every clash.
+  const corrections: (readonly number[])[] = (isLarge ? all : [])
+    .filter((index) => mayAsk() && isPoint(answerTo(new Set(all.filter((other) => other !== index)))))
+    .map((index) => [index]);
   let fewest = 0;
+  let isCertain = true;
   for (let guess = 0; guess < guessesMax && mayAsk(); guess += 1) {
     const hitting = smallestHittingSet(corrections, weight);
     if (hitting === undefined) break;
     const chosen = new Set(hitting);
     // Every clash hits all of them, so none has fewer members.
-    fewest = chosen.size;
-    const held = holds(chosen);
-    if (held === undefined) return { members: [...chosen].sort((a, b) => a - b), isSmallest: true };
-    const grown = grow(all, new Set([...chosen, ...held]), holds, mayAsk);
-    corrections.push(all.filter((index) => !grown.has(index)));
+    if (isCertain) fewest = chosen.size;
+    const answer = answerTo(chosen);
+    if (answer === 'clash') {
+      return { members: [...chosen].sort((a, b) => a - b), isSmallest: chosen.size === fewest };
+    }
+    const grown = grow(all, chosen, answer, answerTo, mayAsk);
+    corrections.push(all.filter((index) => !grown.members.has(index)));
+    isCertain &&= grown.isKnownToHold;
   }
-  const members = irreducibleClash(all, holds, mayAsk);
+  const members = irreducibleClash(all, answerTo, mayAsk);
   return { members, isSmallest: members.length === fewest };
 }
 
-/** A largest set around `start` that holds: `start` does already. Adds halves of halves, as most of them do no harm. */
+/** Asks once: part of what holds does so too, and what contains a clash clashes. */
+function remembering(ask: Ask): Ask {
+  const holding: ReadonlySet<number>[] = [];
+  const clashing: ReadonlySet<number>[] = [];
+  const open = new Set<string>();
+  return (chosen) => {
+    const held = holding.find((each) => isWithin(chosen, each));
+    if (held !== undefined) return held;
+    if (clashing.some((each) => isWithin(each, chosen))) return 'clash';
+    const key = [...chosen].sort((a, b) => a - b).join(' ');
+    if (open.has(key)) return 'unknown';
+    const answer = ask(chosen);
+    if (answer === 'unknown') open.add(key);
+    else if (answer === 'clash') clashing.push(new Set(chosen));
+    else holding.push(new Set([...chosen, ...answer]));
+    return answer;
+  };
+}
+
+function isWithin(part: ReadonlySet<number>, whole: ReadonlySet<number>): boolean {
+  return part.size <= whole.size && [...part].every((index) => whole.has(index));
+}
+
+function isPoint(answer: Answer): answer is ReadonlySet<number> {
+  return typeof answer !== 'string';
+}
+
+/**
+ * A largest set around `start` that is known to hold, where there is one; `answer` is that to `start`. Adds halves of halves,
+ * as most of them do no harm.
+ */
 function grow(
   all: readonly number[],
   start: ReadonlySet<number>,
-  holds: Holds,
+  answer: Answer,
+  answerTo: Ask,
   mayAsk: Patience['mayAsk'],
-): ReadonlySet<number> {
-  let grown = start;
+): { readonly members: ReadonlySet<number>; readonly isKnownToHold: boolean } {
+  let isKnownToHold = isPoint(answer);
+  let members = isPoint(answer) ? new Set([...start, ...answer]) : start;
   const add = (indices: readonly number[]): void => {
-    const missing = indices.filter((index) => !grown.has(index));
+    const missing = indices.filter((index) => !members.has(index));
     if (missing.length === 0 || !mayAsk()) return;
-    const held = holds(new Set([...grown, ...missing]));
-    if (held !== undefined) grown = new Set([...grown, ...missing, ...held]);
-    else if (missing.length > 1) for (const half of halves(missing)) add(half);
+    const held = answerTo(new Set([...members, ...missing]));
+    if (isPoint(held)) {
+      members = new Set([...members, ...missing, ...held]);
+      isKnownToHold = true;
+    } else if (missing.length > 1) for (const half of halves(missing)) add(half);
   };
   add(all);
-  return grown;
+  return { members, isKnownToHold };
 }
 
 /**
  * A clash without a member too many. U. Junker, "QuickXplain: preferred explanations and relaxations for over-constrained
  * problems", AAAI 2004.
  */
-function irreducibleClash(all: readonly number[], holds: Holds, mayAsk: Patience['mayAsk']): number[] {
+function irreducibleClash(all: readonly number[], answerTo: Ask, mayAsk: Patience['mayAsk']): number[] {
   /** The members among `candidates` of a clash of those and all of `background`. */
   const membersOf = (background: readonly number[], isNew: boolean, candidates: readonly number[]): number[] => {
     if (!mayAsk()) return [...candidates];
-    if (isNew && holds(new Set(background)) === undefined) return [];
+    if (isNew && answerTo(new Set(background)) === 'clash') return [];
     if (candidates.length < 2) return [...candidates];
     const [left, right] = halves(candidates);
     const ofRight = membersOf([...background, ...left], left.length > 0, right);

@@ -9,6 +9,7 @@ import type { Plan, UnsolvedPlan } from './plan.ts';
 import type { PlanProblem } from './problem.ts';
 import { searchPhysical, type Candidate } from './search.ts';
 import { settle } from './settle.ts';
+import { tighten } from './tighten.ts';
 
 /** Relative distance from the bound at which a plan is as good as any. */
 const GAP = 1e-6;
@@ -68,7 +69,7 @@ function solvePhysically(
   const { batteriesKW, violated } = net(model, bounds, x);
   if (violated.length === 0) return { status: 'optimal', x, objective, batteriesKW, bound: objective, solves: 1 };
   const goal = { isAnyGood: false, gap: GAP, solvesMax: solvesMax(model.program) };
-  const { best, bound, solves } = searchPhysical(solver, model, bounds, goal);
+  const { best, bound, solves } = searchPhysical(solver, model, bounds, tighten(model, bounds), goal);
   if (best !== undefined) return { status: 'optimal', ...best, bound: Math.max(bound, objective), solves: 1 + solves };
   return bound === Infinity ? { status: 'infeasible' } : { status: 'unsolved', reason: TOO_MANY };
 }

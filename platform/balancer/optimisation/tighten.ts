@@ -27,6 +27,7 @@ export interface Pair {
 
 /** A pair that the tightened program knows: `mode` is the column that is 1 while `first` may flow and 0 while `second`. */
 export interface TightPair extends Pair {
+  readonly step: number;
   readonly mode: number;
   /** Rows first <= upper * mode and second <= upper * (1 - mode). */
   readonly firstRow: number;
@@ -49,13 +50,13 @@ export function tighten(model: PlanModel, bounds: Bounds): TightModel {
   for (const n of model.problem.batteries.keys()) {
     for (const [step, pair] of lossyPairs(model, n)) {
       if (Math.min(upper(program, pair.first), upper(program, pair.second)) <= 0) continue;
-      const tight = addMode(program, pair, mostPowers(model, n, step, program));
+      const tight = addMode(program, step, pair, mostPowers(model, n, step, program));
       batteryPairs.push(tight);
       if (n === strongest) addSwing(model, program, step, tight);
     }
   }
   const exchangePairs = earningPairs(model).map(([step, pair]) => {
-    const tight = addMode(program, pair, [upper(program, pair.first), upper(program, pair.second)]);
+    const tight = addMode(program, step, pair, [upper(program, pair.first), upper(program, pair.second)]);
     addWhereTo(model, program, step, tight);
     return tight;
   });
@@ -110,10 +111,16 @@ function mostPowers(
   ];
 }
 
-function addMode(program: LinearProgram, pair: Pair, [firstUpper, secondUpper]: readonly [number, number]): TightPair {
+function addMode(
+  program: LinearProgram,
+  step: number,
+  pair: Pair,
+  [firstUpper, secondUpper]: readonly [number, number],
+): TightPair {
   const mode = program.addColumn(0, 0, 1);
   return {
     ...pair,
+    step,
     mode,
     firstRow: program.addRow(-Infinity, 0, [pair.first, mode], [1, -firstUpper]),
     secondRow: program.addRow(-Infinity, secondUpper, [pair.second, mode], [1, secondUpper]),
