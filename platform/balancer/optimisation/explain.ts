@@ -88,10 +88,10 @@ function smallestAmong(
   const tie = 0.5 / (sets.length + 1);
   return smallestClash(
     sets.length,
-    (chosen) => {
+    (chosen, effort) => {
       if (chosen.size === sets.length) return 'clash';
       const active = new Set([...needed, ...[...chosen].flatMap((index) => sets[index] ?? [])]);
-      const point = probe.meet(({ group }) => active.has(group));
+      const point = probe.meet(({ group }) => active.has(group), effort);
       if (typeof point === 'string') return point;
       return new Set(members.flatMap((each, index) => (each.every((demand) => point.isMet(demand)) ? [index] : [])));
     },

@@ -13,8 +13,11 @@ interface MeetingPoint {
 }
 
 export interface Probe {
-  /** The demands that are met by a point which meets the chosen ones; or that no point does; or that neither was shown. */
-  meet(isChosen: Choice): MeetingPoint | 'clash' | 'unknown';
+  /**
+   * The demands that are met by a point which meets the chosen ones; or that no point does; or that neither was shown.
+   * `quick` asks the linear program alone.
+   */
+  meet(isChosen: Choice, effort: 'quick' | 'thorough'): MeetingPoint | 'clash' | 'unknown';
   /** Whether the linear program alone proves that the chosen demands clash; the tightened one is slower and proves more. */
   clashes(isChosen: Choice, proof: 'linear' | 'tightened'): boolean;
   /** What the questions that the linear program alone did not answer took so far: 1 each, more where all was in vain. */
@@ -51,13 +54,14 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
   };
   let searches = 0;
   return {
-    meet(isChosen) {
+    meet(isChosen, effort) {
       const bounds = boundsWith(model, isChosen);
       // Most choices clash by the linear program already, or are met by a point without loops.
       const answer = solve(bounds);
       if (answer.status === 'infeasible') return 'clash';
       const point = answer.status === 'optimal' ? withoutLoops(linear, model, bounds, answer.x) : undefined;
       if (point !== undefined) return meetingAt(point);
+      if (effort === 'quick') return 'unknown';
       searches += 1;
       const tight = tightenForDemands(model, bounds);
       const found = findPhysicalPoint(solver, tight);

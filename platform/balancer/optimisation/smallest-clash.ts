@@ -10,7 +10,8 @@
 /** Of chosen constraints: which hold, by index, at one point where the chosen ones do; or that they clash; or neither. */
 type Answer = ReadonlySet<number> | 'clash' | 'unknown';
 
-export type Ask = (chosen: ReadonlySet<number>) => Answer;
+/** A `quick` question may be left open; it is asked where no proof depends on it. */
+export type Ask = (chosen: ReadonlySet<number>, effort: 'quick' | 'thorough') => Answer;
 
 /** How much may be asked. */
 export interface Patience {
@@ -43,7 +44,7 @@ export function smallestClash(
   const answerTo = remembering(ask);
   // One without which the rest holds is in every clash.
   const corrections: (readonly number[])[] = (isLarge ? all : [])
-    .filter((index) => mayAsk() && isPoint(answerTo(new Set(all.filter((other) => other !== index)))))
+    .filter((index) => mayAsk() && isPoint(answerTo(new Set(all.filter((other) => other !== index)), 'thorough')))
     .map((index) => [index]);
   let fewest = 0;
   let isCertain = true;
@@ -53,7 +54,7 @@ export function smallestClash(
     const chosen = new Set(hitting);
     // Every clash hits all of them, so none has fewer members.
     if (isCertain) fewest = chosen.size;
-    const answer = answerTo(chosen);
+    const answer = answerTo(chosen, 'thorough');
     if (answer === 'clash') {
       return { members: [...chosen].sort((a, b) => a - b), isSmallest: chosen.size === fewest };
     }
@@ -70,13 +71,13 @@ function remembering(ask: Ask): Ask {
   const holding: ReadonlySet<number>[] = [];
   const clashing: ReadonlySet<number>[] = [];
   const open = new Set<string>();
-  return (chosen) => {
+  return (chosen, effort) => {
     const held = holding.find((each) => isWithin(chosen, each));
     if (held !== undefined) return held;
     if (clashing.some((each) => isWithin(each, chosen))) return 'clash';
-    const key = [...chosen].sort((a, b) => a - b).join(' ');
+    const key = `${effort} ${[...chosen].sort((a, b) => a - b).join(' ')}`;
     if (open.has(key)) return 'unknown';
-    const answer = ask(chosen);
+    const answer = ask(chosen, effort);
     if (answer === 'unknown') open.add(key);
     else if (answer === 'clash') clashing.push(new Set(chosen));
     else holding.push(new Set([...chosen, ...answer]));
@@ -93,8 +94,8 @@ function isPoint(answer: Answer): answer is ReadonlySet<number> {
 }
 
 /**
- * A largest set around `start` that is known to hold, where there is one; `answer` is that to `start`. Adds halves of halves,
- * as most of them do no harm.
+ * A large set around `start` that is known to hold, where there is one; `answer` is that to `start`. Adds halves of halves, as
+ * most of them do no harm. One that is larger would say more, but what holds by a quick answer proves as much.
  */
 function grow(
   all: readonly number[],
@@ -108,7 +109,7 @@ function grow(
   const add = (indices: readonly number[]): void => {
     const missing = indices.filter((index) => !members.has(index));
     if (missing.length === 0 || !mayAsk()) return;
-    const held = answerTo(new Set([...members, ...missing]));
+    const held = answerTo(new Set([...members, ...missing]), 'quick');
     if (isPoint(held)) {
       members = new Set([...members, ...missing, ...held]);
       isKnownToHold = true;
@@ -126,7 +127,7 @@ function irreducibleClash(all: readonly number[], answerTo: Ask, mayAsk: Patienc
   /** The members among `candidates` of a clash of those and all of `background`. */
   const membersOf = (background: readonly number[], isNew: boolean, candidates: readonly number[]): number[] => {
     if (!mayAsk()) return [...candidates];
-    if (isNew && answerTo(new Set(background)) === 'clash') return [];
+    if (isNew && answerTo(new Set(background), 'thorough') === 'clash') return [];
     if (candidates.length < 2) return [...candidates];
     const [left, right] = halves(candidates);
     const ofRight = membersOf([...background, ...left], left.length > 0, right);
