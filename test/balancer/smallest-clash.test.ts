@@ -46,7 +46,8 @@ test('what nobody can answer proves nothing: what is said to be the smallest is'
   fc.assert(
     fc.property(clashSets, fc.func(fc.nat(3)), fc.boolean(), (clashes, chance, isLarge) => {
       const { ask, isClash } = world(clashes);
-      const hesitant: Ask = (chosen) => (chance([...chosen].toSorted((a, b) => a - b)) === 0 ? 'unknown' : ask(chosen));
+      const hesitant: Ask = (chosen, effort) =>
+        chance([...chosen].toSorted((a, b) => a - b)) === 0 ? 'unknown' : ask(chosen, effort);
       const { members: found, isSmallest } = smallestClash(COUNT, hesitant, () => 0, { ...patience, isLarge });
       const fewest = Math.min(...clashes.map((clash) => members(clash).length));
       expect(isClash(found.reduce((all, index) => all | (1 << index), 0))).toBe(true);
@@ -73,9 +74,9 @@ test('what is said to be the smallest is, however little may be asked, and what 
     fc.property(fc.array(mask, { minLength: 1, maxLength: 6 }), fc.nat(4), fc.nat(12), (clashes, guessesMax, asked) => {
       const { ask, isClash } = world(clashes);
       let left = asked;
-      const counted: Ask = (chosen) => {
+      const counted: Ask = (chosen, effort) => {
         left -= 1;
-        return ask(chosen);
+        return ask(chosen, effort);
       };
       const { members: found, isSmallest } = smallestClash(COUNT, counted, () => 0, {
         isLarge: guessesMax % 2 === 1,
