@@ -6,10 +6,10 @@ import { spanForest } from '../../grids/topology.ts';
 import { isReciprocal } from './equations/short-branches.ts';
 
 /**
- * One per unit at the sources, carried along the lines and through transformers with their far end unloaded, so that they
- * turn and scale as they do. Interleaved re, im per bus-phase; balanced one per unit where nothing leads.
+ * One per unit at the sources, carried through the branches with their far end unloaded, so that transformers turn and
+ * scale as they do; along lines with or without what they draw themselves. Interleaved re, im per bus-phase; balanced one per unit where nothing leads.
  */
-export function flatStart(grid: CompiledGrid): Float64Array {
+export function flatStart(grid: CompiledGrid, charge: 'with charge' | 'without charge' = 'with charge'): Float64Array {
   const { phases } = grid;
   const voltage = new Float64Array(2 * grid.busCount * phases);
   for (let k = 0; k < grid.busCount * phases; k += 1) {
@@ -33,8 +33,9 @@ export function flatStart(grid: CompiledGrid): Float64Array {
     if (edge < 0) continue;
     const between = besides.get(pairOf(branches[edge]!))!;
     const other = branches[edge]!.from === bus ? branches[edge]!.to : branches[edge]!.from;
-    // What a line's capacitance lifts is small, and exactly nothing flows in it at no load without that.
-    if (between.every(isReciprocal)) voltage.copyWithin(2 * bus * phases, 2 * other * phases, 2 * (other + 1) * phases);
+    // Without what its capacitance draws exactly nothing flows in a line at no load.
+    if (charge === 'without charge' && between.every(isReciprocal))
+      voltage.copyWithin(2 * bus * phases, 2 * other * phases, 2 * (other + 1) * phases);
     else carry(between, bus, other, phases, voltage);
   }
   return voltage;

@@ -72,7 +72,7 @@ export function derivativesAlong(
   const referenceBus = busOfUnknown(solver, 2 * (solver.equations.referenceOfIsland[0] ?? 0));
   const equations = layOutEquations({ grid, measurements, zeroInjections: [], referenceBus, statistics: 'never' });
   loadMeasurements(equations, measurements);
-  evaluate(noLoadEquations(equations, grid, flatStart(grid)), solver.x);
+  evaluate(noLoadEquations(equations, grid, flatStart(grid, 'without charge')), solver.noLoadX);
   const along = measurements.map((): Along => ({ changes: vectors.map(() => 0), size: 0 }));
   for (let entry = 0; entry < equations.entryRow.length; entry += 1) {
     const row = equations.entryRow[entry]!;

@@ -55,6 +55,8 @@ export class WlsSolver {
   private readonly grid: CompiledGrid;
   /** The equations without what flows at no load, made when first asked for. */
   private noLoad: Equations | undefined;
+  /** The state at no load that belongs to them. */
+  readonly noLoadX: Float64Array;
   /** State, and the multipliers mu and lambda by row. */
   readonly x: Float64Array;
   readonly multiplier: Float64Array;
@@ -98,6 +100,7 @@ export class WlsSolver {
     this.step = new Float64Array(unknowns + rows);
     this.before = new Float64Array(rows);
     this.x = new Float64Array(unknowns);
+    this.noLoadX = new Float64Array(unknowns);
     this.multiplier = new Float64Array(rows);
   }
 
@@ -196,8 +199,13 @@ export class WlsSolver {
    * weighs the same against its own largest derivative. It is no good for a step.
    */
   factoriseUnweighted(): void {
-    this.noLoad ??= noLoadEquations(this.equations, this.grid, flatStart(this.grid));
-    evaluate(this.noLoad, this.x);
+    if (this.noLoad === undefined) {
+      const voltage = flatStart(this.grid, 'without charge');
+      this.noLoad = noLoadEquations(this.equations, this.grid, voltage);
+      const { busPhaseOfState, voltages } = this.equations;
+      for (let i = 0; i < 2 * voltages; i += 1) this.noLoadX[i] = voltage[2 * busPhaseOfState[i >> 1]! + (i & 1)]!;
+    }
+    evaluate(this.noLoad, this.noLoadX);
     const { rows, measuredRows, variance, jacobian, entryRow } = this.equations;
     const { matrix, scale } = this;
     this.findLargestDerivatives();
