@@ -43,7 +43,8 @@ export async function runScenario(
   const beganUs = wallUs();
   const startedAt = formatInstant(calendarUs());
   const preparation = await prepareRun(options);
-  const runId = `${startedAt.slice(0, 19).replaceAll(':', '')}-${nameOf(options.scenarioFile)}-${preparation.loaded.scenario.seed}`;
+  const { seed } = preparation.loaded.scenario;
+  const runId = `${startedAt.slice(0, 19).replaceAll(':', '')}-${nameOf(options.scenarioFile)}-${inAFileName(seed)}`;
   const folder = createRunFolder(options.out, runId);
   try {
     return await runInFolder(
@@ -271,6 +272,11 @@ function describeRun(
 /** `germany/recorded-day.yaml` -> `recorded-day`. */
 function nameOf(scenarioFile: string): string {
   return basename(scenarioFile, extname(scenarioFile));
+}
+
+/** A seed may be any text, and must not lead out of its folder. */
+function inAFileName(seed: string): string {
+  return seed.replaceAll(/[^\w.-]+/g, '-').slice(0, 60);
 }
 
 function errorsOf(park: DevicePark, id: string): ErrorModel | undefined {

@@ -1,5 +1,5 @@
 /** `twin run`, `report`, `verify`, `plan` and `validate` from the command line to the exit code, on a minute in memory. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,21 @@ describe('twin run', () => {
     const again = await twin(['report', directory]);
     expect({ code: again.code, out: again.out }).toEqual({ code: 0, out });
     expect(readFileSync(join(directory, 'report.html')).equals(page)).toBe(true);
+  });
+
+  it('a seed may be any text, and leads out of no folder', async () => {
+    const cwd = process.cwd();
+    const here = join(folder, 'here');
+    mkdirSync(here);
+    process.chdir(here);
+    try {
+      const { code } = await twin(['run', minute, '--databus', 'memory', '--seed', '../../out of\there']);
+      expect(code).toBe(0);
+      expect(readdirSync(here)).toEqual(['runs']);
+      expect(readdirSync(join(here, 'runs'))).toEqual([expect.stringMatching(/-minute-\.\.-\.\.-out-of-here$/)]);
+    } finally {
+      process.chdir(cwd);
+    }
   });
 
   it('ends with 20 when an expectation fails, and its report too', async () => {
