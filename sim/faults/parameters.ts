@@ -25,7 +25,8 @@ export function faultParameter({ fault, value }: Pick<FaultEvent, 'fault' | 'val
   const wrong = `"${given}" is no value for ${fault}: give ${entry.meaning} (${entry.unit}), for example "${entry.default}"`;
   if (fault === 'time-skew' || fault === 'delay' || fault === 'late-response') {
     const amount = parseQuantity('duration', given);
-    return typeof amount === 'number' ? number(amount) : wrong;
+    // A clock may be behind; nothing comes before its time.
+    return typeof amount === 'number' && (amount >= 0 || fault === 'time-skew') ? number(amount) : wrong;
   }
   if (fault === 'phase-swap') return SWAPS.includes(String(given)) ? word(given) : wrong;
   if (fault === 'forged-certificate') return forgeries.some((forgery) => forgery === given) ? word(given) : wrong;

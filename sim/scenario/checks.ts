@@ -9,6 +9,7 @@ import { type Expectation, ExpectationError, parseExpectation } from '../../repo
 import { coverageProblem, type CsvInspection, inspectCsv, inspectTemperatureCsv } from '../profiles/csv.ts';
 import { bessFaults } from '../devices/bess.ts';
 import { faultCatalogue } from '../faults/catalogue.ts';
+import { faultParameter } from '../faults/parameters.ts';
 import { endInstant, eventInstant, showInstant } from './events.ts';
 import { type ExpandedDevice, expandDevices, matcher } from './expand-devices.ts';
 import { changeGrid } from './grid-changes.ts';
@@ -66,6 +67,9 @@ export function checkScenario(
   };
 }
 
+/** Later instants have years that no file can be read with. */
+const LAST_US = parseInstant('9999-12-31T00:00:00Z');
+
 function checkClock({ clock, profiles }: Scenario): ScenarioFault[] {
   const { start, duration, step } = clock;
   if (start === 'csv' && profiles.csv === undefined) {
@@ -73,6 +77,11 @@ function checkClock({ clock, profiles }: Scenario): ScenarioFault[] {
   }
   if (step === 0) return [{ path: ['clock', 'step'], message: 'a step of zero never ends' }];
   if (duration === 0) return [{ path: ['clock', 'duration'], message: 'a duration of zero has no instant' }];
+  const [first, last] = [parseInstant(start), endInstant({ start, duration })];
+  if (first < 0 || last > LAST_US) {
+    const key = first < 0 || first > LAST_US ? 'start' : 'duration';
+    return [{ path: ['clock', key], message: 'leads out of the years 1970 to 9999' }];
+  }
   if (!(duration % step > 0)) return [];
   const message = `a duration of ${showDuration(duration)} is no multiple of the step of ${showDuration(step)}`;
   return [{ path: ['clock', 'duration'], message }];
@@ -132,7 +141,11 @@ function checkEvents(scenario: Scenario, expanded: Expanded): ScenarioFault[] {
       ...(hint !== undefined && { hint }),
     });
     const time = checkEventTime(event, scenario, at);
-    if ('fault' in event) return [...time, ...checkEventTarget(event, expanded, at)];
+    if ('fault' in event) {
+      const value = faultParameter(event);
+      const wrong = typeof value === 'string' ? [at('value', value)] : [];
+      return [...time, ...checkEventTarget(event, expanded, at), ...wrong];
+    }
     const parameters = useCaseFaults(event, scenario.clock.start);
     return [...time, ...parameters.map(({ path, ...fault }) => ({ path: ['events', index, ...path], ...fault }))];
   });

@@ -2,7 +2,7 @@
 import { closest } from '../../numerics/edit-distance.ts';
 import { documentBranches } from '../../grids/document-branches.ts';
 import type { GridDocument } from '../../grids/schema.ts';
-import type { Scenario, ScenarioDevice } from './schema.ts';
+import { type Scenario, type ScenarioDevice, TOPIC_LEVEL } from './schema.ts';
 
 /** One device: its entry's settings, its own id, and the one place where it stands. */
 export type ExpandedDevice = ScenarioDevice & {
@@ -60,6 +60,15 @@ export function expandDevices(
       continue;
     }
     for (const { id, at } of result.places) {
+      if (!TOPIC_LEVEL.test(id)) {
+        const message = `device id ${JSON.stringify(id)} is no level of a topic, for its / + # or control characters`;
+        faults.push({
+          path: ['devices', entry],
+          message,
+          hint: 'put devices at such elements one by one, with an `id`',
+        });
+        break;
+      }
       const owner = owners.get(id);
       if (owner !== undefined) {
         const where = owner === entry ? 'this entry' : `devices.${owner}`;

@@ -46,9 +46,10 @@ export function readLocated(file: string, text: string): LocatedDocument {
   if (document.contents === null) {
     return { root: undefined, problems: [{ file, path: '', line: 1, column: 1, message: 'is empty' }] };
   }
+  const conversion: Conversion = { document, placeAtOffset, nodes: 0, problems: [] };
   try {
-    const root = convert(document.contents, { document, placeAtOffset, nodes: 0 }, 0);
-    return { root, problems: [] };
+    const root = convert(document.contents, conversion, 0);
+    return { root: conversion.problems.length > 0 ? undefined : root, problems: conversion.problems };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { root: undefined, problems: [{ file, path: '', message: 'nests or repeats too many nodes' }] };
@@ -60,6 +61,7 @@ interface Conversion {
   readonly placeAtOffset: (offset: number) => Place;
   /** Converted so far, aliases counted as often as they are used. */
   nodes: number;
+  readonly problems: Problem[];
 }
 
 /** Throws RangeError when the tree outgrows what a scenario can be. */
@@ -69,7 +71,10 @@ function convert(node: Node, conversion: Conversion, depth: number): Located {
   const place = conversion.placeAtOffset(node.range?.[0] ?? 0);
   if (isAlias(node)) {
     const target = node.resolve(conversion.document);
-    return target === undefined ? { kind: 'value', place, value: null } : convert(target, conversion, depth + 1);
+    if (target !== undefined) return convert(target, conversion, depth + 1);
+    const message = `is no valid YAML: no anchor &${node.source} stands before its alias *${node.source}`;
+    conversion.problems.push({ ...place, path: '', message });
+    return { kind: 'value', place, value: null };
   }
   if (isMap(node)) return { kind: 'map', place, entries: convertEntries(node, conversion, depth) };
   if (isSeq(node)) {

@@ -1,9 +1,13 @@
 /** What a scenario file may say. Durations and quantities carry units; unknown keys are faults. */
 import { z } from 'zod';
+import { measurandSchema } from '../../platform/contract/measurement.ts';
 import { isTimeZone } from '../../platform/forecasting/local-time.ts';
 import { quantity } from './quantity.ts';
 
 const id = z.string().min(1);
+/** One level of a topic, and what a terminal shows as it stands. */
+export const TOPIC_LEVEL = /^[^/+#\p{Cc}]+$/u;
+const topicLevel = id.regex(TOPIC_LEVEL, { error: 'is no level of a topic: leave out / + # and control characters' });
 const duration = quantity('duration');
 const power = quantity('power');
 const energy = quantity('energy');
@@ -15,7 +19,7 @@ const place = z.string().regex(/^(bus:[^:]+|branch:[^:]+:(from|to)|battery:[^:]+
 });
 
 const deviceBase = {
-  id: id.optional(),
+  id: topicLevel.optional(),
   /** How many of them; with `at: "bus:house-*"` one at each matching place. */
   count: z.int().positive().optional(),
   every: duration.optional(),
@@ -223,7 +227,7 @@ const faultEventSchema = z.strictObject({
   probability: share.optional(),
   /** Size of the fault in its own unit, see the catalogue. */
   value: z.union([z.number(), z.string()]).optional(),
-  measurand: z.string().optional(),
+  measurand: measurandSchema.optional(),
   phase: z.enum(['A', 'B', 'C']).optional(),
 });
 
@@ -283,7 +287,7 @@ export const scenarioSchema = z.strictObject({
   schema: z.literal(1),
   name: z.string().min(1),
   description: z.string().optional(),
-  site: id,
+  site: topicLevel,
   useCase: z.string().optional(),
   seed: z.union([z.string(), z.int()]).transform(String),
   pace: z

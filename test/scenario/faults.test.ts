@@ -1,4 +1,5 @@
 /** Every fault of a scenario is found in one go, named in words, and mapped to the line and column where it stands. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createWorkshop, soundScenario } from './workshop.ts';
 
@@ -111,6 +112,7 @@ describe('form', () => {
       /^s\.yaml:3:1: is no valid YAML: Flow sequence in block collection must be sufficiently indented/,
     ],
     ['name: Sound', 'name: Sound\nname: Again', /^s\.yaml:3:1: is no valid YAML: Map keys must be unique/],
+    ['name: Sound', 'name: *n', /^s\.yaml:2:7: is no valid YAML: no anchor &n stands before its alias \*n$/],
     ['name: Sound', 'name: "Sound', /^s\.yaml:\d+:\d+: is no valid YAML: Missing closing "quote/],
   ])('malformed YAML: %s -> %s', async (from, to, fault) => {
     expect((await faultsWith(from, to))[0]).toMatch(fault);
@@ -165,6 +167,13 @@ describe('sense', () => {
       'grid: ieee-33',
       'grid: ieee-33\nprofiles: { temperature: { kind: csv } }',
       's.yaml:7:26: profiles.temperature.csv: missing: the kind is csv (add csv: { file: ... })',
+    ],
+    ['duration: 1h', 'duration: 1000000000h', 's.yaml:5:56: clock.duration: leads out of the years 1970 to 9999'],
+    ['"2021-04-01T', '"0021-04-01T', 's.yaml:5:17: clock.start: leads out of the years 1970 to 9999'],
+    [
+      'id: pmu-1',
+      'id: a/b',
+      's.yaml:8:22: devices.0.id: "a/b" is no level of a topic: leave out / + # and control characters',
     ],
     ['every: 10s', 'every: 15s', 's.yaml:8:49: devices.0.every: 15 s is no multiple of the step of 10 s'],
     ['at: "bus:2"', 'at: "bus:44"', 's.yaml:8:33: devices.0.at: the grid has no bus "44" (did you mean "4"?)'],
@@ -245,6 +254,27 @@ describe('sense', () => {
     ['at: 5min, target: "smart-meter/pmu*"', 's.yaml:13:25: events.0.target: no device matches "smart-meter/pmu*"'],
   ])('event %s', async (fields, fault) => {
     expect(await faultsWith(...event(fields))).toEqual([fault]);
+  });
+
+  it.each([
+    ['fault: delay, value: -3s', '"-3s" is no value for delay'],
+    ['fault: stuck, value: 3', 'stuck takes no value'],
+    ['fault: derating, value: 300 %', '"300 %" is no value for derating'],
+    ['fault: bias, measurand: activpower', '"activpower" is not one of "voltmagnitude", '],
+  ])('an event with %s', async (fields, sentence) => {
+    const events = `events:\n  - { at: 5min, target: "*", ${fields} }\nexpect:`;
+    const [fault, ...others] = (await faultsWith('expect:', events)).filter((line) => !line.includes('is none'));
+    expect(fault).toMatch(/^s\.yaml:13:\d+: events\.0\.(value|measurand): /);
+    expect(fault).toContain(sentence);
+    expect(others).toEqual([]);
+  });
+
+  it('an id of the grid that no topic can carry names its device entry', async () => {
+    const grid = JSON.parse(readFileSync('grids/networks/ieee-33/grid.json', 'utf8')) as { buses: { id: string }[] };
+    write('grid.json', JSON.stringify(grid).replaceAll('"17"', '"1/7"'));
+    expect(await faultsWith('ieee-33', './grid.json')).toEqual([
+      's.yaml:9:5: devices.1: device id "1/7" is no level of a topic, for its / + # or control characters (put devices at such elements one by one, with an `id`)',
+    ]);
   });
 
   it.each(['at: "00:30", target: pmu-1', 'at: "2021-04-01T00:10:00+02:00", target: "pmu/*"', 'at: 5min, target: "1*"'])(
