@@ -48,6 +48,11 @@ function launch(env: Readonly<Record<string, string>> = {}) {
 const built = (file: string) => join(project, 'dist', file);
 
 describe('the launcher', () => {
+  // npm makes it so for `npx twin`; were it committed otherwise, every run of such a clone would record changed files.
+  it('is executable', () => {
+    expect(statSync(join(repository, 'bin', 'twin.mjs')).mode & 0o111).toBe(0o111);
+  });
+
   it('builds a fresh clone, and not again when nothing has changed', () => {
     expect(launch()).toEqual({ status: 0, stdout: 'first\n', stderr: '' });
     const before = statSync(built('cli/main.js')).mtimeMs;
