@@ -11,8 +11,12 @@ interface YamlText {
   readonly problems: readonly Problem[];
 }
 
+/** Deeper than anybody writes. The parser takes memory without end for text that is all brackets or dashes. */
+const DEPTH_MAX = 1000;
+
 /** Parses YAML 1.2 `text` of `file`. */
 export function parseYaml(file: string, text: string): YamlText {
+  if (isTooDeep(text)) throw new InvalidInputError([{ file, path: '', message: 'nests too deeply' }]);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const problems = document.errors.map(({ message, pos }) => {
@@ -32,4 +36,14 @@ export function readYaml(file: string): unknown {
     // An alias without its anchor, or so many that they would fill the memory.
     throw new InvalidInputError([{ file, path: '', message: `is no valid YAML: ${(error as Error).message}` }]);
   }
+}
+
+/** More brackets open than could be closed again, or more list entries begin in one line, than anybody writes. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (const bracket of text.match(/[[\]{}]/g) ?? []) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    if (depth > DEPTH_MAX) return true;
+  }
+  return new RegExp(String.raw`(?:[-?:][ \t]+){${DEPTH_MAX}}`).test(text);
 }

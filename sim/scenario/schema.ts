@@ -280,6 +280,8 @@ const ticklessSchema = z.strictObject({
 });
 
 const NO_PACE = 'is no pace: write lockstep, realtime, quiet or a factor such as 60x';
+/** At least 0.01: no timer waits as long as a slower pace asks for. */
+const PACE_FACTOR = /^(?:0*[1-9]\d*(?:\.\d+)?|0+\.(?:[1-9]\d*|0[1-9]\d*))x$/;
 
 export const scenarioSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -291,7 +293,7 @@ export const scenarioSchema = z.strictObject({
   useCase: z.string().optional(),
   seed: z.union([z.string(), z.int()]).transform(String),
   pace: z
-    .union([z.enum(['lockstep', 'realtime', 'quiet']), z.string().regex(/^\d+(\.\d+)?x$/, NO_PACE)], { error: NO_PACE })
+    .union([z.enum(['lockstep', 'realtime', 'quiet']), z.string().regex(PACE_FACTOR, NO_PACE)], { error: NO_PACE })
     .default('lockstep'),
   clock: z.strictObject({
     /** ISO 8601 with its zone, or `csv`: where the file of `profiles.csv` begins. */

@@ -98,6 +98,11 @@ describe('form', () => {
     ],
     [
       'seed: s1',
+      'seed: s1\npace: 0.0x',
+      's.yaml:5:7: pace: "0.0x" is no pace: write lockstep, realtime, quiet or a factor such as 60x',
+    ],
+    [
+      'seed: s1',
       'seed: s1\npace: fast',
       's.yaml:5:7: pace: "fast" is no pace: write lockstep, realtime, quiet or a factor such as 60x',
     ],
@@ -125,6 +130,10 @@ describe('form', () => {
     ]);
     expect((await faultsOf('test/scenario/nowhere.yaml'))[0]).toBe('test/scenario/nowhere.yaml: file does not exist');
     expect((await faultsOf('test/scenario'))[0]).toBe('test/scenario: is a folder, not a scenario file');
+  });
+
+  it.each(['[', 'a: {', '- ', '? '])('stops at a hundred thousand "%s"', async (text) => {
+    expect(await faultsOf(write('deep.yaml', text.repeat(100_000)))).toEqual(['deep.yaml: nests too deeply']);
   });
 
   it('stops at a bomb of aliases', async () => {
