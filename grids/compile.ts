@@ -1,7 +1,7 @@
 /** Turns a grid document into computational buses and per-unit admittance blocks. */
 import { complex, divide, multiply, polar, scale, type Complex } from '../numerics/complex.ts';
 import type { ComplexMatrix } from '../numerics/complex-matrix.ts';
-import type { CompiledBranch, CompiledGrid, ComplexBlock } from './model.ts';
+import { BASE_POWER_VA, type CompiledBranch, type CompiledGrid, type ComplexBlock } from './model.ts';
 import {
   admittanceBranchPort,
   bankPort,
@@ -24,9 +24,6 @@ import {
 import { LEGS, threeWindingLegs } from './three-winding.ts';
 import { createUnion, fuseBuses, type FusedBuses } from './topology.ts';
 import { isBank, transformerSequences } from './transformer.ts';
-
-/** 1 MVA three-phase, so that low- and high-voltage admittances both stay within a few powers of ten of one. */
-const BASE_POWER_VA = 1e6 / 3;
 
 /** What block building needs to know about the grid around a branch. */
 interface Frame {

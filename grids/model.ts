@@ -7,6 +7,9 @@
  */
 import type { GridDocument } from './schema.ts';
 
+/** Of every grid: 1 MVA three-phase, so that low- and high-voltage admittances both stay within a few powers of ten of one. */
+export const BASE_POWER_VA = 1e6 / 3;
+
 /** Complex block matrix, row major, interleaved re, im: entry (r, c) at `2 * (r * phases + c)`. */
 export type ComplexBlock = Float64Array;
 

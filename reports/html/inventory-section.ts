@@ -1,7 +1,8 @@
 /** Which measurements went into the estimates: how many, how old, how exact. */
+import { BASE_POWER_VA } from '../../grids/model.ts';
 import { median } from '../../numerics/statistics.ts';
 import type { Estimate } from '../../platform/contract/estimate.ts';
-import { formatDuration, formatNumber } from '../format.ts';
+import { formatDuration, formatNumber, formatQuantity } from '../format.ts';
 import type { RunRecord, Table } from '../record-reader.ts';
 import { renderAbsence, renderSection, renderTable } from './markup.ts';
 
@@ -11,7 +12,7 @@ export function renderInventory(record: RunRecord): string {
     inWords(kind),
     formatNumber(median(Float64Array.from(counts))),
     formatDuration(ageUsMax),
-    formatNumber(100 * median(Float64Array.from(sigmas)), 3),
+    sigmaText(kind, median(Float64Array.from(sigmas))),
   ]);
   const table = renderTable(
     'Measurements used by the state estimator',
@@ -20,7 +21,7 @@ export function renderInventory(record: RunRecord): string {
       { head: 'Quantity' },
       { head: 'Values per estimate', numeric: true },
       { head: 'Oldest', numeric: true },
-      { head: 'Median sigma, % of base', numeric: true },
+      { head: 'Median sigma', numeric: true },
     ],
     rows.slice(0, INVENTORY_SHOWN),
   );
@@ -28,12 +29,20 @@ export function renderInventory(record: RunRecord): string {
   return renderSection({
     id: 'inventory',
     title: 'Measurement inventory',
-    lead: 'What went into the estimates: measured values, and pseudo-measurements from forecasts where nothing is measured. Sigma is relative to the base that the estimator computes on.',
+    lead: 'What went into the estimates: measured values, and pseudo-measurements from forecasts where nothing is measured. Sigma of each phase: of voltages relative to the nominal one, of currents as the power that they carry at nominal voltage.',
     body: rows.length === 0 ? renderAbsence('No estimate lists what went into it.') : `${table}${more}`,
   });
 }
 
 const INVENTORY_SHOWN = 30;
+
+/** From per unit of the estimator's base to what people read; in a positive-sequence grid a phase is a third of the sum. */
+function sigmaText(kind: string, sigma: number): string {
+  if (kind.startsWith('current')) return formatQuantity(sigma * BASE_POWER_VA, 'VA', 3);
+  if (kind === 'activePower') return formatQuantity(sigma * BASE_POWER_VA, 'W', 3);
+  if (kind === 'reactivePower') return formatQuantity(sigma * BASE_POWER_VA, 'var', 3);
+  return formatQuantity(100 * sigma, '%', 3);
+}
 
 /** `smart-meter` and `activePower` as people write them. */
 function inWords(name: string): string {

@@ -296,15 +296,16 @@ function recordQuarter(
   }
   if (k === 0) return;
   const inventory = [
-    { source: 'pmu-breaker', kind: 'pmu', count: 12, ageUsMax: 0, sigmaRelativeMedian: 0.0017 },
+    { source: 'pmu', kind: 'voltagePhasor', count: 3, ageUsMax: 0, sigmaRelativeMedian: 0.0017 },
+    { source: 'pmu', kind: 'currentPhasor', count: 3, ageUsMax: 0, sigmaRelativeMedian: 0.0012 },
     {
       source: 'smart-meter',
-      kind: 'smart-meter',
-      count: houseCount(options) * 2,
+      kind: 'activePower',
+      count: 3 * houseCount(options),
       ageUsMax: 0,
-      sigmaRelativeMedian: 0.006,
+      sigmaRelativeMedian: 3e-5,
     },
-    { source: 'forecast', kind: 'pseudo', count: 4, ageUsMax: 900e6, sigmaRelativeMedian: 0.35 },
+    { source: 'forecast', kind: 'reactivePower', count: 4, ageUsMax: 900e6, sigmaRelativeMedian: 0.0003 },
   ];
   world.runs.push([
     timeUs,

@@ -180,6 +180,14 @@ describe('report.html', () => {
     expect(html).not.toContain('<img');
   });
 
+  it('tells how uncertain the measurements were in units that people know', async () => {
+    const html = await (await make({})).file('report.html');
+    const table =
+      html.split('<caption>Measurements used by the state estimator</caption>')[1]?.split('</table>')[0] ?? '';
+    // Of a base of 1 MVA three-phase: voltages relative to nominal, a phase's powers by a third of it.
+    for (const sigma of ['0.17\u00A0%', '400\u00A0VA', '10\u00A0W', '100\u00A0var']) expect(table).toContain(sigma);
+  });
+
   it('says plainly that a run was interrupted', async () => {
     const html = await (await make({ state: 'interrupted' })).file('report.html');
     expect(html).toContain('This run was interrupted');
