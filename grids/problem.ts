@@ -25,6 +25,17 @@ export class InvalidInputError extends Error {
   }
 }
 
+/** Runs `work` and keeps its faults, so that those of other parts can be told in the same answer. */
+export function collectFaults<Result>(problems: Problem[], work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}
+
 /** `file:line:column: path: message (hint)`, the form that editors can jump to. */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');

@@ -1,5 +1,5 @@
 /** What every load draws and every generator feeds in at each instant: the one entry to all profiles of a scenario. */
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { collectFaults, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument, GridGenerator, GridLoad } from '../../grids/schema.ts';
 import { createH0 } from '../../platform/forecasting/h0.ts';
 import type { Scenario } from '../scenario/schema.ts';
@@ -56,10 +56,10 @@ export function createProfiles(options: ProfileOptions): Profiles {
   const problems: Problem[] = [];
   const { grid, seed, clock, directory } = options;
   const profile = options.profiles.temperature;
-  const air = collect(problems, () => createAirTemperature({ profile, grid, seed, clock, directory }));
+  const air = collectFaults(problems, () => createAirTemperature({ profile, grid, seed, clock, directory }));
   if (air === undefined) throw new InvalidInputError(problems);
-  const load = collect(problems, () => createLoadSource({ ...options, air }));
-  const generation = collect(problems, () => createGenerationSource({ ...options, air }));
+  const load = collectFaults(problems, () => createLoadSource({ ...options, air }));
+  const generation = collectFaults(problems, () => createGenerationSource({ ...options, air }));
   if (load === undefined || generation === undefined) throw new InvalidInputError(problems);
   return {
     at(timeUs, fromUs, out) {
@@ -70,17 +70,6 @@ export function createProfiles(options: ProfileOptions): Profiles {
     files: [...new Set([...load.files, ...generation.files, ...air.files])],
     assumptions: [load.assumption, generation.assumption, ...(air.assumption === undefined ? [] : [air.assumption])],
   };
-}
-
-/** Runs `create` and keeps its faults, so that those of other parts can be told in the same answer. */
-function collect<Result>(problems: Problem[], create: () => Result): Result | undefined {
-  try {
-    return create();
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    problems.push(...error.problems);
-    return undefined;
-  }
 }
 
 function createLoadSource(options: SourceOptions): Source {

@@ -1,6 +1,6 @@
 /** Everything of a run that can be made ready before a socket is opened or a file written: the world, the devices, the plan. */
 import { compileGrid } from '../../grids/compile.ts';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { collectFaults, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import type { ServiceName } from '../../platform/service/registry.ts';
 import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/accounts.ts';
@@ -47,8 +47,12 @@ export interface Preparation {
 /** Throws InvalidInputError with the faults of scenario, grid, profiles, devices and options; writes nothing. */
 export async function prepareRun(options: RunOptions): Promise<Preparation> {
   const { scenarioFile, set, seed, pace } = options;
-  const loaded = await loadScenario(scenarioFile, { set, seed, pace });
-  return await inItsPlace(loaded, () => Promise.resolve(prepare(loaded, options)));
+  const problems: Problem[] = [];
+  const places = collectFaults(problems, () => placesOf(options));
+  const loaded = await loadScenario(scenarioFile, { set, seed, pace }).catch((error: unknown) => {
+    throw error instanceof InvalidInputError ? new InvalidInputError([...problems, ...error.problems]) : error;
+  });
+  return await inItsPlace(loaded, async () => await prepare(loaded, options, { places, problems }));
 }
 
 /** Gives the faults that devices, profiles and services find in the scenario the place where they were written. */
@@ -60,25 +64,41 @@ async function inItsPlace<Result>(loaded: LoadedScenario, work: () => Promise<Re
   }
 }
 
-function prepare(loaded: LoadedScenario, options: RunOptions): Preparation {
+async function prepare(
+  loaded: LoadedScenario,
+  options: RunOptions,
+  { places, problems }: { readonly places: Places | undefined; readonly problems: Problem[] },
+): Promise<Preparation> {
   const { scenario } = loaded;
   const schedule = scheduleOf(loaded);
   const grid = compileGrid(loaded.grid);
-  const profiles = createProfiles({
-    grid: loaded.grid,
-    profiles: scenario.profiles,
-    seed: scenario.seed,
-    clock: scenario.clock,
-    directory: '.',
-  });
-  const park = createDevices({
-    devices: loaded.devices,
-    grid,
-    seed: scenario.seed,
-    clock: schedule,
-    air: profiles.air,
-    conditions: deviceConditions(scenario.events, scenario.clock.start),
-  });
+  const profiles = collectFaults(problems, () =>
+    createProfiles({
+      grid: loaded.grid,
+      profiles: scenario.profiles,
+      seed: scenario.seed,
+      clock: scenario.clock,
+      directory: '.',
+    }),
+  );
+  const park = collectFaults(problems, () =>
+    createDevices({
+      devices: loaded.devices,
+      grid,
+      seed: scenario.seed,
+      clock: schedule,
+      air: profiles?.air ?? NO_AIR,
+      conditions: deviceConditions(scenario.events, scenario.clock.start),
+    }),
+  );
+  const roads: Road[] = loaded.devices.some(({ route }) => route === 'direct') ? ['bal', 'direct'] : ['bal'];
+  if (places === undefined || profiles === undefined || park === undefined) {
+    // Whoever has to mend something wants to hear of the services in the same go.
+    const facts = { loaded, roads, keys: {}, seriesDirectory: 'series' };
+    const anywhere = { databus: 'embedded', bal: 'embedded' };
+    const services = await planServices(options, places ?? anywhere, facts).catch((error: unknown) => error);
+    throw new InvalidInputError([...problems, ...(services instanceof InvalidInputError ? services.problems : [])]);
+  }
   const { startUs } = schedule;
   const frequency = createFrequency({
     seed: scenario.seed,
@@ -95,7 +115,6 @@ function prepare(loaded: LoadedScenario, options: RunOptions): Preparation {
       createLightNode({ seed: runSeed, site, kind, device: id, ledger: blockLedger }),
     ]),
   );
-  const roads: Road[] = park.devices.some(({ route }) => route === 'direct') ? ['bal', 'direct'] : ['bal'];
   const chosen = paceOf(scenario.pace);
   const facts: Omit<ServiceFacts, 'seriesDirectory'> = {
     loaded,
@@ -115,11 +134,15 @@ function prepare(loaded: LoadedScenario, options: RunOptions): Preparation {
     accounts: accessLayerAccounts({ seed: runSeed, site, devices: certifying }),
     lightNodes,
     blockLedger,
-    ...placesOf(options),
+    ...places,
     bridge: bridgeOf(loaded, options),
-    services: (seriesDirectory) => inItsPlace(loaded, () => planServices(options, { ...facts, seriesDirectory })),
+    services: (seriesDirectory) =>
+      inItsPlace(loaded, () => planServices(options, places, { ...facts, seriesDirectory })),
   };
 }
+
+/** Faults of devices are the same in any weather. */
+const NO_AIR = { meanC: () => Number.NaN };
 
 function scheduleOf({ scenario: { clock } }: LoadedScenario): Schedule {
   return {
@@ -137,8 +160,10 @@ function paceOf(pace: string): Pick<Preparation, 'pace' | 'class'> {
   return { pace: factor, class: factor === 1 ? 'realtime' : 'paced' };
 }
 
+type Places = Pick<Preparation, 'databus' | 'bal'>;
+
 /** In memory both brokers are, unless one is named. */
-function placesOf({ databus = 'embedded', bal }: RunOptions): Pick<Preparation, 'databus' | 'bal'> {
+function placesOf({ databus = 'embedded', bal }: RunOptions): Places {
   const place = (option: string, value: string) => {
     if (/^mqtts?:\/\/[^/]*@/.test(value)) {
       const message = 'user name and password do not belong in a URL, which is recorded: use --credentials FILE';
@@ -179,49 +204,52 @@ function bridgeOf(loaded: LoadedScenario, options: RunOptions): Preparation['bri
  * In this process, but for one: an estimate takes longer than a frame at 50 frames/s, and by the wall clock the devices
  * do not wait for it.
  */
-function usualMode(name: ServiceName, { loaded }: Pick<ServiceFacts, 'loaded'>, options: RunOptions): ServiceMode {
-  const byTheClock = typeof paceOf(loaded.scenario.pace).pace === 'number';
-  const reachable = placesOf(options).databus !== 'memory';
+function usualMode(name: ServiceName, { scenario }: LoadedScenario, { databus }: Places): ServiceMode {
+  const byTheClock = typeof paceOf(scenario.pace).pace === 'number';
+  const reachable = databus !== 'memory';
   return name === 'state-estimation' && byTheClock && reachable ? 'process' : 'in-process';
 }
 
-async function planServices(options: RunOptions, facts: ServiceFacts): Promise<readonly ServicePlan[]> {
+async function planServices(options: RunOptions, places: Places, facts: ServiceFacts): Promise<readonly ServicePlan[]> {
   const names = servicesOf(facts.loaded);
-  const unknown = Object.keys(options.service).filter((name) => name !== 'bridge' && !names.some((n) => n === name));
-  if (unknown.length > 0) {
-    const hint = `its services are ${['bridge', ...names].join(', ')}`;
-    const problems = unknown.map((name) => ({
-      file: '--service',
-      path: '',
-      message: `the scenario has no ${name}`,
-      hint,
-    }));
-    throw new InvalidInputError(problems);
-  }
   const { tickless } = facts.loaded.scenario;
-  const strangers = Object.keys(tickless).filter((name) => !names.some((n) => n === name));
-  if (strangers.length > 0) {
-    const hint = `its services are ${names.join(', ')}`;
-    const message = 'is no service of the scenario';
-    throw new InvalidInputError(strangers.map((name) => ({ path: `tickless.${name}`, message, hint })));
-  }
+  const problems = [...faultsOfNames(options, facts.loaded), ...faultsOfReach(options, places)];
   const plans: ServicePlan[] = [];
   for (const name of names) {
-    plans.push({
-      name,
-      mode: options.service[name] ?? usualMode(name, facts, options),
-      config: await serviceConfig(name, facts),
-      ...(tickless[name] !== undefined && { tickless: tickless[name] }),
-    });
+    try {
+      const config = await serviceConfig(name, facts);
+      const mode = options.service[name] ?? usualMode(name, facts.loaded, places);
+      plans.push({ name, mode, config, ...(tickless[name] !== undefined && { tickless: tickless[name] }) });
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      problems.push(...error.problems);
+    }
   }
-  const faults = [...(await faultsOfWaiting(plans)), ...faultsOfReach(options)];
-  if (faults.length > 0) throw new InvalidInputError(faults);
+  // Who waits for whom can be told of all services only.
+  if (plans.length === names.length) problems.push(...(await faultsOfWaiting(plans)));
+  if (problems.length > 0) throw new InvalidInputError(problems);
   return plans;
 }
 
+/** Services that are named somewhere and do not take part. */
+function faultsOfNames({ service }: RunOptions, loaded: LoadedScenario): Problem[] {
+  const names: readonly string[] = servicesOf(loaded);
+  const strange = Object.keys(service).filter((name) => name !== 'bridge' && !names.includes(name));
+  const tickless = Object.keys(loaded.scenario.tickless).filter((name) => !names.includes(name));
+  const hint = `its services are ${names.join(', ')}`;
+  return [
+    ...strange.map((name) => ({
+      file: '--service',
+      path: '',
+      message: `the scenario has no ${name}`,
+      hint: `its services are ${['bridge', ...names].join(', ')}`,
+    })),
+    ...tickless.map((name) => ({ path: `tickless.${name}`, message: 'is no service of the scenario', hint })),
+  ];
+}
+
 /** A service elsewhere has to reach the databus, the bridge the access layer as well. */
-function faultsOfReach(options: RunOptions): readonly Problem[] {
-  const { databus, bal } = placesOf(options);
+function faultsOfReach(options: RunOptions, { databus, bal }: Places): readonly Problem[] {
   return Object.entries(options.service).flatMap(([name, mode]) => {
     const brokers = name === 'bridge' ? { '--databus': databus, '--bal': bal } : { '--databus': databus };
     return Object.entries(brokers).flatMap(([option, where]): Problem[] => {

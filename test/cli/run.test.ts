@@ -116,6 +116,23 @@ describe('twin run', () => {
     expect(existsSync(directory)).toBe(false);
   });
 
+  it('tells what options, profiles, devices and services have against it in one go', async () => {
+    const set = ['profiles.load.households=7', 'devices.1.at=bus:mv', 'platform.powerCalculation=false'];
+    const services = ['--service', 'historan=process'];
+    const { code, err } = await run([...set.flatMap((text) => ['--set', text]), '--databus', 'pigeon', ...services]);
+    expect(code).toBe(10);
+    expect(err.split('\n')).toEqual([
+      expect.stringContaining('pigeon is no broker'),
+      expect.stringContaining('profiles.load.households: is 7'),
+      expect.stringContaining('bess "cbes": the grid has no battery at bus:mv'),
+      expect.stringContaining('the scenario has no historan'),
+      expect.stringContaining('balancer waits for power-calculation'),
+      '',
+    ]);
+    const { err: beside } = await run(['--set', 'clock.step=7s', '--databus', 'pigeon']);
+    expect(beside).toMatch(/pigeon is no broker.*\n.*clock\.duration: /);
+  });
+
   it('ends with 30 and says what to do when a broker is missing or a port taken', async () => {
     const server = createServer();
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
