@@ -64,6 +64,18 @@ describe('plans', () => {
     }
   });
 
+  it.each([
+    ['no body', undefined],
+    ['an empty one', ''],
+    ['one that says nothing', '{'],
+  ])('a job is forgotten by a caller who declares JSON and sends %s', async (_, body) => {
+    const taken = await bench.call('POST', '/v1/plan/jobs', examples.scheduling.value);
+    const path = taken.headers.get('location') ?? '';
+    const json = { 'content-type': 'application/json' };
+    expect((await bench.call('DELETE', path, body, json)).status).toBe(204);
+    expect((await bench.call('GET', path)).status).toBe(404);
+  });
+
   it('a job that has not finished has no result yet, and a full queue turns callers away', async () => {
     const small = await openBench({ planQueue: 0, keptJobs: 1 });
     const long = await small.call('POST', '/v1/plan/jobs', weekLong());
