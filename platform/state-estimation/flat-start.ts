@@ -7,7 +7,8 @@ import { isReciprocal } from './equations/short-branches.ts';
 
 /**
  * One per unit at the sources, carried through the branches with their far end unloaded, so that transformers turn and
- * scale as they do; along lines with or without what they draw themselves. Interleaved re, im per bus-phase; balanced one per unit where nothing leads.
+ * scale as they do; along lines with or without what they draw themselves. Interleaved re, im per bus-phase; balanced one
+ * per unit where nothing leads.
  */
 export function flatStart(grid: CompiledGrid, charge: 'with charge' | 'without charge' = 'with charge'): Float64Array {
   const { phases } = grid;
@@ -20,25 +21,29 @@ export function flatStart(grid: CompiledGrid, charge: 'with charge' | 'without c
   const branches = grid.branches.filter(joins);
   const roots = grid.sources.map((source) => source.bus);
   const forest = spanForest(grid.busCount, branches, roots);
-  const pairOf = ({ from, to }: CompiledBranch) => Math.min(from, to) * grid.busCount + Math.max(from, to);
-  const besides = new Map<number, CompiledBranch[]>();
+  const leading: CompiledBranch[][] = Array.from({ length: grid.busCount }, () => []);
   for (const branch of branches) {
-    const pair = pairOf(branch);
-    const known = besides.get(pair);
-    if (known === undefined) besides.set(pair, [branch]);
-    else known.push(branch);
+    const { from, to } = branch;
+    if (forest.parent[to] === from) leading[to]!.push(branch);
+    else if (forest.parent[from] === to) leading[from]!.push(branch);
   }
+  const system: SmallSystem = { own: new Float64Array(2 * phases * phases), right: new Float64Array(2 * phases) };
   for (const bus of forest.order) {
-    const edge = forest.parentEdge[bus]!;
-    if (edge < 0) continue;
-    const between = besides.get(pairOf(branches[edge]!))!;
-    const other = branches[edge]!.from === bus ? branches[edge]!.to : branches[edge]!.from;
+    const other = forest.parent[bus]!;
+    if (other < 0) continue;
+    const between = leading[bus]!;
     // Without what its capacitance draws exactly nothing flows in a line at no load.
     if (charge === 'without charge' && between.every(isReciprocal))
       voltage.copyWithin(2 * bus * phases, 2 * other * phases, 2 * (other + 1) * phases);
-    else carry(between, bus, other, phases, voltage);
+    else carry(system, between, { bus, other }, voltage);
   }
   return voltage;
+}
+
+/** Room for the equations of one bus. */
+interface SmallSystem {
+  readonly own: Float64Array;
+  readonly right: Float64Array;
 }
 
 /**
@@ -46,26 +51,26 @@ export function flatStart(grid: CompiledGrid, charge: 'with charge' | 'without c
  * There may be several: three single-phase units make one bank.
  */
 function carry(
+  { own, right }: SmallSystem,
   branches: readonly CompiledBranch[],
-  bus: number,
-  other: number,
-  phases: number,
+  { bus, other }: { readonly bus: number; readonly other: number },
   voltage: Float64Array,
 ): void {
-  const own = new Float64Array(2 * phases * phases);
-  const right = new Float64Array(2 * phases);
+  const phases = right.length / 2;
+  own.fill(0);
+  right.fill(0);
   for (const branch of branches) {
     const atTo = branch.to === bus;
     addBlock(own, atTo ? branch.ytt : branch.yff);
     subtractProduct(right, atTo ? branch.ytf : branch.yft, voltage, other, phases);
   }
-  const solution = solveRegularised(own, right, phases);
+  solveRegularised(own, right, phases);
   for (let phase = 0; phase < phases; phase += 1) {
     // A winding that passes nothing (or a far end that resonates) gives no sensible start: keep the balanced one.
-    const size = Math.hypot(solution[2 * phase]!, solution[2 * phase + 1]!);
+    const size = Math.hypot(right[2 * phase]!, right[2 * phase + 1]!);
     if (!(size > 0.3 && size < 3)) continue;
-    voltage[2 * (bus * phases + phase)] = solution[2 * phase]!;
-    voltage[2 * (bus * phases + phase) + 1] = solution[2 * phase + 1]!;
+    voltage[2 * (bus * phases + phase)] = right[2 * phase]!;
+    voltage[2 * (bus * phases + phase) + 1] = right[2 * phase + 1]!;
   }
 }
 
@@ -91,10 +96,11 @@ function subtractProduct(
   }
 }
 
-/** Gauss elimination of a small complex system whose diagonal is raised by 1e-9 of its size: a delta's zero sequence. */
-function solveRegularised(matrix: ComplexBlock, right: Float64Array, n: number): Float64Array {
-  const a = matrix.slice();
-  const b = right.slice();
+/**
+ * Gauss elimination of a small complex system whose diagonal is raised by 1e-9 of its size: a delta's zero sequence. In
+ * place: the matrix is gone afterwards, the right side is the solution.
+ */
+function solveRegularised(a: Float64Array, b: Float64Array, n: number): void {
   let largest = 1e-300;
   for (let k = 0; k < a.length; k += 1) largest = Math.max(largest, Math.abs(a[k]!));
   const lift = 1e-9 * largest;
@@ -130,5 +136,4 @@ function solveRegularised(matrix: ComplexBlock, right: Float64Array, n: number):
     b[2 * k] = (br * pr + bi * pi) / d;
     b[2 * k + 1] = (bi * pr - br * pi) / d;
   }
-  return b;
 }
