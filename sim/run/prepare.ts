@@ -213,7 +213,11 @@ function usualMode(name: ServiceName, { scenario }: LoadedScenario, { databus }:
 async function planServices(options: RunOptions, places: Places, facts: ServiceFacts): Promise<readonly ServicePlan[]> {
   const names = servicesOf(facts.loaded);
   const { tickless } = facts.loaded.scenario;
-  const problems = [...faultsOfNames(options, facts.loaded), ...faultsOfReach(options, places)];
+  const problems = [
+    ...faultsOfNames(options, facts.loaded),
+    ...faultsOfReach(options, places),
+    ...faultsOfBridge(facts.loaded, places),
+  ];
   const plans: ServicePlan[] = [];
   for (const name of names) {
     try {
@@ -245,6 +249,18 @@ function faultsOfNames({ service }: RunOptions, loaded: LoadedScenario): Problem
       hint: `its services are ${['bridge', ...names].join(', ')}`,
     })),
     ...tickless.map((name) => ({ path: `tickless.${name}`, message: 'is no service of the scenario', hint })),
+  ];
+}
+
+/** Without a bridge nothing comes from the access layer. Between two brokers by URL there may be one of somebody else's. */
+function faultsOfBridge(loaded: LoadedScenario, { databus, bal }: Places): readonly Problem[] {
+  const elsewhere = databus.includes('://') && bal.includes('://');
+  const behind = loaded.devices.find(({ route }) => route === 'bal');
+  const hasServices = servicesOf(loaded).length > 0;
+  if (loaded.serviceOptions['bridge'] !== undefined || elsewhere || behind === undefined || !hasServices) return [];
+  const message = `has no bridge, so what ${behind.id} publishes at the access layer reaches no service`;
+  return [
+    { path: 'platform', message, hint: 'add bridge: {}, or let devices pass the access layer by (route: direct)' },
   ];
 }
 

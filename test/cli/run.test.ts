@@ -106,6 +106,7 @@ describe('twin run', () => {
       '--set devices.1.at=bus:mv: devices.1.at: bess "cbes": the grid has no battery at bus:mv',
     ],
     [['--set', 'platform.powerCalculation=false'], 'balancer waits for power-calculation, which does not take part'],
+    [['--set', 'platform.bridge=false'], 'platform: has no bridge, so what pmu-breaker publishes at the access layer'],
     [['--service', 'historan=process'], 'the scenario has no historan'],
     [['--databus', 'carrier-pigeon'], 'carrier-pigeon is no broker'],
     [['--bal', 'embedded:99999'], '99999 is no port'],
