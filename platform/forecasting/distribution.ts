@@ -14,7 +14,7 @@ export function normalQuantile(probability: number): number {
 }
 
 const known = new Map<number, number>();
-const KNOWN_MAX = 100;
+const KNOWN_MAX = 256;
 
 /**
  * Quantile of a positive quantity that strays upwards further than downwards: lognormal of the same mean and variance,
@@ -87,4 +87,30 @@ function logitNormalMoments(mu: number, omega: number): readonly [number, number
 
 function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x));
+}
+
+/** A distribution is told by so many values, equally likely and each in the middle of its part. */
+export const parts = 128;
+
+/** Quantiles of what is one of these with these weights, which add up to 1: each gives values in proportion to its weight. */
+export function mixtureQuantiles(
+  components: readonly { readonly weight: number; readonly values: (part: number) => number }[],
+): (probability: number) => number {
+  const mixed = new Float64Array(parts);
+  let weights = 0;
+  let first = 0;
+  for (const { weight, values } of components) {
+    weights += weight;
+    const end = Math.min(parts, Math.round(weights * parts));
+    for (let at = first; at < end; at += 1)
+      mixed[at] = values(Math.floor((parts * (at - first + 0.5)) / (end - first)));
+    first = Math.max(first, end);
+  }
+  mixed.sort();
+  return (probability) => {
+    const position = Math.min(parts - 1, Math.max(0, probability * parts - 0.5));
+    const before = Math.floor(position);
+    const low = mixed[before] ?? Number.NaN;
+    return low + (position - before) * ((mixed[before + 1] ?? low) - low);
+  };
 }

@@ -7,9 +7,10 @@
  *   y_load = L (1 + s x0 + c x1) + e          y_net = L (1 + s x0 + c x1) - G(k) + e,   k = k0 + w x2 + p x3
  * where x is the state of `site-state.ts` and s, c, w, p its scales. G is taken straight about the k of the moment.
  */
+import { createClearnessClimate, type ClearnessClimate } from './clearness-climate.ts';
 import type { ModelConfig } from './config.ts';
 import { createDailyShape } from './daily-shape.ts';
-import { fitLogitNormal, lognormalQuantile } from './distribution.ts';
+import { fitLogitNormal, lognormalQuantile, mixtureQuantiles, parts } from './distribution.ts';
 import type { Forecaster, MeteredPower, SiteObservation, WeatherReport } from './forecaster.ts';
 import { createLocalTime } from './local-time.ts';
 import type { SiteOutlook, StepOutlook } from './outlook.ts';
@@ -21,6 +22,8 @@ import { createSkyHypotheses, type SkyHypotheses, type SkyHypothesis } from './s
 /** Clearness is not below: the thickest cloud lets that much through. And not above: bright edges, over 15 min. */
 const DARKEST = 0.02;
 const BRIGHTEST = 1.15;
+/** As clear as a day usually gets: air less turbid than the model's. */
+const BRIGHT = 1.05;
 /** Share of a metered power that its meter may err by, and what it does not resolve, W: floor of a reading's sigma. */
 const METER_ERROR = 0.005;
 const METER_FLOOR_W = 30;
@@ -36,6 +39,8 @@ const BREVITY_MAX = 2;
 const DIM = 0.03;
 /** Time over which the usual clearness is averaged, of daylight, us. */
 const CLEARNESS_MEMORY_US = 12 * 3600e6;
+/** Assumptions that are believed less are left out of quantiles. */
+const LEAST_BELIEF = 0.01;
 
 export function createModelForecaster(config: ModelConfig): Forecaster {
   return new ModelForecaster(config);
@@ -57,11 +62,15 @@ class ModelForecaster implements Forecaster {
   readonly #loadShape;
   readonly #pvShape;
   readonly #site: Part;
-  readonly #clearnessCheck = createSpreadCheck();
+  readonly #loadCheck = createSpreadCheck();
+  readonly #skyCheck = createSpreadCheck();
+  readonly #climate: ClearnessClimate;
   readonly #whole = { customers: [] as number[], systems: [] as number[] };
   #usualClearness: number;
   /** Middle of the last observed interval. */
   #observedUs = -Infinity;
+  /** And of the last one that showed the sky. */
+  #seenUs = -Infinity;
   readonly #h = new Float64Array(stateSize);
 
   constructor(config: ModelConfig) {
@@ -72,6 +81,7 @@ class ModelForecaster implements Forecaster {
     this.#loadShape = createDailyShape(localTime);
     this.#pvShape = createDailyShape(localTime);
     this.#usualClearness = config.clearness.mean;
+    this.#climate = createClearnessClimate({ ...config.clearness, lowest: DARKEST, highest: BRIGHT });
     this.#whole.customers = config.customers.map((_, index) => index);
     this.#whole.systems = config.pvSystems.map((_, index) => index);
     this.#site = this.#part(this.#whole, undefined);
@@ -94,8 +104,12 @@ class ModelForecaster implements Forecaster {
     if (loads.length > 0) this.#take(loads, step, shape, brevity);
     // Without PV among them, the sum would be the same reading twice.
     if (loads.length < believed.length) this.#take(believed, step, shape, brevity);
-    this.#learn(middleUs, toUs - fromUs, step, shape);
-    this.#clearnessCheck.say(middleUs, (aheadUs) => this.#clearnessAhead(aheadUs));
+    if (step.siteLinear >= DIM * this.#site.peakW && loads.length < believed.length) {
+      this.#seenUs = middleUs;
+      this.#learnSky(middleUs, toUs - fromUs, shape.pv);
+    }
+    this.#skyCheck.say(middleUs, (aheadUs) => this.#skyAt(middleUs + aheadUs, 1));
+    this.#learnLoad(fromUs, toUs, step, shape.load);
   }
 
   outlook(fromUs: number, toUs: number): StepOutlook {
@@ -103,9 +117,9 @@ class ModelForecaster implements Forecaster {
     const middleUs = (fromUs + toUs) / 2;
     const aheadUs = Math.max(0, middleUs - this.#observedUs);
     const usualW = this.#loadShape.factorAt(middleUs) * step.profileW * this.#site.annualMWh;
-    const load = this.#loadDeviation(usualW, aheadUs);
-    const stated = this.#clearnessAhead(aheadUs);
-    const sky = { ...stated, variance: stated.variance * this.#clearnessCheck.factor(aheadUs) ** 2 };
+    const stated = this.#loadDeviation(usualW, aheadUs);
+    const load = { ...stated, variance: stated.variance * this.#loadCheck.factor(aheadUs) ** 2 };
+    const sky = this.#skyAt(middleUs, this.#skyCheck.factor(aheadUs) ** 2);
     let clearness: ((probability: number) => number) | undefined;
     const pvShape = this.#pvShape.factorAt(middleUs);
     const { applianceW } = this.#config.loadSigma;
@@ -119,7 +133,7 @@ class ModelForecaster implements Forecaster {
         ...systemOutlook(step.siteLinear, step.siteQuadratic, sky.variance),
         quantileW(probability) {
           if (step.siteLinear === 0) return 0;
-          clearness ??= fitLogitNormal(sky.mean, Math.sqrt(sky.variance), BRIGHTEST);
+          clearness ??= sky.quantiles();
           const k = clearness(probability);
           return pvShape * Math.max(0, step.siteLinear * k - step.siteQuadratic * k * k);
         },
@@ -147,9 +161,45 @@ class ModelForecaster implements Forecaster {
     return { factor: Math.max(0.05, 1 + mean), variance };
   }
 
+  /** While the weather lasts. */
   #clearnessAhead(aheadUs: number): Moments {
     const { mean, variance } = this.#over((sky) => clearnessBy(sky, aheadUs));
     return { mean: clearnessWithin(this.#config.clearness.mean + mean), variance };
+  }
+
+  /**
+   * Clearness: with probability exp(-t / tau) the weather of t ago is still there, else any that is usual here. Its mean
+   * is that of a first-order autoregression, as daily clearness has it; its distribution has both, the sky that lasts and
+   * the sky that has changed. `changes`: how often it changes, in what is usual.
+   */
+  #skyAt(middleUs: number, changes: number) {
+    const aheadUs = Math.max(0, middleUs - this.#observedUs);
+    const usualLasting = Math.exp(-Math.max(0, middleUs - this.#seenUs) / this.#config.memory.changeUs);
+    const lasting = Math.max(0, 1 - changes * (1 - usualLasting));
+    const same = this.#clearnessAhead(aheadUs);
+    const { mean: usual, variance: spread, values: usually } = this.#climate;
+    const mean = lasting * same.mean + (1 - lasting) * usual;
+    const square = lasting * (same.variance + same.mean ** 2) + (1 - lasting) * (spread + usual ** 2);
+    const likely = this.#skies.all
+      .filter(({ belief }) => belief >= LEAST_BELIEF)
+      .map((sky) => ({ belief: sky.belief, ...clearnessBy(sky, aheadUs) }));
+    const believed = likely.reduce((sum, { belief }) => sum + belief, 0);
+    return {
+      mean,
+      variance: square - mean ** 2,
+      quantiles: () =>
+        mixtureQuantiles([
+          ...likely.map((sky) => {
+            const k = clearnessWithin(this.#config.clearness.mean + sky.mean);
+            const quantile = fitLogitNormal(k, Math.sqrt(sky.variance), BRIGHTEST);
+            return {
+              weight: (lasting * sky.belief) / believed,
+              values: (part: number) => quantile((part + 0.5) / parts),
+            };
+          }),
+          { weight: 1 - lasting, values: (part: number) => usually[part] ?? Number.NaN },
+        ]),
+    };
   }
 
   #cloudVariance(): number {
@@ -208,18 +258,27 @@ class ModelForecaster implements Forecaster {
     this.#skies.judge(logDensities);
   }
 
-  #learn(middleUs: number, lengthUs: number, step: SiteStep, shape: { readonly load: number; readonly pv: number }) {
-    const usualW = shape.load * step.profileW * this.#site.annualMWh;
+  #learnLoad(fromUs: number, toUs: number, step: SiteStep, shape: number): void {
+    const middleUs = (fromUs + toUs) / 2;
+    const usualW = shape * step.profileW * this.#site.annualMWh;
     const chance = this.#over(({ state }) => momentsOf(state, [1, 1], [0, 0], 0));
     // Relative to the papers, what was learned already included; believed as far as it was seen.
     const strayed = this.#chanceSigma(usualW) * chance.mean * (1 - chance.variance);
-    this.#loadShape.learn(middleUs, shape.load * (1 + strayed) - 1);
-    if (step.siteLinear < DIM * this.#site.peakW) return;
-    const came = this.#clearnessAhead(0);
-    const { mean, variance } = came;
-    this.#clearnessCheck.came(middleUs, lengthUs, came);
+    this.#loadShape.learn(middleUs, shape * (1 + strayed) - 1);
+    this.#loadCheck.came(middleUs, toUs - fromUs, relative(this.#loadDeviation(usualW, 0)));
+    this.#loadCheck.say(middleUs, (aheadUs) => {
+      const then = this.#model.step(fromUs + aheadUs, toUs + aheadUs);
+      const thenW = this.#loadShape.factorAt(middleUs + aheadUs) * then.profileW * this.#site.annualMWh;
+      return relative(this.#loadDeviation(thenW, aheadUs));
+    });
+  }
+
+  #learnSky(middleUs: number, lengthUs: number, shape: number): void {
+    const { mean, variance } = this.#clearnessAhead(0);
     const seen = Math.max(0, 1 - variance / (this.#config.clearness.sigma ** 2 || 1));
-    this.#pvShape.learn(middleUs, shape.pv * (1 + (mean / this.#usualClearness - 1) * seen) - 1);
+    this.#climate.learn(mean, lengthUs * seen);
+    this.#skyCheck.came(middleUs, lengthUs, { mean, variance });
+    this.#pvShape.learn(middleUs, shape * (1 + (mean / this.#usualClearness - 1) * seen) - 1);
     this.#usualClearness += (mean - this.#usualClearness) * (1 - Math.exp(-lengthUs / CLEARNESS_MEMORY_US)) * seen;
   }
 
@@ -270,6 +329,10 @@ function momentsOf(
     2 * a * b * state.covariance(i, j, aheadUs) +
     b * b * state.covariance(j, j, aheadUs);
   return { mean: a * state.mean(i, aheadUs) + b * state.mean(j, aheadUs), variance };
+}
+
+function relative({ factor, variance }: { readonly factor: number; readonly variance: number }): Moments {
+  return { mean: factor - 1, variance };
 }
 
 /** How far the clearness strays from its usual mean. */

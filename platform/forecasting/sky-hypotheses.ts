@@ -6,12 +6,10 @@
 import type { ModelConfig } from './config.ts';
 import { createSiteState, type SiteState } from './site-state.ts';
 
-/** Memory of the weather, in that of the configuration: settled, usual, unsettled. */
-const WEATHER_MEMORIES = [20, 2, 0.3];
-/** Spread of the passing clouds, in that of the configuration: even skies, light clouds, broken ones. */
-const CLOUD_SPREADS = [0.4, 1, 1.6];
-/** How long what was foretold well or badly counts. */
-const BELIEF_US = 4 * 86_400e6;
+/** Memory of the weather, in that of the configuration, while it lasts: steady, drifting slowly, unsettled. */
+const WEATHER_MEMORIES = [3, 1, 0.1];
+/** Spread of the passing clouds, in that of the configuration: clear or dull, even skies, light clouds, broken ones. */
+const CLOUD_SPREADS = [0.1, 0.4, 1, 1.6];
 /** Every assumption keeps this share of the likeliest one's belief, so that it can come back when the weather turns. */
 const LEAST_BELIEF = 0.002;
 
@@ -32,7 +30,7 @@ export interface SkyHypotheses {
 }
 
 export function createSkyHypotheses({ memory, clearness }: Pick<ModelConfig, 'memory' | 'clearness'>): SkyHypotheses {
-  const { loadLevelUs, loadChanceUs, weatherUs, cloudsUs } = memory;
+  const { loadLevelUs, loadChanceUs, weatherUs, cloudsUs, changeUs } = memory;
   const { sigma, cloudShare } = clearness;
   const all = WEATHER_MEMORIES.flatMap((memoryShare) =>
     CLOUD_SPREADS.map((spread): SkyHypothesis => ({
@@ -54,7 +52,8 @@ export function createSkyHypotheses({ memory, clearness }: Pick<ModelConfig, 'me
   return {
     all,
     advance(byUs) {
-      const kept = Math.exp(-Math.max(0, byUs) / BELIEF_US);
+      // What was foretold well or badly counts as long as the weather does.
+      const kept = Math.exp(-Math.max(0, byUs) / changeUs);
       for (const [index, { state }] of all.entries()) {
         state.advance(byUs);
         logs[index] = kept * (logs[index] ?? 0);

@@ -5,7 +5,9 @@
 
 /** How far ahead it is looked back at, us: between them the factor is taken on straight lines over the logarithm. */
 const LEADS_US = [1800e6, 3 * 3600e6, 15 * 3600e6];
-/** Before so many independent errors were seen, half of what was stated at first is kept. */
+/** Errors nearer to each other than this are much the same: so many of them are one. */
+const APART_US = 3 * 3600e6;
+/** Before so many of them were seen, half of what was stated at first is kept. */
 const ERRORS_TO_BELIEVE = 2;
 /** Time over which an error counts. */
 const MEMORY_US = 4 * 86_400e6;
@@ -30,7 +32,7 @@ export function createSpreadCheck(): SpreadCheck {
   const checks = LEADS_US.map((leadUs) => ({
     leadUs,
     said: new Map<number, Moments>(),
-    /** Sums of squares relative to the stated variance, and of their weights: one for each `leadUs` of time. */
+    /** Sums of squares relative to the stated variance, and of their weights. */
     squares: ERRORS_TO_BELIEVE,
     weights: ERRORS_TO_BELIEVE,
   }));
@@ -49,8 +51,7 @@ export function createSpreadCheck(): SpreadCheck {
       for (const check of checks) {
         const said = check.said.get(timeUs);
         if (said === undefined || !(said.variance > 0)) continue;
-        // Errors of neighbouring steps are much the same: so many of them are one.
-        const weight = Math.min(1, lengthUs / check.leadUs);
+        const weight = Math.min(1, lengthUs / APART_US);
         const kept = Math.exp(-lengthUs / MEMORY_US);
         // Of an estimate, error and remaining variance add up to what the truth strays by.
         const square = Math.min(WORST ** 2, ((seen.mean - said.mean) ** 2 + seen.variance) / said.variance);
