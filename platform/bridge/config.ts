@@ -1,6 +1,7 @@
 /** The bridge's configuration file, and the same configuration for a real Mosquitto. */
 import { z } from 'zod';
 import { InvalidInputError } from '../../grids/problem.ts';
+import { logLevelSchema } from '../service/log-level.ts';
 import { defaultTopicRules, describe, filterOf, parseTopicRules, type BridgeRule } from './rules.ts';
 
 const brokerSchema = z.strictObject({
@@ -27,6 +28,7 @@ export const bridgeConfigSchema = z.strictObject({
   queueMax: z.int().positive().default(100_000),
   /** Time between attempts to get a lost connection back, ms. */
   reconnectMs: z.int().positive().default(1000),
+  log: logLevelSchema,
 });
 export type BridgeConfig = z.output<typeof bridgeConfigSchema>;
 

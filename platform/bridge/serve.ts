@@ -1,6 +1,7 @@
 /** The bridge alone, as in the field: connections come back after a break, and nothing is lost meanwhile. */
+import type { DestinationStream, Logger } from 'pino';
 import { bySchema } from '../../grids/by-schema.ts';
-import { mqttDatabus } from '../databus/mqtt.ts';
+import { fieldDatabus, fieldLog } from '../service/field.ts';
 import { untilAborted } from '../service/until-aborted.ts';
 import { startBridge, type BridgeEnd } from './bridge.ts';
 import { bridgeConfigSchema, bridgeRules, type BridgeConfig } from './config.ts';
@@ -11,33 +12,44 @@ import { bridgeConfigSchema, bridgeRules, type BridgeConfig } from './config.ts'
  *
  * Throws InvalidInputError with every fault of the configuration, DatabusError when a broker is not there or refuses.
  */
-export async function serveBridge(document: unknown, configFile: string, signal: AbortSignal): Promise<void> {
+export async function serveBridge(
+  document: unknown,
+  configFile: string,
+  signal: AbortSignal,
+  out?: DestinationStream,
+): Promise<void> {
   const config = bySchema(bridgeConfigSchema, document, { file: configFile });
   const rules = bridgeRules(config.topics, configFile);
+  const log = fieldLog('bridge', config.log, out);
+  const { local, remote, reconnectMs } = config;
   const failure = new AbortController();
   const bridge = await startBridge({
     rules,
-    local: endOf(config.local, config.reconnectMs, process.env['TWIN_BRIDGE_LOCAL_PASSWORD']),
-    remote: endOf(config.remote, config.reconnectMs, process.env['TWIN_BRIDGE_REMOTE_PASSWORD']),
+    local: endOf('databus', local, process.env['TWIN_BRIDGE_LOCAL_PASSWORD'], reconnectMs, log),
+    remote: endOf("access layer's broker", remote, process.env['TWIN_BRIDGE_REMOTE_PASSWORD'], reconnectMs, log),
     clientId: config.clientId,
     windowMax: config.windowMax,
     queueMax: config.queueMax,
     session: 'kept',
     onFailure: (error) => failure.abort(error),
   });
+  log.info({ local: local.url, remote: remote.url, topics: config.topics }, 'bridge is up');
   try {
     await untilAborted(AbortSignal.any([signal, failure.signal]));
     failure.signal.throwIfAborted();
   } finally {
+    log.info(bridge.counts(), 'bridge ends');
     await bridge.stop();
   }
 }
 
-function endOf(broker: BridgeConfig['local'], reconnectMs: number, passwordFromEnvironment?: string): BridgeEnd {
-  const { url, username, password = passwordFromEnvironment } = broker;
-  return {
-    databus: mqttDatabus(url, { reconnectMs }),
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-  };
+function endOf(
+  name: string,
+  broker: BridgeConfig['local'],
+  passwordFromEnvironment: string | undefined,
+  reconnectMs: number,
+  log: Logger,
+): BridgeEnd {
+  const { password = passwordFromEnvironment } = broker;
+  return { databus: fieldDatabus(name, { ...broker, password, reconnectMs }, log) };
 }

@@ -13,6 +13,9 @@ export interface MqttDatabusOptions {
   readonly password?: string;
   /** PEM of the certificate authority to trust, for `mqtts://` URLs. */
   readonly ca?: string;
+  /** A connection that comes back was lost, and is there again; once for each break. */
+  readonly onAway?: (clientId: string) => void;
+  readonly onBack?: (clientId: string) => void;
 }
 
 /** A broker at `url` (`mqtt://host:port` or `mqtts://host:port`). Nothing is contacted before `connect`. */
@@ -35,8 +38,19 @@ export function mqttDatabus(url: string, options: MqttDatabusOptions = {}): Data
         if (client.disconnecting) return;
         connection.onError?.(new DatabusError(url, describe(error), { cause: error }));
       });
+      let isAway = false;
+      client.on('connect', () => {
+        if (isAway) options.onBack?.(connection.clientId);
+        isAway = false;
+      });
       client.on('close', () => {
-        if (comesBack || client.disconnecting) return;
+        if (client.disconnecting) return;
+        if (comesBack) {
+          // Every attempt in vain closes once more.
+          if (!isAway) options.onAway?.(connection.clientId);
+          isAway = true;
+          return;
+        }
         const why = `the broker ended, refused what it may not do, or another client took the name ${connection.clientId}`;
         connection.onError?.(new DatabusError(url, `the connection was lost: ${why}`));
       });

@@ -1,16 +1,17 @@
 /** One service alone, as in the field or in a container: `twin serve NAME --config FILE`. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
 import { z } from 'zod';
 import { bySchema } from '../../grids/by-schema.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { readYaml } from '../../grids/read-yaml.ts';
 import { createIntakeVerifier } from '../contract/intake-verifier.ts';
 import { topics } from '../contract/topics.ts';
-import { mqttDatabus } from '../databus/mqtt.ts';
 import type { ServiceDefinition } from './definition.ts';
+import { fieldDatabus, fieldLog } from './field.ts';
 import { type HttpSide, ListenFailure } from './http-side.ts';
+import { logLevelSchema } from './log-level.ts';
 import { isServiceName, loadService, serviceNames } from './registry.ts';
 import { type RunningService, startService } from './runner.ts';
 import { withSecrets } from './secrets.ts';
@@ -34,7 +35,7 @@ const settingsSchema = z.strictObject({
   health: z.strictObject({ port: z.int().min(0).max(65_535), host: z.string().default('127.0.0.1') }).optional(),
   /** Opens the service's HTTP side, where it has one; each service says what it takes. */
   http: z.record(z.string(), z.unknown()).optional(),
-  log: z.enum(['error', 'warn', 'info']).default('info'),
+  log: logLevelSchema,
   service: z.unknown(),
 });
 
@@ -44,26 +45,33 @@ const tickerSchema = z.strictObject({
   streams: z.array(z.enum(['bal', 'direct'])).default(['bal']),
   runId: z.string().default('field'),
 });
+type Ticker = z.output<typeof tickerSchema>;
 
 /** Names that `serve` knows besides those of the registry. */
 export const servableNames = [...serviceNames, 'ticker', 'bridge'] as const;
 
 /**
- * Runs until the signal aborts. Throws InvalidInputError for an unknown name or a faulty configuration, DatabusError
- * when the broker cannot be reached, and whatever the service itself dies of.
+ * Runs until the signal aborts; the log goes to `out`, standard output when left out. Throws InvalidInputError for an
+ * unknown name or a faulty configuration, DatabusError when the broker cannot be reached, and whatever the service itself
+ * dies of.
  */
-export async function serveService(name: string, configFile: string, signal: AbortSignal): Promise<void> {
+export async function serveService(
+  name: string,
+  configFile: string,
+  signal: AbortSignal,
+  out?: DestinationStream,
+): Promise<void> {
   const document = readYaml(configFile);
   if (name === 'bridge') {
     const { serveBridge } = await import('../bridge/serve.ts');
-    await serveBridge(document, configFile, signal);
+    await serveBridge(document, configFile, signal, out);
     return;
   }
   const settings = bySchema(settingsSchema, withEnvironment(document), { file: configFile });
   const ofService = { file: configFile, under: ['service'] };
-  const log = pino({ level: settings.log, base: { service: name } });
+  const log = fieldLog(name, settings.log, out);
   if (name === 'ticker') {
-    await tick(settings, bySchema(tickerSchema, settings.service, ofService), signal);
+    await tick(settings, bySchema(tickerSchema, settings.service, ofService), log, signal);
     return;
   }
   if (!isServiceName(name)) {
@@ -102,11 +110,11 @@ async function serve(
   config: unknown,
   settings: Settings,
   http: Http | undefined,
-  log: pino.Logger,
+  log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const failure = new AbortController();
-  const databus = databusOf(settings);
+  const databus = databusOf(settings, log);
   const service = await startService({
     definition,
     config,
@@ -165,14 +173,15 @@ async function answerHealth(address: { readonly port: number; readonly host: str
 }
 
 /** Publishes a tick on each stream at every whole period of the wall clock. */
-async function tick(settings: Settings, ticker: z.infer<typeof tickerSchema>, signal: AbortSignal): Promise<void> {
+async function tick(settings: Settings, ticker: Ticker, log: Logger, signal: AbortSignal): Promise<void> {
   const failure = new AbortController();
-  const connection = await databusOf(settings).connect({
+  const connection = await databusOf(settings, log).connect({
     clientId: `ticker-${settings.instance}`,
     onMessage: () => {},
     onError: (error) => failure.abort(error),
   });
   const { periodMs, streams, runId } = ticker;
+  log.info({ databus: settings.databus.url, periodMs, streams }, 'ticker is up');
   // Counted from the epoch, so that a ticker which comes back goes on where the services are.
   const stop = atEveryBoundary(periodMs * 1000, (timeUs) => {
     const sequence = timeUs / (periodMs * 1000);
@@ -191,8 +200,8 @@ async function tick(settings: Settings, ticker: z.infer<typeof tickerSchema>, si
   }
 }
 
-function databusOf({ databus: { url, username, password, reconnectMs } }: Settings) {
-  return mqttDatabus(url, { reconnectMs, ...(username && { username }), ...(password && { password }) });
+function databusOf({ databus }: Settings, log: Logger) {
+  return fieldDatabus('databus', databus, log);
 }
 
 function withEnvironment(document: unknown): unknown {

@@ -26,8 +26,8 @@ async function writeConfigurations(folder: string, urls: { readonly databus: str
   const preparation = await prepareRun({ scenarioFile: 'test/run/village.yaml', set: [], service: {} });
   const databus = { url: urls.databus };
   const files = new Map<string, object>([
-    ['bridge', { local: databus, remote: { url: urls.bal } }],
-    ['ticker', { databus, service: { periodMs: 100 } }],
+    ['bridge', { local: databus, remote: { url: urls.bal }, log: 'error' }],
+    ['ticker', { databus, log: 'error', service: { periodMs: 100 } }],
   ]);
   for (const { name, config } of await preparation.services(join(folder, 'series'))) {
     files.set(name, { databus, log: 'error', service: config });
