@@ -29,7 +29,7 @@ it.skipIf(process.platform === 'win32').each([[['powerflow']], [['estimate', 'ie
   async (words) => {
     // Reading what nobody writes is work that no handler of the process interrupts.
     const input = join(folder, `${words[0]}.json`);
-    spawnSync('mkfifo', [input]);
+    spawnSync('sh', ['-c', 'mkfifo "$0"', input]);
     const before = readdirSync(folder);
     const twin = twinProcess([...words, input], {}, folder);
     const held = await heldOpen(input, twin);
