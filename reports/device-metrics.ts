@@ -1,21 +1,35 @@
-/** What the devices and the power calculation said, against truth at the same terminals and the same instant. */
+/**
+ * What the devices and the power calculation said, against truth at the same terminals and at the instant that they name:
+ * a wrong clock is an error of the device like any other.
+ */
 import { SampleBuffer } from '../numerics/statistics.ts';
 import type { GridDocument } from '../grids/schema.ts';
 import type { Table } from './record-reader.ts';
+import { collectPhasors, type Polar, type ReportedPhasors } from './reported-phasors.ts';
 import { ratedPowerVA } from './site-facts.ts';
-import { pairGroups, TimeIndex, translate } from './time-index.ts';
+import { translate } from './time-index.ts';
+import { trueEnergy } from './true-energy.ts';
+import { trueFrequency, truePhasors, type TrueFrequency, type TruePhasors } from './true-phasors.ts';
+
+type Samples = Readonly<Record<string, Float64Array>>;
 
 /** Samples of the device metrics by catalogue name, and the vector errors over time for the report. */
 export interface DeviceComparison {
-  readonly samples: Readonly<Record<string, Float64Array>>;
+  readonly samples: Samples;
+  /** By metric: readings that belong to it and that no truth stands beside. Absent where there are none. */
+  readonly unscored: Readonly<Record<string, number>>;
   readonly vectorErrors: VectorErrors;
 }
 
-/** One row per PMU frame and phase with truth beside it; NaN where the frame lacked that phasor. */
+/**
+ * One row per PMU frame and phase. NaN where the frame held nothing of that phasor, infinite where it did and there is
+ * no truth to hold it against.
+ */
 interface VectorErrors {
+  /** The frame's tag. */
   readonly timeUs: Float64Array;
+  /** Of those that the record has truth of. */
   readonly device: readonly string[];
-  readonly deviceIndex: Int32Array;
   readonly voltagePercent: Float64Array;
   readonly currentPercent: Float64Array;
 }
@@ -23,7 +37,10 @@ interface VectorErrors {
 /** Basis below which a meter's error is stated in Wh: 1 % of three phases of 230 V at the reference current 5 A. */
 const METER_BASIS_W = 0.01 * 3 * 230 * 5;
 
-/** Compares every reading of PMUs, power calculation and meters with truth. Faulted readings are not spared. */
+/**
+ * Compares every reading of PMUs, power calculation and meters with truth at the instant or interval that the reading
+ * names, faulted ones and those with a wrong tag included. A reading that no truth stands beside is counted in `unscored`.
+ */
 export function compareDevices(
   grid: GridDocument,
   measurements: Table,
@@ -31,29 +48,47 @@ export function compareDevices(
   energies: Table,
   site: Table,
 ): DeviceComparison {
-  const frames = collectFrames(grid, measurements, terminals, site);
-  const vectorErrors = computeVectorErrors(terminals, frames, '');
-  const chain = computeVectorErrors(terminals, frames, 'primary');
-  const voltage = vectorErrors.voltagePercent.filter(Number.isFinite);
-  const current = vectorErrors.currentPercent.filter(Number.isFinite);
-  const meters = compareMeters(measurements, energies);
+  const frequency = trueFrequency(site, grid.frequencyHz);
+  const phasors = truePhasors(terminals, frequency);
+  const unscored = new UnscoredCounts();
+  const reported = collectPhasors(measurements, terminals);
+  const vectorErrors = computeVectorErrors(terminals, phasors, reported, '');
+  const chain = computeVectorErrors(terminals, phasors, reported, 'primary');
+  const voltage = unscored.keepFinite(vectorErrors.voltagePercent, ['pmu.tve', 'pmu.tve.voltage']);
+  const current = unscored.keepFinite(vectorErrors.currentPercent, ['pmu.tve', 'pmu.tve.current']);
   return {
     samples: {
       'pmu.tve': concatenate(voltage, current),
       'pmu.tve.chain': concatenate(
-        chain.voltagePercent.filter(Number.isFinite),
-        chain.currentPercent.filter(Number.isFinite),
+        unscored.keepFinite(chain.voltagePercent, ['pmu.tve.chain']),
+        unscored.keepFinite(chain.currentPercent, ['pmu.tve.chain']),
       ),
       'pmu.tve.voltage': voltage,
       'pmu.tve.current': current,
-      'pmu.frequency.error': frames.frequency.values(),
-      'power.active.error': frames.power.values(),
-      'power.active.error.rated': frames.powerRated.values(),
-      'meter.energy.error': meters.relative.values(),
-      'meter.energy.error.small': meters.small.values(),
+      'pmu.frequency.error': frequencyErrors(measurements, frequency, unscored),
+      ...compareCalculatedPower(grid, measurements, terminals, phasors, unscored),
+      ...compareMeters(measurements, energies, unscored),
     },
+    unscored: unscored.byMetric,
     vectorErrors,
   };
+}
+
+/** Counts by metric of the readings that could not be compared. */
+class UnscoredCounts {
+  readonly byMetric: Record<string, number> = {};
+
+  add(metrics: readonly string[], count: number): void {
+    if (count === 0) return;
+    for (const metric of metrics) this.byMetric[metric] = (this.byMetric[metric] ?? 0) + count;
+  }
+
+  /** The samples of `metrics` among `errors`; what is infinite had no truth beside it, or truth of zero. */
+  keepFinite(errors: Float64Array, metrics: readonly string[]): Float64Array {
+    const kept = errors.filter(Number.isFinite);
+    this.add(metrics, errors.reduce((count, error) => count + (Number.isNaN(error) ? 0 : 1), 0) - kept.length);
+    return kept;
+  }
 }
 
 function concatenate(first: Float64Array, second: Float64Array): Float64Array {
@@ -63,109 +98,126 @@ function concatenate(first: Float64Array, second: Float64Array): Float64Array {
   return both;
 }
 
-/** Reported polar phasors by row of `truth-terminal`, and the samples that need no pairing. */
-interface Frames {
-  readonly voltageMagnitude: Float64Array;
-  readonly voltageAngle: Float64Array;
-  readonly currentMagnitude: Float64Array;
-  readonly currentAngle: Float64Array;
-  readonly frequency: SampleBuffer;
-  readonly power: SampleBuffer;
-  readonly powerRated: SampleBuffer;
+/** Against the PMU's own terminals, or against the primary side of its instrument transformers. */
+function computeVectorErrors(
+  terminals: Table,
+  phasors: TruePhasors,
+  reported: ReportedPhasors,
+  side: '' | 'primary',
+): VectorErrors {
+  const truth = (column: string) =>
+    terminals.number(side === '' ? column : `primary${column[0]?.toUpperCase()}${column.slice(1)}`);
+  const errors = (re: string, im: string, polar: Polar) =>
+    totalVectorErrors(phasors, reported, { re: truth(re), im: truth(im) }, polar);
+  return {
+    timeUs: reported.timeUs,
+    device: terminals.text('device').names,
+    voltagePercent: errors('voltageReV', 'voltageImV', reported.voltage),
+    currentPercent: errors('currentReA', 'currentImA', reported.current),
+  };
 }
 
-function collectFrames(grid: GridDocument, measurements: Table, terminals: Table, site: Table): Frames {
-  const blank = () => new Float64Array(terminals.rows).fill(Number.NaN);
-  const frames = {
-    voltageMagnitude: blank(),
-    voltageAngle: blank(),
-    currentMagnitude: blank(),
-    currentAngle: blank(),
-    frequency: new SampleBuffer(),
-    power: new SampleBuffer(),
-    powerRated: new SampleBuffer(),
-  };
-  if (measurements.rows === 0) return frames;
+/**
+ * TVE = |X_reported - X_true| / |X_true|, %, X_true at the reported tag, the reported phasor in polar form
+ * (IEC/IEEE 60255-118-1, 5.3.1). Where a frame lacks one half of a phasor, truth stands in and the other half is judged.
+ */
+function totalVectorErrors(
+  phasors: TruePhasors,
+  { timeUs, device, phase }: ReportedPhasors,
+  { re, im }: { readonly re: Float64Array; readonly im: Float64Array },
+  { magnitude, angle }: Polar,
+): Float64Array {
+  const truth = new Float64Array(2);
+  return magnitude.map((m, entry) => {
+    const a = angle[entry] ?? Number.NaN;
+    if (Number.isNaN(m) && Number.isNaN(a)) return Number.NaN;
+    const moment = phasors.moment(device[entry] ?? -1, phase[entry] ?? -1, timeUs[entry] ?? Number.NaN);
+    phasors.phasor(re, im, moment, truth);
+    const [trueRe, trueIm] = [truth[0] ?? Number.NaN, truth[1] ?? Number.NaN];
+    const size = Math.hypot(trueRe, trueIm);
+    const length = Number.isNaN(m) ? size : m;
+    const direction = Number.isNaN(a) ? Math.atan2(trueIm, trueRe) : a;
+    const difference = Math.hypot(length * Math.cos(direction) - trueRe, length * Math.sin(direction) - trueIm);
+    // Nothing reported of a dead terminal is no error; anything else of it has nothing to be relative to.
+    if (difference === 0) return 0;
+    return Number.isNaN(difference) ? Infinity : (100 * difference) / size;
+  });
+}
 
-  const timeUs = measurements.number('timeUs');
-  const value = measurements.number('value');
-  const kind = measurements.text('kind');
-  const measurand = measurements.text('measurand');
-  const phase = measurements.text('phase');
-  const device = measurements.text('device');
-  const truthDevice = terminals.text('device');
-  const truthPhase = terminals.text('phase');
-  const { group, groups } = pairGroups(truthDevice, truthPhase);
-  const terminalIndex = new TimeIndex(terminals.number('timeUs'), group, groups);
-  const toDevice = translate(device, truthDevice);
-  const toPhase = translate(phase, truthPhase);
-  const phases = truthPhase.names.length;
-  const rowOf = (i: number, phaseNumber: number) => {
-    const deviceNumber = toDevice[device.index[i] ?? 0] ?? -1;
-    if (deviceNumber < 0 || phaseNumber < 0) return -1;
-    return terminalIndex.find(deviceNumber * phases + phaseNumber, timeUs[i] ?? 0);
-  };
-
-  const byMeasurand = new Map<string, Float64Array>([
-    ['voltmagnitude', frames.voltageMagnitude],
-    ['voltangle', frames.voltageAngle],
-    ['currmagnitude', frames.currentMagnitude],
-    ['currangle', frames.currentAngle],
-  ]);
-  const target = measurand.names.map((name) => byMeasurand.get(name));
-  const pmu = kind.names.indexOf('pmu');
-  const power = kind.names.indexOf('power');
-  const activePower = measurand.names.indexOf('activepower');
-  const frequency = measurand.names.indexOf('frequency');
-  const total = phase.names.indexOf('total');
-  const truePower = terminalPower(terminals);
-  const rated = ratedByComponent(grid, measurements);
-  const siteIndex = new TimeIndex(site.number('timeUs'), new Int32Array(site.rows), 1);
-  const trueFrequency = site.number('frequencyHz');
-
-  for (let i = 0; i < measurements.rows; i += 1) {
-    const reading = value[i] ?? Number.NaN;
-    const what = measurand.index[i] ?? 0;
-    if (kind.index[i] === pmu) {
-      const store = target[what];
-      if (store !== undefined) {
-        const row = rowOf(i, toPhase[phase.index[i] ?? 0] ?? -1);
-        if (row >= 0) store[row] = reading;
-      } else if (what === frequency) {
-        const row = siteIndex.find(0, timeUs[i] ?? 0);
-        if (row >= 0) pushFinite(frames.frequency, (reading - (trueFrequency[row] ?? Number.NaN)) * 1000);
-      }
-    } else if (kind.index[i] === power && what === activePower) {
-      const isTotal = phase.index[i] === total;
-      const truth = isTotal
-        ? sumOver(phases, (p) => truePower[rowOf(i, p)])
-        : truePower[rowOf(i, toPhase[phase.index[i] ?? 0] ?? -1)];
-      const error = reading - (truth ?? Number.NaN);
-      pushFinite(frames.power, error);
-      pushFinite(frames.powerRated, (100 * error) / (rated(i) / (isTotal ? 1 : phases)));
-    }
+/** f_reported - f at the reported tag, mHz. */
+function frequencyErrors(measurements: Table, frequency: TrueFrequency, unscored: UnscoredCounts): Float64Array {
+  const errors = new SampleBuffer();
+  const [timeUs, value] = [measurements.number('timeUs'), measurements.number('value')];
+  const [kind, measurand] = [measurements.text('kind'), measurements.text('measurand')];
+  const [pmu, wanted] = [kind.names.indexOf('pmu'), measurand.names.indexOf('frequency')];
+  for (let row = 0; row < measurements.rows; row += 1) {
+    if (kind.index[row] !== pmu || measurand.index[row] !== wanted) continue;
+    const error = ((value[row] ?? Number.NaN) - frequency.at(timeUs[row] ?? Number.NaN)) * 1000;
+    errors.push(Number.isNaN(error) ? Infinity : error);
   }
-  return frames;
+  return unscored.keepFinite(errors.values(), ['pmu.frequency.error']);
 }
 
-function sumOver(count: number, term: (i: number) => number | undefined): number {
+/** P_calculated - Re(V I*) at the tag that the result carries on from its frame: W, and % of the place's rating. */
+function compareCalculatedPower(
+  grid: GridDocument,
+  measurements: Table,
+  terminals: Table,
+  phasors: TruePhasors,
+  unscored: UnscoredCounts,
+): Samples {
+  const watts = new SampleBuffer();
+  const shares = new SampleBuffer();
+  const [timeUs, value] = [measurements.number('timeUs'), measurements.number('value')];
+  const [kind, measurand] = [measurements.text('kind'), measurements.text('measurand')];
+  const [device, phase] = [measurements.text('device'), measurements.text('phase')];
+  const toDevice = translate(device, terminals.text('device'));
+  const toPhase = translate(phase, terminals.text('phase'));
+  const phases = terminals.text('phase').names.length;
+  const [power, wanted] = [kind.names.indexOf('power'), measurand.names.indexOf('activepower')];
+  const total = phase.names.indexOf('total');
+  const truePower = terminalPower(terminals, phasors);
+  const rated = ratedByComponent(grid, measurements);
+  for (let row = 0; row < measurements.rows; row += 1) {
+    if (kind.index[row] !== power || measurand.index[row] !== wanted) continue;
+    const isTotal = phase.index[row] === total;
+    const truth = (p: number) => truePower(toDevice[device.index[row] ?? 0] ?? -1, p, timeUs[row] ?? Number.NaN);
+    // The one phase of a positive-sequence grid stands for three.
+    const expected = isTotal ? (sumOver(phases, truth) * PHASES) / phases : truth(toPhase[phase.index[row] ?? 0] ?? -1);
+    const error = (value[row] ?? Number.NaN) - expected;
+    const share = (100 * error) / (rated(row) / (isTotal ? 1 : PHASES));
+    watts.push(Number.isNaN(error) ? Infinity : error);
+    shares.push(Number.isNaN(share) ? Infinity : share);
+  }
+  return {
+    'power.active.error': unscored.keepFinite(watts.values(), ['power.active.error']),
+    'power.active.error.rated': unscored.keepFinite(shares.values(), ['power.active.error.rated']),
+  };
+}
+
+const PHASES = 3;
+
+function sumOver(count: number, term: (i: number) => number): number {
   let sum = 0;
-  for (let i = 0; i < count; i += 1) sum += term(i) ?? Number.NaN;
+  for (let i = 0; i < count; i += 1) sum += term(i);
   return sum;
 }
 
-/** A reading without truth beside it (a skewed tag, say) gives no sample; the audit accounts for its message. */
-function pushFinite(samples: SampleBuffer, value: number): void {
-  if (Number.isFinite(value)) samples.push(value);
-}
-
-/** Re(V I*) per row, W. */
-function terminalPower(terminals: Table): Float64Array {
-  const voltageRe = terminals.number('voltageReV');
-  const voltageIm = terminals.number('voltageImV');
-  const currentRe = terminals.number('currentReA');
-  const currentIm = terminals.number('currentImA');
-  return voltageRe.map((re, row) => re * (currentRe[row] ?? 0) + (voltageIm[row] ?? 0) * (currentIm[row] ?? 0));
+/** Re(V I*) of a terminal and phase at any instant, W; NaN where the record has no truth of it. */
+function terminalPower(
+  terminals: Table,
+  phasors: TruePhasors,
+): (device: number, phase: number, timeUs: number) => number {
+  const [voltageRe, voltageIm] = [terminals.number('voltageReV'), terminals.number('voltageImV')];
+  const [currentRe, currentIm] = [terminals.number('currentReA'), terminals.number('currentImA')];
+  const voltage = new Float64Array(2);
+  const current = new Float64Array(2);
+  return (device, phase, timeUs) => {
+    const moment = phasors.moment(device, phase, timeUs);
+    phasors.phasor(voltageRe, voltageIm, moment, voltage);
+    phasors.phasor(currentRe, currentIm, moment, current);
+    return (voltage[0] ?? 0) * (current[0] ?? 0) + (voltage[1] ?? 0) * (current[1] ?? 0);
+  };
 }
 
 /** Rated power of the place that a row measures, VA; NaN where none is stated. */
@@ -175,99 +227,51 @@ function ratedByComponent(grid: GridDocument, measurements: Table): (row: number
   return (row) => byName[component.index[row] ?? 0] ?? Number.NaN;
 }
 
-/** Against the PMU's own terminals, or against the primary side of its instrument transformers. */
-function computeVectorErrors(terminals: Table, frames: Frames, side: '' | 'primary'): VectorErrors {
-  const device = terminals.text('device');
-  const truth = (column: string) =>
-    terminals.number(side === '' ? column : `primary${column[0]?.toUpperCase()}${column.slice(1)}`);
-  return {
-    timeUs: terminals.number('timeUs'),
-    device: device.names,
-    deviceIndex: device.index,
-    voltagePercent: totalVectorErrors(
-      truth('voltageReV'),
-      truth('voltageImV'),
-      frames.voltageMagnitude,
-      frames.voltageAngle,
-    ),
-    currentPercent: totalVectorErrors(
-      truth('currentReA'),
-      truth('currentImA'),
-      frames.currentMagnitude,
-      frames.currentAngle,
-    ),
-  };
-}
-
-/** TVE = |X_reported - X_true| / |X_true|, %, with the reported phasor in polar form (IEC/IEEE 60255-118-1, 5.3.1). */
-function totalVectorErrors(
-  re: Float64Array,
-  im: Float64Array,
-  magnitude: Float64Array,
-  angle: Float64Array,
-): Float64Array {
-  return re.map((trueRe, row) => {
-    const trueIm = im[row] ?? Number.NaN;
-    const m = magnitude[row] ?? Number.NaN;
-    const a = angle[row] ?? Number.NaN;
-    const difference = Math.hypot(m * Math.cos(a) - trueRe, m * Math.sin(a) - trueIm);
-    // A dead terminal has no direction to err from: infinity is filtered out by the caller.
-    return (100 * difference) / Math.hypot(trueRe, trueIm);
-  });
-}
-
 /**
- * Register differences between a meter's successive messages against the true energy over the same time. Where a
- * message is missing, both sides span the gap. The first message has no predecessor and gives no sample.
+ * Register differences between a meter's successive messages against the true energy between their tags. Where a message
+ * is missing, both sides span the gap. The first message has no predecessor and gives no sample. Where the true energy is
+ * too small to be a basis for %, also where two messages carry the same tag, the error is stated in Wh.
  */
-function compareMeters(
-  measurements: Table,
-  energies: Table,
-): { readonly relative: SampleBuffer; readonly small: SampleBuffer } {
+function compareMeters(measurements: Table, energies: Table, unscored: UnscoredCounts): Samples {
   const relative = new SampleBuffer();
   const small = new SampleBuffer();
-  const registers = registerRows(measurements);
-  const truthDevice = energies.text('device');
-  const truthIndex = new TimeIndex(energies.number('timeUs'), truthDevice.index, truthDevice.names.length);
-  const truthTime = energies.number('timeUs');
+  const truth = { importWh: trueEnergy(energies, 'importWh'), exportWh: trueEnergy(energies, 'exportWh') };
+  const truthDevices = energies.text('device').names;
   const value = measurements.number('value');
   const timeUs = measurements.number('timeUs');
-  for (const { device, truthColumn, rows } of registers) {
-    const truth = energies.number(truthColumn);
-    const truthRows = truthIndex.rows(truthDevice.names.indexOf(device));
-    let next = 0;
-    for (let i = 0; i < rows.length; i += 1) {
-      const row = rows[i] ?? 0;
-      const now = timeUs[row] ?? 0;
-      let energy = 0;
-      let reached = Number.NaN;
-      for (; next < truthRows.length && (truthTime[truthRows[next] ?? 0] ?? 0) <= now; next += 1) {
-        energy += truth[truthRows[next] ?? 0] ?? Number.NaN;
-        reached = truthTime[truthRows[next] ?? 0] ?? Number.NaN;
-      }
-      const previous = rows[i - 1];
-      if (previous === undefined || reached !== now) continue;
+  let withoutTruth = 0;
+  for (const { device, truthColumn, rows } of registerRows(measurements)) {
+    const number = truthDevices.indexOf(device);
+    for (let i = 1; i < rows.length; i += 1) {
+      const [previous, row] = [rows[i - 1] ?? -1, rows[i] ?? -1];
+      const [fromUs, toUs] = [timeUs[previous] ?? Number.NaN, timeUs[row] ?? Number.NaN];
+      const energy = truth[truthColumn].over(number, fromUs, toUs);
       const error = (value[row] ?? Number.NaN) - (value[previous] ?? Number.NaN) - energy;
-      const basis = (METER_BASIS_W * (now - (timeUs[previous] ?? 0))) / 3600e6;
-      if (energy >= basis) pushFinite(relative, (100 * error) / energy);
-      else pushFinite(small, error);
+      const basis = (METER_BASIS_W * (toUs - fromUs)) / 3600e6;
+      if (!Number.isFinite(error)) withoutTruth += 1;
+      else if (energy > 0 && energy >= basis) relative.push((100 * error) / energy);
+      else small.push(error);
     }
   }
-  return { relative, small };
+  // Without truth nobody knows which of the two it would have been.
+  unscored.add(['meter.energy.error', 'meter.energy.error.small'], withoutTruth);
+  return { 'meter.energy.error': relative.values(), 'meter.energy.error.small': small.values() };
 }
+
+type EnergyColumn = 'importWh' | 'exportWh';
+const energyColumns: Readonly<Record<string, EnergyColumn>> = { energyimport: 'importWh', energyexport: 'exportWh' };
 
 /** Rows of each meter's import and export register in order of time. */
 function registerRows(
   measurements: Table,
-): readonly { readonly device: string; readonly truthColumn: string; readonly rows: Int32Array }[] {
+): readonly { readonly device: string; readonly truthColumn: EnergyColumn; readonly rows: Int32Array }[] {
   const device = measurements.text('device');
   const measurand = measurements.text('measurand');
   const kind = measurements.text('kind');
   const phase = measurements.text('phase');
   const meter = kind.names.indexOf('smart-meter');
   const total = phase.names.indexOf('total');
-  const truthColumns: Readonly<Record<string, string>> = { energyimport: 'importWh', energyexport: 'exportWh' };
-  const wanted = measurand.names.map((name) => truthColumns[name]);
+  const wanted = measurand.names.map((name) => energyColumns[name]);
   const found = new Map<number, number[]>();
   for (let i = 0; i < measurements.rows; i += 1) {
     const what = measurand.index[i] ?? 0;
@@ -280,7 +284,7 @@ function registerRows(
   const timeUs = measurements.number('timeUs');
   return [...found].map(([key, rows]) => ({
     device: device.names[Math.floor(key / measurand.names.length)] ?? '',
-    truthColumn: wanted[key % measurand.names.length] ?? '',
+    truthColumn: wanted[key % measurand.names.length] ?? 'importWh',
     rows: Int32Array.from(rows.toSorted((a, b) => (timeUs[a] ?? 0) - (timeUs[b] ?? 0) || a - b)),
   }));
 }

@@ -41,15 +41,38 @@ export class TimeIndex {
     const cursor = this.#cursor[group] ?? start;
     const near = this.#match(cursor, end, timeUs) ?? this.#match(cursor + 1, end, timeUs);
     const place = near ?? this.#search(start, end, timeUs);
-    if (place < 0) return -1;
+    if (place >= end || this.#timeAt(place) !== timeUs) return -1;
     this.#cursor[group] = place;
     return this.#rows[place] ?? -1;
+  }
+
+  /** The rows of `group` next to `timeUs`, one and the same where it has that instant; -1 on the side where it has none. */
+  around(group: number, timeUs: number): { readonly before: number; readonly after: number } {
+    const exact = this.find(group, timeUs);
+    if (exact >= 0 || group < 0) return { before: exact, after: exact };
+    const start = this.#start[group] ?? 0;
+    const end = this.#start[group + 1] ?? 0;
+    const place = this.#search(start, end, timeUs);
+    return {
+      before: place > start ? (this.#rows[place - 1] ?? -1) : -1,
+      after: place < end ? (this.#rows[place] ?? -1) : -1,
+    };
+  }
+
+  /** How many rows of `group` lie at or before `timeUs`. */
+  countUntil(group: number, timeUs: number): number {
+    const start = this.#start[group] ?? 0;
+    const end = this.#start[group + 1] ?? 0;
+    let place = this.#search(start, end, timeUs);
+    while (place < end && this.#timeAt(place) === timeUs) place += 1;
+    return place - start;
   }
 
   #match(place: number, end: number, timeUs: number): number | undefined {
     return place < end && this.#timeAt(place) === timeUs ? place : undefined;
   }
 
+  /** The first place from `start` that is not before `timeUs`; `end` where all are. */
   #search(start: number, end: number, timeUs: number): number {
     let low = start;
     let high = end;
@@ -58,7 +81,7 @@ export class TimeIndex {
       if (this.#timeAt(middle) < timeUs) low = middle + 1;
       else high = middle;
     }
-    return low < end && this.#timeAt(low) === timeUs ? low : -1;
+    return low;
   }
 
   #timeAt(place: number): number {
