@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import { projectRoot } from '../../grids/project-root.ts';
 
@@ -12,7 +13,7 @@ export interface ChildOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly log: Logger;
-  /** It ended before it was told to; `how` says with what, and its last words. */
+  /** It ended before it was told to; `how` says how, and what it complained of. */
   readonly onDeath: (how: string) => void;
 }
 
@@ -36,23 +37,27 @@ export function startChild({ name, settings, environment, directory, log, onDeat
   const killAtExit = () => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
   let stopping = false;
-  let lastWords = '';
-  const listen = (chunk: Buffer) => {
-    lastWords = chunk.toString().trim() || lastWords;
-    log.info({ service: name }, lastWords);
-  };
-  child.stdout.on('data', listen);
-  child.stderr.on('data', listen);
+  // Its log names the cause; standard error begins with it, and goes on with advice or a stack.
+  let complaint = '';
+  let outcry = '';
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const { level, message, details } = readLogLine(line);
+    if (level === 'error') complaint = typeof details['error'] === 'string' ? details['error'] : message;
+    log[level]({ service: name, ...details }, message);
+  });
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (/^\w/.test(line)) outcry ||= line.replace(/^twin: /, '');
+    log.error({ service: name }, line);
+  });
   const gone = new Promise<void>((resolve) => {
     // `close` comes when the last words have been read, too.
     child.once('close', (code, signal) => {
       process.off('exit', killAtExit);
       resolve();
-      if (!stopping)
-        onDeath(`${signal === null ? `exit code ${code}` : `signal ${signal}`}${lastWords && `: ${lastWords}`}`);
+      if (!stopping) onDeath(describeEnd(code, signal, complaint || outcry));
     });
     child.once('error', (error) => {
-      lastWords = error.message;
+      outcry = error.message;
     });
   });
   return {
@@ -63,4 +68,30 @@ export function startChild({ name, settings, environment, directory, log, onDeat
       await gone;
     },
   };
+}
+
+/** How a process ended, in words. */
+function describeEnd(code: number | null, signal: NodeJS.Signals | null, complaint: string): string {
+  const ended =
+    signal === 'SIGKILL'
+      ? 'its process was killed (SIGKILL), as the system does when memory runs short'
+      : signal === null
+        ? `its process ended with exit code ${code}`
+        : `its process was ended by ${signal}`;
+  return complaint === '' ? ended : `${ended}: ${complaint}`;
+}
+
+type Level = 'info' | 'warn' | 'error';
+
+/** A line of a service's log as it was written; what is no such line is taken as it is. */
+function readLogLine(line: string): { level: Level; message: string; details: Readonly<Record<string, unknown>> } {
+  try {
+    const { level, time: _time, msg, ...details } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    if (typeof level === 'number' && typeof msg === 'string') {
+      return { level: level >= 50 ? 'error' : level >= 40 ? 'warn' : 'info', message: msg, details };
+    }
+  } catch {
+    // Not JSON.
+  }
+  return { level: 'info', message: line, details: {} };
 }

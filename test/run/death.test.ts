@@ -20,6 +20,8 @@ interface End {
   readonly more: readonly string[];
 }
 
+const killed = 'its process was killed (SIGKILL), as the system does when memory runs short';
+
 /** Runs the hamlet, which has to fail, into a folder that is not there yet. */
 async function failing(options: Partial<RunOptions>, onProgress?: (progress: RunProgress) => void): Promise<End> {
   const directory = join(temporaryFolder(), 'run');
@@ -69,8 +71,23 @@ describe('in mid-run', () => {
       if (instant === 5) process.kill(childOf(folder, 'power-calculation'), 'SIGKILL');
     });
     expect(code).toBe(31);
-    expect(sentence).toMatch(/^power-calculation died in mid-run: signal SIGKILL/);
-    expect(readRehearsal(out).manifest.state).toBe('failed');
+    expect(sentence).toBe(`power-calculation died in mid-run: ${killed}`);
+    const { manifest, audit } = readRehearsal(out);
+    expect(manifest.state).toBe('failed');
+    expect(audit.violations).toContain(sentence);
+    // The run's log has what the service said as it said it.
+    const log = readFileSync(join(out, 'log.ndjson'), 'utf8').trim().split('\n');
+    expect(log.map((line) => JSON.parse(line) as object)).toContainEqual(
+      expect.objectContaining({ service: 'power-calculation', msg: 'power-calculation is up', level: 30 }),
+    );
+  });
+
+  it('a service that throws in a process of its own ends the run with its words', async () => {
+    const service = { historian: 'process' } as const;
+    const set = ['platform.historian.directory=/dev/null/nowhere'];
+    const { code, sentence } = await failing({ databus: 'embedded', service, set });
+    expect(code).toBe(31);
+    expect(sentence).toMatch(/^historian died in mid-run: its process ended with exit code 1: .*ENOTDIR[^{]*$/);
   });
 
   it.skipIf(process.platform !== 'linux')('a bridge whose process is killed ends the run with 31', async () => {
@@ -80,7 +97,7 @@ describe('in mid-run', () => {
       if (instant === 5) process.kill(childOf(out, 'bridge'), 'SIGKILL');
     });
     expect(code).toBe(31);
-    expect(sentence).toMatch(/^bridge died in mid-run: signal SIGKILL/);
+    expect(sentence).toBe(`bridge died in mid-run: ${killed}`);
   });
 
   it.skipIf(!hasMosquitto).each(['databus', 'bal'] as const)(
@@ -180,7 +197,7 @@ describe('at the start', () => {
       process.kill(childOf(out, 'balancer'), 'SIGKILL');
       const { code, sentence } = await run;
       expect(code).toBe(30);
-      expect(sentence).toBe('balancer did not start: signal SIGKILL');
+      expect(sentence).toBe(`balancer did not start: ${killed}`);
       expect(existsSync(out)).toBe(false);
     },
   );
