@@ -183,7 +183,7 @@ function compareCalculatedPower(
     const isTotal = phase.index[row] === total;
     const truth = (p: number) => truePower(toDevice[device.index[row] ?? 0] ?? -1, p, timeUs[row] ?? Number.NaN);
     // The one phase of a positive-sequence grid stands for three.
-    const expected = isTotal ? (sumOver(phases, truth) * PHASES) / phases : truth(toPhase[phase.index[row] ?? 0] ?? -1);
+    const expected = isTotal ? sumOver(phases, truth) * (PHASES / phases) : truth(toPhase[phase.index[row] ?? 0] ?? -1);
     const error = (value[row] ?? Number.NaN) - expected;
     const share = (100 * error) / (rated(row) / (isTotal ? 1 : PHASES));
     watts.push(Number.isNaN(error) ? Infinity : error);

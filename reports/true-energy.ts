@@ -36,7 +36,7 @@ export function trueEnergy(energies: Table, column: string): TrueEnergy {
         // A row stands for one interval: where its neighbour is missing, the time between them has no truth.
         if (k > rows.length || endUs - lengthUs > reachedUs) return Number.NaN;
         const untilUs = Math.min(endUs, toUs);
-        sum += ((energy[row] ?? Number.NaN) * (untilUs - reachedUs)) / lengthUs;
+        sum += (energy[row] ?? Number.NaN) * ((untilUs - reachedUs) / lengthUs);
         reachedUs = untilUs;
       }
       return sum;
