@@ -1,7 +1,7 @@
 /** What `twin estimate` answers: the published JSON, and the same as tables for people. */
 import type { CompiledGrid } from '../grids/model.ts';
 import type { RemovedMeasurement } from '../platform/state-estimation/bad-data.ts';
-import { branchEndFlow, busInjections, gridLosses } from '../platform/state-estimation/branch-flows.ts';
+import { branchEndFlow, busInjections, gridLosses, shuntPower } from '../platform/state-estimation/branch-flows.ts';
 import type { EstimateResult, EstimationProblem } from '../platform/state-estimation/estimator.ts';
 import type { Observability } from '../platform/state-estimation/observability.ts';
 import type { TapEstimate } from '../platform/state-estimation/tap-positions.ts';
@@ -34,6 +34,7 @@ export interface EstimateAnswer extends GridAnswer {
     readonly iToSigmaA: PerPhase;
   })[];
   readonly lossesSigmaW: number | null;
+  readonly shuntsSigmaW: number | null;
   /** How it was computed: in `current-form` or `augmented`, by the structure of grid and measurements; both answer alike. */
   readonly method?: string;
   readonly objective: number | null;
@@ -135,6 +136,8 @@ export function describeEstimate(
     }),
     lossesW: finite(gridLosses(grid, voltage) * watts),
     lossesSigmaW: finite((flowSigmas?.losses ?? Number.NaN) * watts),
+    shuntsW: finite(shuntPower(grid, voltage) * watts),
+    shuntsSigmaW: finite((flowSigmas?.shunts ?? Number.NaN) * watts),
     objective: finite(result.objective),
     degreesOfFreedom: result.degreesOfFreedom,
     chiSquareLimit: result.chiSquareLimit,
@@ -219,7 +222,12 @@ export function formatEstimate({ grid }: EstimationProblem, answer: EstimateAnsw
     '',
     ...(answer.lossesW === null
       ? []
-      : [`Losses ${kilo(answer.lossesW, 0)} kW, sigma ${kilo(answer.lossesSigmaW, 0)} kW.`]),
+      : [
+          `Losses ${kilo(answer.lossesW, 0)} kW, sigma ${kilo(answer.lossesSigmaW, 0)} kW.`,
+          ...(grid.shunts.length > 0
+            ? [`Shunts draw ${kilo(answer.shuntsW, 0)} kW, sigma ${kilo(answer.shuntsSigmaW, 0)} kW.`]
+            : []),
+        ]),
     ...(answer.converged
       ? [`Converged in ${answer.iterations} iterations (${answer.method}).`]
       : [`Incomplete: ${answer.reason}.`]),

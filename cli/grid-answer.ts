@@ -17,5 +17,7 @@ export interface GridAnswer {
     readonly pToW: PerPhase;
     readonly qToVar: PerPhase;
   }[];
+  /** Lost in branches, and drawn by shunts besides. */
   readonly lossesW: number | null;
+  readonly shuntsW: number | null;
 }

@@ -39,6 +39,7 @@ export function describePowerFlow(flow: PowerFlow, result: PowerFlowResult): Pow
   const perPhase = (of: (phase: number) => number): PerPhase =>
     grid.phases === 1 ? value(of(0)) : [0, 1, 2].map((phase) => value(of(phase)));
   const currents = flow.branchCurrents();
+  const { lossesW, shuntsW } = flow.totals();
   const { generator: actual } = flow.actualPowers();
   const limited = result.converged ? flow.limited().map((index) => grid.document.generators[index]!.id) : [];
   return {
@@ -67,7 +68,8 @@ export function describePowerFlow(flow: PowerFlow, result: PowerFlowResult): Pow
         qToVar: perPhase((phase) => to(phase).q),
       };
     }),
-    lossesW: value(flow.totals().lossesW),
+    lossesW: value(lossesW),
+    shuntsW: value(shuntsW),
     externalGrids: sourcePowers(flow).map(({ id, activePowerW, reactivePowerVar }) => ({
       id,
       pW: perPhase((phase) => activePowerW[phase]!),

@@ -45,7 +45,7 @@ function formatFailure(grid: CompiledGrid, { reason, historyVA = [], worstBuses 
 }
 
 function summary(flow: PowerFlow, answer: PowerFlowAnswer): string[] {
-  const { lossesW, exchangeW, exchangeVar } = flow.totals();
+  const { lossesW, shuntsW, exchangeW, exchangeVar } = flow.totals();
   const energised = answer.buses
     .flatMap((bus) => list(bus.vmPu).map((vm) => ({ id: bus.id, vm })))
     .filter((bus): bus is { id: string; vm: number } => bus.vm !== null)
@@ -55,7 +55,7 @@ function summary(flow: PowerFlow, answer: PowerFlowAnswer): string[] {
   const high = energised.at(-1)!;
   return [
     `Converged in ${answer.iterations} iterations (${answer.method}).`,
-    `Losses ${fixed(lossesW / 1000, 3)} kW, import ${fixed(exchangeW / 1000, 3)} kW and ${fixed(exchangeVar / 1000, 3)} kvar.`,
+    `Losses ${fixed(lossesW / 1000, 3)} kW,${sayShunts(flow.grid, shuntsW)} import ${fixed(exchangeW / 1000, 3)} kW and ${fixed(exchangeVar / 1000, 3)} kvar.`,
     `Lowest voltage ${low.vm.toFixed(5)} pu at bus ${low.id}, highest ${high.vm.toFixed(5)} pu at bus ${high.id}.`,
     ...(answer.taps === undefined
       ? []
@@ -67,6 +67,10 @@ function summary(flow: PowerFlow, answer: PowerFlowAnswer): string[] {
       : [`At a reactive limit, so without their voltage: generators ${answer.limitedGenerators.join(', ')}.`]),
     ...(dead > 0 ? [`${dead} ${dead === 1 ? 'bus is' : 'buses are'} without voltage.`] : []),
   ];
+}
+
+function sayShunts({ shunts }: CompiledGrid, powerW: number): string {
+  return shunts.length === 0 ? '' : ` shunts ${fixed(powerW / 1000, 3)} kW,`;
 }
 
 function list(value: PerPhase): readonly (number | null)[] {

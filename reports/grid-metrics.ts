@@ -11,19 +11,15 @@ function at(values: Float64Array, row: number): number {
   return values[row] ?? Number.NaN;
 }
 
-/** load + losses - generation - battery - exchange per instant, W: zero but for the power flow's tolerance. */
+/** load + shunts + losses - generation - battery - exchange per instant, W: zero but for the power flow's tolerance. */
 export function siteBalance(site: Table): Samples {
-  const [load, losses, generation, battery, exchange] = [
-    'loadW',
-    'lossesW',
-    'generationW',
-    'batteryW',
-    'exchangeW',
-  ].map((column) => site.number(column)) as [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
+  const taken = ['shuntsW', 'lossesW'].map((column) => site.number(column));
+  const given = ['generationW', 'batteryW', 'exchangeW'].map((column) => site.number(column));
   return {
-    'site.powerBalance.error': load.map(
-      (power, row) => power + at(losses, row) - at(generation, row) - at(battery, row) - at(exchange, row),
-    ),
+    'site.powerBalance.error': site.number('loadW').map((load, row) => {
+      const needed = taken.reduce((sum, column) => sum + at(column, row), load);
+      return given.reduce((rest, column) => rest - at(column, row), needed);
+    }),
   };
 }
 

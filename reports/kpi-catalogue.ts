@@ -19,7 +19,7 @@ function kpi(name: string, title: string, unit: string, formula: string, source:
 
 /** A figure of the energy account as run, and the same with every battery idle. */
 function withAndWithout(name: string, title: string, unit: string, formula: string): readonly KpiDefinition[] {
-  const idle = formula.replaceAll('P_a', 'P_b').replaceAll(/\blosses\b/g, 'losses_b');
+  const idle = formula.replaceAll('P_a', 'P_b').replaceAll(/\b(losses|shunts)\b/g, '$1_b');
   return [
     kpi(name, title, unit, formula, energyAccountSource),
     kpi(`${name}Before`, `${title}, battery idle`, unit, idle, energyAccountSource),
@@ -65,21 +65,21 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfSufficiency',
     'Load served by own sources',
     '%',
-    'sum (D - P_a+)+ dt / sum D dt, D = load + losses',
+    'sum (D - P_a+)+ dt / sum D dt, D = load + shunts + losses',
     useCases,
   ),
   kpi(
     'selfSufficiencyBefore',
     'Load served by own sources, battery idle',
     '%',
-    'sum (D_b - P_b+)+ dt / sum D_b dt, D_b = load + losses_b',
+    'sum (D_b - P_b+)+ dt / sum D_b dt, D_b = load + shunts_b + losses_b',
     ours,
   ),
   kpi(
     'selfSufficiencySocNeutral',
     'Load served by own sources, SoC-neutral',
     '%',
-    '(sum (D - P_a+)+ dt - E_in)+ / sum D dt, D = load + losses',
+    '(sum (D - P_a+)+ dt - E_in)+ / sum D dt, D = load + shunts + losses',
     ours,
   ),
   kpi(
@@ -233,7 +233,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfSufficiencyWithoutLosses',
     'Load served by own sources, without losses',
     '%',
-    'sum (load - (P_a - losses)+)+ dt / E_load',
+    'sum (C - (P_a - losses)+)+ dt / sum C dt, C = load + shunts',
   ),
   kpi(
     'exchangedEnergyReductionWithoutLosses',
@@ -251,6 +251,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
   ),
   kpi('loadEnergy', 'Consumed', 'kWh', 'sum P_load dt', energyAccountSource),
   kpi('generationEnergy', 'Generated', 'kWh', 'sum P_generation dt', energyAccountSource),
+  ...withAndWithout('shuntsEnergy', 'Drawn by shunts', 'kWh', 'sum shunts dt'),
   ...withAndWithout('lossesEnergy', 'Grid losses', 'kWh', 'sum losses dt'),
   kpi('batteryCharged', 'Charged', 'kWh', 'sum P_battery- dt', energyAccountSource),
   kpi('batteryDischarged', 'Discharged', 'kWh', 'sum P_battery+ dt', energyAccountSource),

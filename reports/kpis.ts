@@ -13,6 +13,9 @@ export interface SiteSeries {
   readonly generationW: Float64Array;
   readonly lossesW: Float64Array;
   readonly lossesIdleW: Float64Array;
+  /** Drawn by the shunts of the grid: demand beside the loads. */
+  readonly shuntsW: Float64Array;
+  readonly shuntsIdleW: Float64Array;
   readonly exchangeW: Float64Array;
   readonly exchangeIdleW: Float64Array;
 }
@@ -38,6 +41,8 @@ export interface BatterySeries {
 export interface SiteFacts {
   /** Rating of the transformers at the grid connection, VA; undefined without one. */
   readonly transformerRatingVA: number | undefined;
+  /** Without any, nothing is said of what they draw. */
+  readonly hasShunts: boolean;
 }
 
 /** Values in the catalogue's units, by KPI name; a KPI that does not apply to the site is absent. */
@@ -53,7 +58,7 @@ const ISLAND_BAND_W = 2000;
 /** All KPIs of a site. `batteries` may be empty: then only the energy account and the shares without a battery remain. */
 export function computeKpis(site: SiteSeries, batteries: readonly BatterySeries[], facts: SiteFacts): KpiValues {
   if (site.timeUs.length < 2) return {};
-  const account = energyAccount(site);
+  const account = energyAccount(site, facts);
   return {
     ...account.kpis,
     ...selfSupply(account),
@@ -122,35 +127,36 @@ interface Account {
   readonly afterWithoutLosses: Split;
   readonly beforeWithoutLosses: Split;
   readonly generation: number;
-  /** With grid losses as part of the demand. */
+  /** Demand: loads, shunts and losses of the grid. */
   readonly supplyAfter: Supply;
   readonly kpis: KpiValues;
 }
 
-function energyAccount(site: SiteSeries): Account {
-  const { timeUs, exchangeW, exchangeIdleW, lossesW, lossesIdleW } = site;
+function energyAccount(site: SiteSeries, { hasShunts }: SiteFacts): Account {
+  const { timeUs, exchangeW, exchangeIdleW, lossesW, lossesIdleW, shuntsW, shuntsIdleW } = site;
   const after = split(timeUs, (k) => at(exchangeW, k));
   const before = split(timeUs, (k) => at(exchangeIdleW, k));
   const afterWithoutLosses = split(timeUs, (k) => at(exchangeW, k) - at(lossesW, k));
   const beforeWithoutLosses = split(timeUs, (k) => at(exchangeIdleW, k) - at(lossesIdleW, k));
   const generation = energy(timeUs, site.generationW);
-  const load = (k: number) => at(site.loadW, k);
+  const consumed = (k: number) => at(site.loadW, k) + at(shuntsW, k);
+  const consumedIdle = (k: number) => at(site.loadW, k) + at(shuntsIdleW, k);
   const [loss, lossIdle] = [(k: number) => at(lossesW, k), (k: number) => at(lossesIdleW, k)];
   const [exchange, exchangeIdle] = [(k: number) => at(exchangeW, k), (k: number) => at(exchangeIdleW, k)];
-  const supplyAfter = supply(timeUs, (k) => load(k) + loss(k), exchange);
+  const supplyAfter = supply(timeUs, (k) => consumed(k) + loss(k), exchange);
   const kpis = {
     ...shareServed('selfSufficiency', supplyAfter),
     ...shareServed(
       'selfSufficiencyBefore',
-      supply(timeUs, (k) => load(k) + lossIdle(k), exchangeIdle),
+      supply(timeUs, (k) => consumedIdle(k) + lossIdle(k), exchangeIdle),
     ),
     ...shareServed(
       'selfSufficiencyWithoutLosses',
-      supply(timeUs, load, (k) => exchange(k) - loss(k)),
+      supply(timeUs, consumed, (k) => exchange(k) - loss(k)),
     ),
     ...shareServed(
       'selfSufficiencyWithoutLossesBefore',
-      supply(timeUs, load, (k) => exchangeIdle(k) - lossIdle(k)),
+      supply(timeUs, consumedIdle, (k) => exchangeIdle(k) - lossIdle(k)),
     ),
     importedEnergy: after.imported,
     importedEnergyBefore: before.imported,
@@ -161,6 +167,7 @@ function energyAccount(site: SiteSeries): Account {
     exportWithoutLosses: afterWithoutLosses.exported,
     exportWithoutLossesBefore: beforeWithoutLosses.exported,
     loadEnergy: energy(timeUs, site.loadW),
+    ...(hasShunts && { shuntsEnergy: energy(timeUs, shuntsW), shuntsEnergyBefore: energy(timeUs, shuntsIdleW) }),
     generationEnergy: generation,
     lossesEnergy: energy(timeUs, lossesW),
     lossesEnergyBefore: energy(timeUs, lossesIdleW),

@@ -174,7 +174,7 @@ export const metricCatalogue: readonly MetricDefinition[] = [
   error(
     'site.powerBalance.error',
     'W',
-    'load + losses - generation - battery - exchange, per instant',
+    'load + shunts + losses - generation - battery - exchange, per instant',
     'conservation of energy',
   ),
   value('branch.loading', '%', 'max', 'mean loading per branch and interval, worst end and phase', 'IEC 60287 ratings'),

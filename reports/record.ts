@@ -17,12 +17,16 @@ export const recordTables = {
     loadW: 'DOUBLE',
     generationW: 'DOUBLE',
     batteryW: 'DOUBLE',
+    /** In branches. */
     lossesW: 'DOUBLE',
+    /** Drawn by the shunts of the grid, beside its loads. */
+    shuntsW: 'DOUBLE',
     exchangeW: 'DOUBLE',
     exchangeVar: 'DOUBLE',
     /** The same instant with every battery idle (the twin run that KPIs compare with). */
     exchangeIdleW: 'DOUBLE',
     lossesIdleW: 'DOUBLE',
+    shuntsIdleW: 'DOUBLE',
     iterations: 'INT32',
   },
   /** One row per record interval: mean of the air temperature at the site over it; at the first instant, of that instant. */

@@ -46,6 +46,8 @@ export interface Score {
   readonly reasons: readonly string[];
   /** Metrics with at least one sample, in the catalogue's order. */
   readonly metrics: Readonly<Record<string, MetricSummary>>;
+  /** By metric: delivered readings that are not in it, because no truth stands beside them. Empty in most runs. */
+  readonly unscored: Readonly<Record<string, number>>;
   readonly kpis: Readonly<Record<string, KpiResult>>;
   readonly expectations: readonly ExpectationResult[];
   readonly messages: MessageTotals;
@@ -89,12 +91,16 @@ export function score(record: RunRecord): Score {
   });
   const messages = totalMessages(audit);
   const latency = details.latencies.summaries;
-  const lookup = (quantity: string) =>
-    quantity.startsWith('invariants.')
-      ? invariantViolations(audit, quantity.slice(11))
-      : lookUp({ metrics, kpis, messages, latency }, quantity);
+  const unscored = { ...details.devices.unscored, ...details.estimates.unscored };
+  const judgement = judge(record, {
+    value: (quantity) =>
+      quantity.startsWith('invariants.')
+        ? invariantViolations(audit, quantity.slice(11))
+        : lookUp({ metrics, kpis, messages, latency }, quantity),
+    unscored: (quantity) => unscored[metricOf(quantity)?.name ?? ''] ?? 0,
+  });
   const invariants = audit.invariants ?? [];
-  return { ...judge(record, lookup), metrics, kpis, messages, invariants, latency, details };
+  return { ...judgement, metrics, unscored, kpis, messages, invariants, latency, details };
 }
 
 function computeDetails({ manifest, tables }: RunRecord): ScoreDetails {
@@ -118,7 +124,7 @@ function siteKpis({ tables, foresight }: RunRecord, { grid, site, batteries }: S
   const timeline = timelineOf(useCases, tables['plan-windows']);
   const record = { timeline, triggers: tables.triggers, useCases, plans: tables.plans, foresight };
   return {
-    ...computeKpis(site, batteries, { transformerRatingVA }),
+    ...computeKpis(site, batteries, { transformerRatingVA, hasShunts: grid.shunts.some(({ inService }) => inService) }),
     ...computeUseCaseKpis(site, batteries, record, islandBandW(transformerRatingVA)),
   };
 }
@@ -132,6 +138,8 @@ function siteSeries(site: Table): ScoreDetails['site'] {
     batteryW: site.number('batteryW'),
     lossesW: site.number('lossesW'),
     lossesIdleW: site.number('lossesIdleW'),
+    shuntsW: site.number('shuntsW'),
+    shuntsIdleW: site.number('shuntsIdleW'),
     exchangeW: site.number('exchangeW'),
     exchangeIdleW: site.number('exchangeIdleW'),
   };
@@ -188,10 +196,16 @@ function lookUp(
   if (quantity.startsWith('kpi.')) return kpis[quantity.slice(4)]?.value;
   if (quantity.startsWith('messages.')) return messageCount(messages, quantity.slice(9));
   if (quantity.startsWith('latency.')) return latencyStatistic(latency, quantity.slice(8));
+  const metric = metricOf(quantity);
+  return metric === undefined ? undefined : metrics[metric.name]?.[metric.statistic];
+}
+
+/** The metric and statistic that a name of the catalogue stands for. */
+function metricOf(quantity: string): { readonly name: string; readonly statistic: StatisticName } | undefined {
   for (const { name, headline, statistics } of metricCatalogue) {
-    if (quantity === name) return metrics[name]?.[headline];
+    if (quantity === name) return { name, statistic: headline };
     const statistic = statistics.find((one) => quantity === `${name}.${one}`);
-    if (statistic !== undefined) return metrics[name]?.[statistic];
+    if (statistic !== undefined) return { name, statistic };
   }
   return undefined;
 }

@@ -98,7 +98,7 @@ function addShunt(
   }
 }
 
-/** Active power lost in branches and shunts, per unit: what flows in and does not come out. NaN when a voltage is open. */
+/** Active power lost in branches, per unit: what flows in and does not come out. NaN when a voltage is open. */
 export function gridLosses(grid: CompiledGrid, voltage: Float64Array): number {
   const live = (bus: number, phase: number) => grid.energisedPhases[bus * grid.phases + phase] === 1;
   let losses = 0;
@@ -110,8 +110,12 @@ export function gridLosses(grid: CompiledGrid, voltage: Float64Array): number {
       });
     }
   }
+  return losses;
+}
+
+/** Active power that the shunts draw, per unit; NaN when a voltage at one of them is open. */
+export function shuntPower(grid: CompiledGrid, voltage: Float64Array): number {
   const taken = new Float64Array(voltage.length);
   for (const shunt of grid.shunts) addShunt(grid, shunt, voltage, taken);
-  for (let k = 0; k < taken.length; k += 2) if (grid.energisedPhases[k / 2] === 1) losses += taken[k]!;
-  return losses;
+  return taken.reduce((sum, power, k) => (k % 2 === 0 && grid.energisedPhases[k >> 1] === 1 ? sum + power : sum), 0);
 }

@@ -113,8 +113,9 @@ export interface FlowSigmas {
   readonly injection: Float64Array;
   /** At `6 * (branch * phases + phase)`: P and Q from, P and Q to, current magnitude from and to. */
   readonly branch: Float64Array;
-  /** Of the active power lost in the grid. */
+  /** Of the active power lost in branches, and of what shunts draw. */
   readonly losses: number;
+  readonly shunts: number;
 }
 
 export interface EstimateResult {

@@ -17,7 +17,7 @@ export function flowSigmas(solver: SolvedState, problem: EstimationProblem): Flo
   const { grid } = problem;
   const branch = new Float64Array(PER_BRANCH_PHASE * grid.branches.length * grid.phases).fill(Number.NaN);
   for (const one of grid.branches) branchSigmas(solver, grid, one, branch);
-  return { injection: injectionSigmas(solver, problem), branch, losses: lossesSigma(solver, grid) };
+  return { injection: injectionSigmas(solver, problem), branch, ...totalSigmas(solver, grid) };
 }
 
 /** Gradient of one quantity in the unknowns of some states. */
@@ -138,20 +138,29 @@ function injectionSigmas(solver: SolvedState, problem: EstimationProblem): Float
   return sigmas;
 }
 
-/** Losses are what is injected at all buses together: their gradient is the sum of those of all active injections. */
-function lossesSigma(solver: SolvedState, { phases }: CompiledGrid): number {
+/**
+ * What shunts draw, and losses: what is injected at all buses together less what shunts draw. So are their gradients, of
+ * all these active powers.
+ */
+function totalSigmas(solver: SolvedState, { phases, shunts }: CompiledGrid): Pick<FlowSigmas, 'losses' | 'shunts'> {
   const { stateOf, currents } = solver.equations;
-  const all: number[] = [];
-  const factors: number[] = [];
-  stateOf.forEach((state, k) => {
-    if (state < 0) return;
-    const { p } = gradients(solver.x, currents.injectionCoefficients(Math.floor(k / phases), k % phases), state);
-    p.unknowns.forEach((unknown, i) => {
-      all.push(unknown);
-      factors.push(p.values[i]!);
-    });
+  const live = Array.from(stateOf.keys()).filter((k) => stateOf[k]! >= 0);
+  const injected = live.map((k) => {
+    const current = currents.injectionCoefficients(Math.floor(k / phases), k % phases);
+    return gradients(solver.x, current, stateOf[k]!).p;
   });
-  return Math.sqrt(Math.max(0, -solver.ldl.quadraticForm(all, factors)));
+  const drawn = shunts.flatMap((shunt) =>
+    live
+      .filter((k) => Math.floor(k / phases) === shunt.bus)
+      .map((k) => gradients(solver.x, currents.shuntCoefficients(shunt, k % phases), stateOf[k]!).p),
+  );
+  const sigma = (parts: readonly Gradient[]): number => {
+    const unknowns = parts.flatMap((part) => part.unknowns);
+    const values = parts.flatMap((part) => part.values);
+    return Math.sqrt(Math.max(0, -solver.ldl.quadraticForm(unknowns, values)));
+  };
+  const less = drawn.map(({ unknowns, values }) => ({ unknowns, values: values.map((value) => -value) }));
+  return { losses: sigma([...injected, ...less]), shunts: sigma(drawn) };
 }
 
 /** R - R Z R of the P and Q injections that are measured themselves; NaN at all others. */

@@ -160,7 +160,8 @@ function sigmasOfFlows(solver: WlsSolver, problem: EstimationProblem, open: read
       if (!problem.zeroInjections.includes(bus)) blank(sigmas.injection, grid.phases, bus, 2);
   }
   for (const bus of open) blank(sigmas.injection, grid.phases, bus, 2);
-  return { ...sigmas, losses: Number.NaN };
+  const shunts = grid.shunts.some(({ bus }) => unknown.has(bus)) ? Number.NaN : sigmas.shunts;
+  return { ...sigmas, losses: Number.NaN, shunts };
 }
 
 function blank(values: Float64Array, phases: number, bus: number, width: number): void {

@@ -113,6 +113,9 @@ export function renderBalance(score: Score): string {
   const value = (name: string) => (kpis[name] === undefined ? '–' : formatNumber(kpis[name].value));
   const rows: readonly (readonly Cell[])[] = [
     ['Consumed by loads', value('loadEnergy'), value('loadEnergy')],
+    ...(kpis['shuntsEnergy'] === undefined
+      ? []
+      : [['Consumed by shunts', value('shuntsEnergyBefore'), value('shuntsEnergy')]]),
     ['Generated', value('generationEnergy'), value('generationEnergy')],
     ['Imported', value('importedEnergyBefore'), value('importedEnergy')],
     ['Exported', value('exportedEnergyBefore'), value('exportedEnergy')],
@@ -137,7 +140,7 @@ export function renderBalance(score: Score): string {
   return renderSection({
     id: 'balance',
     title: 'Energy and charge balance',
-    lead: 'Where the energy went. Load, losses, generation, batteries and exchange must add up at every instant.',
+    lead: 'Where the energy went. Loads, shunts, losses, generation, batteries and exchange must add up at every instant.',
     body: `${renderTable('Energy in kWh', [{ head: 'Flow' }, { head: 'Battery idle', numeric: true }, { head: 'As run', numeric: true }], rows)}<p>${closing}</p>`,
   });
 }

@@ -1,9 +1,11 @@
-/** What goes in and out of a solved grid: exchange at the sources, losses. */
+/** What goes in and out of a solved grid: exchange at the sources, losses of branches, consumption of shunts. */
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 
 export interface PowerFlowTotals {
-  /** Active power lost in branches and shunts, W. */
+  /** Active power lost in branches: lines with their conductance, transformers with their iron losses; W. */
   readonly lossesW: number;
+  /** Active power that shunts draw, W: consumption, not losses, as in the accounts of MATPOWER and pandapower. */
+  readonly shuntsW: number;
   /** Power taken from all external grids at their terminals, W and var, importing positive. */
   readonly exchangeW: number;
   readonly exchangeVar: number;
@@ -99,8 +101,8 @@ function addPower(
 }
 
 /**
- * Exchange at the terminals of the sources, and losses as what comes in less what the elements take out: exact to the
- * mismatch of the solution, and without the currents of every branch.
+ * Exchange at the terminals of the sources, and losses as what comes in less what elements and shunts take out: exact to
+ * the mismatch of the solution, and without the currents of every branch.
  */
 function totals(
   grid: CompiledGrid,
@@ -145,10 +147,18 @@ function totals(
   }
   const produced: [number, number] = [0, 0];
   for (const bus of buses) addPower(voltage, bus * stride, injection, bus * stride, phases, produced);
+  const drawn: [number, number] = [0, 0];
+  for (const { bus, y } of grid.shunts) {
+    if (energised[bus] === 0) continue;
+    current.fill(0);
+    addProduct(y, 1, voltage, bus * stride, current, 0, phases);
+    addPower(voltage, bus * stride, current, 0, phases, drawn);
+  }
   // One phase stands for three in a positive-sequence grid.
   const base = (grid.basePowerVA * 3) / phases;
   return {
-    lossesW: (exchange[0] + produced[0]) * base,
+    lossesW: (exchange[0] + produced[0] - drawn[0]) * base,
+    shuntsW: drawn[0] * base,
     exchangeW: exchange[0] * base,
     exchangeVar: exchange[1] * base,
   };

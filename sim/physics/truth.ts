@@ -23,8 +23,9 @@ export interface Truth {
   readonly loadPower: Float64Array;
   readonly generatorPower: Float64Array;
   readonly batteryPower: Float64Array;
-  /** Active power lost in branches and shunts, W. */
+  /** Active power lost in branches, and drawn by shunts, W. */
   readonly lossesW: number;
+  readonly shuntsW: number;
   /** Power taken from all external grids, W and var, importing positive. */
   readonly exchangeW: number;
   readonly exchangeVar: number;

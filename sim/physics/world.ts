@@ -18,7 +18,7 @@ export interface World {
   /** Moves everything over (fromUs, toUs]; `fromUs === toUs` gives the initial state. The answer is reused. */
   advance(fromUs: number, toUs: number): Truth;
   /** The same instant with every battery idle. */
-  idle(): { readonly exchangeIdleW: number; readonly lossesIdleW: number };
+  idle(): { readonly exchangeIdleW: number; readonly lossesIdleW: number; readonly shuntsIdleW: number };
 }
 
 export function createWorld(options: WorldOptions): World {
@@ -53,15 +53,15 @@ export function createWorld(options: WorldOptions): World {
     },
     idle() {
       if (drives.every((device) => device === undefined)) {
-        return { exchangeIdleW: truth.exchangeW, lossesIdleW: truth.lossesW };
+        return { exchangeIdleW: truth.exchangeW, lossesIdleW: truth.lossesW, shuntsIdleW: truth.shuntsW };
       }
       idleFlow.powers.load.set(flow.powers.load);
       idleFlow.powers.generator.set(flow.powers.generator);
       const { converged } = idleFlow.solve();
-      const { exchangeW, lossesW } = idleFlow.totals();
+      const { exchangeW, lossesW, shuntsW } = idleFlow.totals();
       return converged
-        ? { exchangeIdleW: exchangeW, lossesIdleW: lossesW }
-        : { exchangeIdleW: Number.NaN, lossesIdleW: Number.NaN };
+        ? { exchangeIdleW: exchangeW, lossesIdleW: lossesW, shuntsIdleW: shuntsW }
+        : { exchangeIdleW: Number.NaN, lossesIdleW: Number.NaN, shuntsIdleW: Number.NaN };
     },
   };
 }
@@ -85,6 +85,7 @@ function createTruth(grid: CompiledGrid, flow: PowerFlow): MutableTruth {
     generatorPower: flow.powers.generator,
     batteryPower: flow.powers.battery,
     lossesW: 0,
+    shuntsW: 0,
     exchangeW: 0,
     exchangeVar: 0,
   };

@@ -62,7 +62,7 @@ async function computeForesight(
   const table = (name: string, numbers: readonly string[], texts: readonly string[]) =>
     readTable(join(directory, 'series', `${name}.parquet`), numbers, texts);
   const [site, states, useCases, windows] = await Promise.all([
-    table('truth-site', ['timeUs', 'loadW', 'generationW', 'batteryW'], []),
+    table('truth-site', ['timeUs', 'loadW', 'shuntsW', 'generationW', 'batteryW'], []),
     table('device-states', ['timeUs', 'stateOfCharge'], ['device']),
     table('use-cases', ['timeUs', 'useCase', 'targetW'], ['cause']),
     table('plan-windows', ['issuedUs', 'startUs', 'endUs', 'exchangeW'], ['kind']),
@@ -95,16 +95,16 @@ function chargeEnds(states: Table, device: string): Ends {
 
 /** Means of load and exchange between quarter hours and changes of the use case. */
 function spansOf(site: Table, timeline: ReturnType<typeof timelineOf>): Span[] {
-  const [timeUs, loadW, generationW, batteryW] = ['timeUs', 'loadW', 'generationW', 'batteryW'].map((name) =>
-    site.number(name),
-  ) as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const [timeUs, loadW, shuntsW, generationW, batteryW] = ['timeUs', 'loadW', 'shuntsW', 'generationW', 'batteryW'].map(
+    (name) => site.number(name),
+  ) as [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
   const spans: Span[] = [];
   let [netWUs, batteryWUs, startUs] = [0, 0, timeUs[0] ?? 0];
   const originUs = startUs;
   for (let k = 1; k < timeUs.length; k += 1) {
     const endUs = timeUs[k] ?? 0;
     const stepUs = endUs - (timeUs[k - 1] ?? 0);
-    netWUs += ((loadW[k] ?? 0) - (generationW[k] ?? 0)) * stepUs;
+    netWUs += ((loadW[k] ?? 0) + (shuntsW[k] ?? 0) - (generationW[k] ?? 0)) * stepUs;
     batteryWUs += (batteryW[k] ?? 0) * stepUs;
     const asked = timeline.at(startUs);
     const nextUs = timeUs[k + 1] ?? Number.POSITIVE_INFINITY;

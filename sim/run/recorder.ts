@@ -24,6 +24,7 @@ export interface RecorderOptions {
 export interface SiteRecord {
   readonly exchangeIdleW: number;
   readonly lossesIdleW: number;
+  readonly shuntsIdleW: number;
 }
 
 export class Recorder {
@@ -60,10 +61,12 @@ export class Recorder {
       sumOfPowers(truth.generatorPower, phases),
       sumOfPowers(truth.batteryPower, phases),
       truth.lossesW,
+      truth.shuntsW,
       truth.exchangeW,
       truth.exchangeVar,
       site.exchangeIdleW,
       site.lossesIdleW,
+      site.shuntsIdleW,
       truth.iterations,
     );
     for (const device of this.#options.park.controllables) {

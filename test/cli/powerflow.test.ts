@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { powerflow } from '../../cli/commands/powerflow.ts';
+import type { PowerFlowAnswer } from '../../cli/power-flow-answer.ts';
 import type { GridDocumentInput } from '../../grids/schema.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'twin-powerflow-'));
@@ -40,6 +41,7 @@ test('json has the keys of the public interface, ids of the source, null for wha
     'buses',
     'branches',
     'lossesW',
+    'shuntsW',
     'externalGrids',
     'generators',
   ]);
@@ -83,6 +85,21 @@ test('the table shows voltages, flows, loading and the totals', () => {
   expect(text).toContain('Losses 12.702 kW, import 112.702 kW');
   expect(text).toContain('Lowest voltage 0.88730 pu at bus b');
   expect(text).toContain('1 bus is without voltage');
+});
+
+test('what shunts draw is consumption: neither losses, nor left out of the balance', () => {
+  const shunt = { id: 'heater', bus: 'b', activePowerW: 10_000 };
+  const file = fileOf({ ...grid('shunt', 90_000), shunts: [shunt] });
+  const answer = JSON.parse(powerflow(file, 'json').text) as PowerFlowAnswer;
+  const { pFromW, pToW } = answer.branches[0]!;
+  const v = answer.buses[1]!.vmPu as number;
+  expect(answer.lossesW).toBeCloseTo((pFromW as number) + (pToW as number), 3);
+  expect(answer.shuntsW).toBeCloseTo(10_000 * v ** 2, 3);
+  expect(answer.externalGrids[0]!.pW).toBeCloseTo(90_000 + answer.shuntsW! + answer.lossesW!, 3);
+  const { text } = powerflow(file, 'table');
+  expect(text).toContain(
+    `Losses ${(answer.lossesW! / 1000).toFixed(3)} kW, shunts ${(answer.shuntsW! / 1000).toFixed(3)} kW, import`,
+  );
 });
 
 test('no convergence is said with its place, and without figures that would mislead', () => {

@@ -90,6 +90,7 @@ export function truthOf(settings: Settings): Truth {
     generatorPower: powers(settings.roofW),
     batteryPower: powers(settings.batteryW),
     lossesW: 0,
+    shuntsW: 0,
     exchangeW: 0,
     exchangeVar: 0,
   };

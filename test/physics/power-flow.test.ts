@@ -100,7 +100,11 @@ const randomGrid = fc
           vectorGroup,
         },
       ],
-      shunts: [{ id: 'capacitor', bus: 'bus-1', reactivePowerVar: -2000 }],
+      shunts: [
+        { id: 'capacitor', bus: 'bus-1', reactivePowerVar: -2000 },
+        { id: 'heater', bus: 'bus-1', activePowerW: 700 },
+        { id: 'filter', bus: 'mv', activePowerW: 5000, reactivePowerVar: -9000 },
+      ],
       // One at the source's own bus, which a stiff source feeds without the grid.
       loads: [...loads, { id: 'medium', bus: 'mv', activePowerW: 20_000, reactivePowerVar: 7_000 }],
       generators: [{ id: 'pv', bus: 'bus-2', connection: three ? 'B' : 'wye', activePowerW: 2000 }],
@@ -199,7 +203,7 @@ describe('any solution', () => {
     );
   });
 
-  test('loses in its branches and shunts what comes in and is not consumed', () => {
+  test('loses in its branches what comes in and is not consumed, by shunts among others', () => {
     fc.assert(
       fc.property(randomGrid, (input) => {
         const flow = solved(input);
@@ -214,8 +218,18 @@ describe('any solution', () => {
           }
         }
         const base = (grid.basePowerVA * 3) / grid.phases;
-        // The capacitor takes no active power.
-        expect(flow.totals().lossesW).toBeCloseTo(losses * base, 3);
+        const totals = flow.totals();
+        expect(totals.lossesW).toBeCloseTo(losses * base, 3);
+        // P |v|^2 of each phase's share.
+        const size = (id: string, phase: number) => {
+          const at = grid.busIndex.get(id)! * stride + 2 * phase;
+          return voltage[at]! ** 2 + voltage[at + 1]! ** 2;
+        };
+        let drawn = 0;
+        for (const { bus, activePowerW } of grid.document.shunts) {
+          for (let phase = 0; phase < grid.phases; phase++) drawn += (activePowerW / grid.phases) * size(bus, phase);
+        }
+        expect(totals.shuntsW).toBeCloseTo(drawn, 3);
         expect(losses).toBeGreaterThan(0);
       }),
       runs(60),

@@ -152,10 +152,12 @@ function simulate(options: FixtureOptions) {
       generationW,
       batteryW,
       lossesW,
+      0,
       exchangeW,
       3000,
       loadW - generationW + lossesIdleW,
       lossesIdleW,
+      0,
       3,
     ]);
     world.states.push([

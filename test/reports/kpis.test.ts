@@ -5,7 +5,7 @@ import { computeKpis, islandDurations, type BatterySeries, type SiteSeries } fro
 import { hasReference, referencePath } from '../reference.ts';
 
 const HOUR_US = 3600e6;
-const facts = { transformerRatingVA: 630_000 };
+const facts = { transformerRatingVA: 630_000, hasShunts: false };
 
 /** A site in hourly steps; the first value is the initial state, which enters no energy. */
 function hourly(series: Partial<Record<Exclude<keyof SiteSeries, 'timeUs'>, readonly number[]>>): SiteSeries {
@@ -18,6 +18,8 @@ function hourly(series: Partial<Record<Exclude<keyof SiteSeries, 'timeUs'>, read
     generationW: column(series.generationW),
     lossesW: column(series.lossesW),
     lossesIdleW: column(series.lossesIdleW),
+    shuntsW: column(series.shuntsW),
+    shuntsIdleW: column(series.shuntsIdleW),
     exchangeW: column(series.exchangeW),
     exchangeIdleW: column(series.exchangeIdleW),
   };
@@ -100,6 +102,30 @@ describe('the energy account', () => {
     expect(emptied['selfSufficiencySocNeutral']).toBe(0);
   });
 
+  it('counts what shunts draw as demand beside the loads, and only where there are shunts', () => {
+    // 2 kW of load and a shunt of 1 kW, less at the lower voltage of the idle site; 1 kW comes from own sources.
+    const shunted = hourly({
+      loadW: [0, 2000],
+      generationW: [0, 1000],
+      shuntsW: [0, 1000],
+      shuntsIdleW: [0, 900],
+      exchangeW: [0, 2100],
+      exchangeIdleW: [0, 2050],
+      lossesW: [0, 100],
+      lossesIdleW: [0, 150],
+    });
+    const figures = computeKpis(shunted, [], { ...facts, hasShunts: true });
+    expect(figures['shuntsEnergy']).toBeCloseTo(1, 12);
+    expect(figures['shuntsEnergyBefore']).toBeCloseTo(0.9, 12);
+    expect(figures['loadEnergy']).toBeCloseTo(2, 12);
+    expect(figures['importWithoutLosses']).toBeCloseTo(2, 12);
+    expect(figures['selfSufficiency']).toBeCloseTo(100 / 3.1, 12);
+    expect(figures['selfSufficiencyBefore']).toBeCloseTo(100 / 3.05, 12);
+    expect(figures['selfSufficiencyWithoutLosses']).toBeCloseTo(100 / 3, 12);
+    expect(figures['selfSufficiencyWithoutLossesBefore']).toBeCloseTo(100 / 2.9, 12);
+    expect(kpis).not.toHaveProperty('shuntsEnergy');
+  });
+
   it('compares the peaks', () => {
     expect(kpis['importPeak']).toBe(1);
     expect(kpis['exportPeakBefore']).toBe(5);
@@ -165,9 +191,8 @@ describe('virtual islands', () => {
     // Two hours in 5-min steps: +9 and -9 kW about zero leave the band each step, but their means do not.
     const powers = [0, ...Array.from({ length: 24 }, (_, k) => [9000, -9000, 0][k % 3] ?? 0)];
     const timeUs = every(300, 24);
-    const zero = timeUs.map(() => 0);
-    const site = { timeUs, loadW: zero, generationW: zero, lossesW: zero, lossesIdleW: zero, exchangeIdleW: zero };
-    const kpis = computeKpis({ ...site, exchangeW: Float64Array.from(powers) }, [], facts);
+    const zeros = hourly({ exchangeW: powers.map(() => 0) });
+    const kpis = computeKpis({ ...zeros, timeUs, exchangeW: Float64Array.from(powers) }, [], facts);
     expect(kpis['islandShare']).toBeCloseTo(100 / 3, 9);
     expect(kpis['islandDuration']).toBeCloseTo(1 / 12, 12);
     expect(kpis['islandDurationMin']).toBeCloseTo(1 / 12, 12);
@@ -219,12 +244,15 @@ function kpisOf(day: string): Readonly<Record<string, number>> {
   const timeUs = Float64Array.from({ length: net.length + 1 }, (_, k) => k * 900e6);
   // What the account without losses must take off again.
   const losses = timeUs.map(() => 1500);
+  const zeros = timeUs.map(() => 0);
   const site = {
     timeUs,
     loadW: column(loadW),
     generationW: column(pvW),
     lossesW: losses,
     lossesIdleW: losses,
+    shuntsW: zeros,
+    shuntsIdleW: zeros,
     exchangeW: column(net.map((power, k) => power - (powerW[k + 1] ?? 0) + 1500)),
     exchangeIdleW: column(net.map((power) => power + 1500)),
   };

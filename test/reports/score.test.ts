@@ -336,6 +336,9 @@ describe('failing closed', () => {
         'kpi.forecastLoadSkillDayAhead',
         'kpi.forecastGenerationSkillDayAhead',
         ...ofUseCases.map(({ name }) => `kpi.${name}`),
+        // Its grid has no shunts.
+        'kpi.shuntsEnergy',
+        'kpi.shuntsEnergyBefore',
       ]),
     );
   });

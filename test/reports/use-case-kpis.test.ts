@@ -36,6 +36,8 @@ function siteOf(exchangeKW: readonly number[], idleKW: readonly number[] = excha
     generationW: zeros,
     lossesW: zeros,
     lossesIdleW: zeros,
+    shuntsW: zeros,
+    shuntsIdleW: zeros,
     exchangeW: watts(exchangeKW),
     exchangeIdleW: watts(idleKW),
   };

@@ -41,7 +41,7 @@ async function foresee({ netW, batteryW, soc, announced, windows = [] }: Recorde
   const planWindows = createTable(historyTables['plan-windows']);
   netW.forEach((net, k) => {
     const own = batteryW[k] ?? 0;
-    site.push(k * STEP_US, 50, Math.max(0, net), Math.max(0, -net), own, 0, net - own, 0, net, 0, 1);
+    site.push(k * STEP_US, 50, Math.max(0, net), Math.max(0, -net), own, 0, 0, net - own, 0, net, 0, 0, 1);
     states.push(k * STEP_US, 'b', own, soc[k] ?? 0, 0, own, false, 0, '');
   });
   for (const [step, useCase, targetW] of announced) {

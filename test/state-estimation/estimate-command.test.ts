@@ -85,6 +85,8 @@ describe('twin estimate', () => {
         'branches',
         'lossesW',
         'lossesSigmaW',
+        'shuntsW',
+        'shuntsSigmaW',
         'objective',
         'degreesOfFreedom',
         'chiSquareLimit',

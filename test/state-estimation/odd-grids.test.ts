@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CompiledGrid } from '../../grids/model.ts';
-import { branchEndFlow, busInjections, gridLosses } from '../../platform/state-estimation/branch-flows.ts';
+import { branchEndFlow, busInjections, gridLosses, shuntPower } from '../../platform/state-estimation/branch-flows.ts';
 import type { EstimationProblem, ScalarMeasurement } from '../../platform/state-estimation/estimator.ts';
 import { analyseObservability } from '../../platform/state-estimation/observability.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
@@ -79,6 +79,39 @@ describe('estimates of odd grids', () => {
       }),
       { seed: 13, numRuns: 60, endOnFailure: true },
     );
+  });
+
+  test('losses and their standard deviation are those of branches; what a shunt draws is told apart', () => {
+    const shunt = { id: 'heater', bus: 'bus-1', activePowerW: 20_000 };
+    for (const random of fc.sample(randomGrid, { seed: 3, numRuns: 4 })) {
+      const input = documentOf({ ...random, feeders: random.feeders.slice(0, 4), stiff: true });
+      const grid = compile({ ...input, shunts: [...input.shunts!, shunt] });
+      const flow = createPowerFlow(grid, { tolerancePu: 1e-12 });
+      expect(flow.solve().converged).toBe(true);
+      const totals = flow.totals();
+      const watts = (grid.basePowerVA * 3) / grid.phases;
+      expect(gridLosses(grid, flow.voltage) * watts).toBeCloseTo(totals.lossesW, 2);
+      expect(shuntPower(grid, flow.voltage) * watts).toBeCloseTo(totals.shuntsW, 2);
+      const problem = measureAll(grid, flow.voltage);
+      const measurements = problem.measurements as readonly ScalarMeasurement[];
+      const estimator = createWeightedLeastSquares();
+      // The error of every measurement carried through to both.
+      const totalsWith = (index: number, sigmas: number): readonly number[] => {
+        const changed = measurements.map((one, k) =>
+          k === index ? { ...one, value: one.value + sigmas * one.sigma } : one,
+        );
+        const { voltage } = estimator.estimate({ ...problem, measurements: changed });
+        return [gridLosses(grid, voltage), shuntPower(grid, voltage)];
+      };
+      const variances = [0, 0];
+      for (const k of measurements.keys()) {
+        const [more, less] = [totalsWith(k, 0.02), totalsWith(k, -0.02)];
+        for (const total of [0, 1]) variances[total]! += ((more[total]! - less[total]!) / 0.04) ** 2;
+      }
+      const { losses, shunts } = estimator.estimate(problem).flowSigmas!;
+      expect(losses / Math.sqrt(variances[0]!)).toBeCloseTo(1, 3);
+      expect(shunts / Math.sqrt(variances[1]!)).toBeCloseTo(1, 3);
+    }
   });
 
   test.skipIf(!hasReference)('the IEEE 13-node feeder (skipped without the reference folder)', () => {

@@ -59,6 +59,11 @@ export class LinearCurrents {
     return this.sum(this.summandsOf(bus), phase);
   }
 
+  /** Current into a shunt. */
+  shuntCoefficients(shunt: CompiledGrid['shunts'][number], phase: number): Coefficients {
+    return this.sum([shunt], phase);
+  }
+
   /** Current into a branch at one end. */
   branch(place: Exclude<MeasuredPlace, { at: 'bus' }>, phase: number): number {
     const key = `branch:${place.branch}:${place.at}:${phase}`;
