@@ -4,7 +4,7 @@ import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { didYouMean } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../contract/time.ts';
 import { dayEndBoundary } from './pymfm-optimisation.ts';
-import { windowOf } from './pymfm-units.ts';
+import { type PymfmWindow, windowOf } from './pymfm-units.ts';
 
 const percent = z.number().min(0).max(100);
 const positive = z.number().positive();
@@ -63,12 +63,32 @@ export type PymfmSample = NonNullable<PymfmRequest['generation_and_load']>['valu
 /** Checks a request. Throws `InvalidInputError` with every fault; `file` names where the request came from. */
 export function parsePymfmRequest(value: unknown, file?: string): PymfmRequest {
   const parsed = requestSchema.safeParse(value);
-  const single = !Array.isArray((value as { battery_specs?: unknown } | null)?.battery_specs);
-  const problems = parsed.success ? contentProblems(parsed.data, single) : shapeProblems(parsed.error, value, single);
+  const specs = (value as { readonly battery_specs?: unknown } | null | undefined)?.battery_specs;
+  const single = !Array.isArray(specs);
+  // Faults of shape hide no others: what is sound beside them is checked as it stands.
+  const { request, isSound } = parsed.success
+    ? { request: parsed.data, isSound: () => true }
+    : {
+        request: { ...(value as PymfmRequest), battery_specs: (single ? [specs] : specs) as PymfmBattery[] },
+        isSound: soundness(parsed.error),
+      };
+  const problems = [
+    ...(parsed.success ? [] : shapeProblems(parsed.error, value, single)),
+    ...contentProblems(request, isSound, single),
+  ];
   if (problems.length > 0 || !parsed.success) {
     throw new InvalidInputError(problems.map((problem) => ({ ...(file === undefined ? {} : { file }), ...problem })));
   }
   return parsed.data;
+}
+
+/** Whether the value at `path` has the shape that it should have, as has all that it stands in. */
+type IsSound = (...path: readonly PropertyKey[]) => boolean;
+
+function soundness(error: z.ZodError): IsSound {
+  // A key too many says nothing against the others.
+  const faulty = error.issues.filter(({ code }) => code !== 'unrecognized_keys').map(({ path }) => path);
+  return (...path) => !faulty.some((fault) => fault.every((step, depth) => path[depth] === step));
 }
 
 function shapeProblems(error: z.ZodError, value: unknown, singleBattery: boolean): Problem[] {
@@ -90,103 +110,121 @@ function shapeProblems(error: z.ZodError, value: unknown, singleBattery: boolean
 }
 
 /** Faults that no shape shows: times that do not fit together, batteries that cannot be, parts missing for the mode. */
-function contentProblems(request: PymfmRequest, singleBattery: boolean): Problem[] {
+function contentProblems(request: PymfmRequest, isSound: IsSound, singleBattery: boolean): Problem[] {
   const problems: Problem[] = [];
-  const report = (path: readonly PropertyKey[], message: string, hint?: string) => {
-    problems.push({ path: jsonPath(path, singleBattery), message, ...(hint === undefined ? {} : { hint }) });
+  const report = (path: readonly PropertyKey[], message: string) => {
+    problems.push({ path: jsonPath(path, singleBattery), message });
   };
-  const optimised = request.control_logic === 'optimization_based';
-  if (!optimised && request.battery_specs.length > 1) {
-    report(['battery_specs'], `rule_based takes one battery, not ${request.battery_specs.length}`);
+  const logic = isSound('control_logic') ? request.control_logic : undefined;
+  const mode = isSound('operation_mode') ? request.operation_mode : undefined;
+  const batteries = isSound('battery_specs') ? request.battery_specs : [];
+  if (logic === 'rule_based' && batteries.length > 1) {
+    report(['battery_specs'], `rule_based takes one battery, not ${batteries.length}`);
   }
-  for (const [index, battery] of request.battery_specs.entries()) checkBattery(battery, index, report);
-  checkWindow(request, report);
+  for (const [index, battery] of batteries.entries()) checkBattery(battery, index, isSound, report);
+  checkWindow(request, isSound, report);
   // pymfm optimises the schedule whatever the operation mode says.
-  if (optimised || request.operation_mode === 'scheduling') {
-    checkSeries(request, report);
-    if (problems.length === 0 && windowOf(request).samples.length === 0) {
-      report(['uc_start'], 'no sample lies between uc_start and uc_end');
-    }
-  } else if (request.measurements_request == null)
-    report(['measurements_request'], 'is missing: near_real_time needs it');
-  else if (Number.isNaN(parseInstant(request.measurements_request.timestamp))) {
-    report(['measurements_request', 'timestamp'], noInstant(request.measurements_request.timestamp));
+  if (logic === 'optimization_based' || mode === 'scheduling') {
+    const window = checkSeries(request, isSound, report) && problems.length === 0 ? windowOf(request) : undefined;
+    if (window?.samples.length === 0) report(['uc_start'], 'no sample lies between uc_start and uc_end');
+    else if (logic === 'optimization_based') checkOptimisation(request, window, isSound, report);
+  } else if (logic === 'rule_based' && mode === 'near_real_time') {
+    checkMeasurement(request, isSound, report);
   }
-  if (optimised && problems.length === 0) checkOptimisation(request, report);
   return problems;
 }
 
-type Report = (path: readonly PropertyKey[], message: string, hint?: string) => void;
+type Report = (path: readonly PropertyKey[], message: string) => void;
 
-function checkBattery(battery: PymfmBattery, index: number, report: Report): void {
-  const { min_SoC: min, max_SoC: max, initial_SoC: initial, final_SoC: final } = battery;
+function checkBattery(battery: PymfmBattery, index: number, isSound: IsSound, report: Report): void {
   const at = (key: string) => ['battery_specs', index, key];
-  if (min >= max) report(at('min_SoC'), `${min} % is not below max_SoC, ${max} %`);
-  else if (initial < min || initial > max) report(at('initial_SoC'), `${initial} % is outside ${min} % to ${max} %`);
-  if (final != null && min < max && (final < min || final > max)) {
-    report(at('final_SoC'), `${final} % is outside ${min} % to ${max} %`);
+  if (!isSound(...at('min_SoC')) || !isSound(...at('max_SoC'))) return;
+  const { min_SoC: min, max_SoC: max } = battery;
+  if (min >= max) {
+    report(at('min_SoC'), `${min} % is not below max_SoC, ${max} %`);
+    return;
+  }
+  for (const key of ['initial_SoC', 'final_SoC'] as const) {
+    const soc = isSound(...at(key)) ? battery[key] : undefined;
+    if (soc != null && (soc < min || soc > max)) report(at(key), `${soc} % is outside ${min} % to ${max} %`);
   }
 }
 
-function checkWindow(request: PymfmRequest, report: Report): void {
-  const start = parseInstant(request.uc_start);
-  const end = parseInstant(request.uc_end);
-  if (Number.isNaN(start)) report(['uc_start'], noInstant(request.uc_start));
-  if (Number.isNaN(end)) report(['uc_end'], noInstant(request.uc_end));
+function checkWindow(request: PymfmRequest, isSound: IsSound, report: Report): void {
+  const start = readInstant(request, ['uc_start'], isSound, report);
+  const end = readInstant(request, ['uc_end'], isSound, report);
   if (start > end) report(['uc_end'], `${request.uc_end} is before uc_start, ${request.uc_start}`);
 }
 
-/** Samples: readable, in one zone, ascending by one step, and covering [uc_start, uc_end]. */
-function checkSeries(request: PymfmRequest, report: Report): void {
+function checkMeasurement(request: PymfmRequest, isSound: IsSound, report: Report): void {
+  if (!isSound('measurements_request')) return;
+  if (request.measurements_request == null) {
+    report(['measurements_request'], 'is missing: near_real_time needs it');
+    return;
+  }
+  readInstant(request, ['measurements_request', 'timestamp'], isSound, report);
+}
+
+/** Samples: readable, in one zone, ascending by one step, and covering [uc_start, uc_end]. False where there is doubt. */
+function checkSeries(request: PymfmRequest, isSound: IsSound, report: Report): boolean {
+  const at = (index: number) => ['generation_and_load', 'values', index, 'timestamp'];
+  if (!isSound('generation_and_load', 'values')) return false;
   const samples = request.generation_and_load?.values;
   if (samples === undefined) {
     report(['generation_and_load'], 'is missing: scheduling needs it');
-    return;
+    return false;
   }
-  const at = (index: number) => ['generation_and_load', 'values', index, 'timestamp'];
-  const times = samples.map((sample) => parseInstant(sample.timestamp));
-  const zone = zoneOf(samples[0]?.timestamp ?? '');
+  const times = samples.map((_, index) => readInstant(request, at(index), isSound, report));
+  const readable = samples.filter((_, index) => !Number.isNaN(times[index]));
+  const one = readable[0]?.timestamp ?? '';
   const step = (times[1] ?? Number.NaN) - (times[0] ?? Number.NaN);
-  for (const [index, sample] of samples.entries()) {
-    const distance = (times[index] ?? Number.NaN) - (times[index - 1] ?? Number.NaN);
-    if (Number.isNaN(times[index])) report(at(index), noInstant(sample.timestamp));
-    else if (zoneOf(sample.timestamp) !== zone) {
-      report(at(index), `${sample.timestamp} is in another zone than the first sample (${zone})`);
-    } else if (distance <= 0) report(at(index), `${sample.timestamp} does not come after the sample before it`);
+  for (const [index, timeUs] of times.entries()) {
+    if (Number.isNaN(timeUs)) continue;
+    const timestamp = samples[index]?.timestamp ?? '';
+    const distance = timeUs - (times[index - 1] ?? Number.NaN);
+    if (zoneOf(timestamp) !== zoneOf(one)) report(at(index), `${timestamp} is in another zone than ${one}`);
+    else if (distance <= 0) report(at(index), `${timestamp} does not come after the sample before it`);
     else if (step > 0 && distance > 0 && distance !== step) {
-      report(
-        at(index),
-        `${sample.timestamp} is ${distance / 1e6} s after the sample before it, the step is ${step / 1e6} s`,
-      );
+      report(at(index), `${timestamp} is ${distance / 1e6} s after the sample before it, the step is ${step / 1e6} s`);
     }
   }
-  const first = samples[0]?.timestamp ?? '';
-  const last = samples.at(-1)?.timestamp ?? '';
-  if (parseInstant(first) > parseInstant(request.uc_start)) {
-    report(at(0), `the series begins at ${first}, after uc_start, ${request.uc_start}`);
+  const start = instantOf(request, ['uc_start'], isSound);
+  const end = instantOf(request, ['uc_end'], isSound);
+  if ((times[0] ?? Number.NaN) > start) {
+    report(at(0), `the series begins at ${samples[0]?.timestamp}, after uc_start, ${request.uc_start}`);
   }
-  if (parseInstant(last) < parseInstant(request.uc_end)) {
-    report(at(samples.length - 1), `the series ends at ${last}, before uc_end, ${request.uc_end}`);
+  if ((times.at(-1) ?? Number.NaN) < end) {
+    report(at(samples.length - 1), `the series ends at ${samples.at(-1)?.timestamp}, before uc_end, ${request.uc_end}`);
   }
+  return readable.length === samples.length && !Number.isNaN(start) && !Number.isNaN(end);
 }
 
-/** Ids, bounds, package and end of the day of an optimisation whose series and window are sound. */
-function checkOptimisation(request: PymfmRequest, report: Report): void {
-  const ids = request.battery_specs.map(({ id }) => id);
+/** Ids, bounds, package and end of the day of an optimisation; against its samples where series and window are sound. */
+function checkOptimisation(
+  request: PymfmRequest,
+  window: PymfmWindow | undefined,
+  isSound: IsSound,
+  report: Report,
+): void {
+  const batteries = isSound('battery_specs') ? request.battery_specs : [];
+  const ids = batteries.map((battery, index) => (isSound('battery_specs', index, 'id') ? battery.id : undefined));
   for (const [index, id] of ids.entries()) {
     if (id !== undefined && ids.indexOf(id) !== index) {
       report(['battery_specs', index, 'id'], `"${id}" is the id of another battery, too`);
     }
   }
-  const { timesUs, stepUs } = windowOf(request);
-  checkLimits(request, timesUs[0] as number, stepUs, report);
-  checkBulk(request, timesUs, report);
-  const households = request.battery_specs.some(({ bat_type: type }) => type === 'hbes');
-  const final = request.battery_specs.some(({ final_SoC: soc }) => soc != null);
-  if (!households || !final) return;
+  checkLimits(request, window, isSound, report);
+  checkBulk(request, window?.timesUs, isSound, report);
+  const households = batteries.some((battery, i) => isSound('battery_specs', i) && battery.bat_type === 'hbes');
+  const final = batteries.some((battery, i) => isSound('battery_specs', i) && battery.final_SoC != null);
+  if (households && final) checkDayEnd(request, window, isSound, report);
+}
+
+function checkDayEnd(request: PymfmRequest, window: PymfmWindow | undefined, isSound: IsSound, report: Report): void {
+  if (request.day_end != null && Number.isNaN(readInstant(request, ['day_end'], isSound, report))) return;
+  if (window === undefined) return;
   const boundary = dayEndBoundary(request);
-  if (Number.isNaN(boundary)) report(['day_end'], noInstant(request.day_end ?? ''));
-  else if (boundary < 0 || boundary > timesUs.length) {
+  if (boundary < 0 || boundary > window.timesUs.length) {
     const what = request.day_end ?? 'the sunset in Berlin, which stands in for it,';
     report(['day_end'], `${what} is not between uc_start and uc_end, where household batteries have to be full`);
   } else if (!Number.isInteger(boundary)) {
@@ -194,15 +232,19 @@ function checkOptimisation(request: PymfmRequest, report: Report): void {
   }
 }
 
-function checkLimits(request: PymfmRequest, firstUs: number, stepUs: number, report: Report): void {
+function checkLimits(request: PymfmRequest, window: PymfmWindow | undefined, isSound: IsSound, report: Report): void {
+  if (!isSound('P_net_after_kW_limitation')) return;
   const seen = new Set<number>();
   for (const [index, limit] of (request.P_net_after_kW_limitation ?? []).entries()) {
     const at = (key: string) => ['P_net_after_kW_limitation', index, key];
-    const timeUs = parseInstant(limit.timestamp);
-    if (Number.isNaN(timeUs)) report(at('timestamp'), noInstant(limit.timestamp));
-    else if ((timeUs - firstUs) % stepUs !== 0) report(at('timestamp'), `${limit.timestamp} is the time of no sample`);
-    else if (seen.has(timeUs)) report(at('timestamp'), `${limit.timestamp} has a limit already`);
-    seen.add(timeUs);
+    const timeUs = readInstant(request, at('timestamp'), isSound, report);
+    const isOff = window !== undefined && (timeUs - (window.timesUs[0] as number)) % window.stepUs !== 0;
+    if (!Number.isNaN(timeUs)) {
+      if (isOff) report(at('timestamp'), `${limit.timestamp} is the time of no sample`);
+      else if (seen.has(timeUs)) report(at('timestamp'), `${limit.timestamp} has a limit already`);
+      seen.add(timeUs);
+    }
+    if (!isSound(...at('lower_bound')) || !isSound(...at('upper_bound'))) continue;
     const { lower_bound: lower, upper_bound: upper } = limit;
     if (lower != null && upper != null && lower > upper) {
       report(at('lower_bound'), `${lower} kW is above upper_bound, ${upper} kW`);
@@ -210,18 +252,35 @@ function checkLimits(request: PymfmRequest, firstUs: number, stepUs: number, rep
   }
 }
 
-function checkBulk({ bulk }: PymfmRequest, timesUs: readonly number[], report: Report): void {
-  if (bulk == null) return;
-  const startUs = parseInstant(bulk.bulk_start);
-  const endUs = parseInstant(bulk.bulk_end);
-  if (Number.isNaN(startUs)) report(['bulk', 'bulk_start'], noInstant(bulk.bulk_start));
-  if (Number.isNaN(endUs)) report(['bulk', 'bulk_end'], noInstant(bulk.bulk_end));
+function checkBulk(
+  request: PymfmRequest,
+  timesUs: readonly number[] | undefined,
+  isSound: IsSound,
+  report: Report,
+): void {
+  const { bulk } = request;
+  if (bulk == null || !isSound('bulk')) return;
+  const startUs = readInstant(request, ['bulk', 'bulk_start'], isSound, report);
+  const endUs = readInstant(request, ['bulk', 'bulk_end'], isSound, report);
   if (startUs > endUs) report(['bulk', 'bulk_end'], `${bulk.bulk_end} is before bulk_start, ${bulk.bulk_start}`);
+  else if (timesUs === undefined) return;
   else if (startUs < (timesUs[0] as number)) report(['bulk', 'bulk_start'], `${bulk.bulk_start} is before uc_start`);
   else if (endUs > (timesUs.at(-1) as number)) report(['bulk', 'bulk_end'], `${bulk.bulk_end} is after uc_end`);
-  else if (!timesUs.some((timeUs) => timeUs >= startUs && timeUs <= endUs)) {
+  else if (!Number.isNaN(startUs + endUs) && !timesUs.some((timeUs) => timeUs >= startUs && timeUs <= endUs)) {
     report(['bulk', 'bulk_start'], 'no sample lies between bulk_start and bulk_end');
   }
+}
+
+/** The instant written at `path`, us; NaN where there is no text. */
+function instantOf(request: PymfmRequest, path: readonly PropertyKey[], isSound: IsSound): number {
+  return isSound(...path) ? parseInstant(String(valueAt(request, path, false))) : Number.NaN;
+}
+
+/** The same, and a text that is no instant is reported. */
+function readInstant(request: PymfmRequest, path: readonly PropertyKey[], isSound: IsSound, report: Report): number {
+  const timeUs = instantOf(request, path, isSound);
+  if (Number.isNaN(timeUs) && isSound(...path)) report(path, noInstant(String(valueAt(request, path, false))));
+  return timeUs;
 }
 
 function noInstant(text: string): string {

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { balance } from '../../cli/commands/balance.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
@@ -159,6 +160,91 @@ describe('requests', () => {
     expect(() => parsePymfmRequest(bad)).toThrow(/did you mean "min_SoC"\?/);
     expect(faults(null).length).toBeGreaterThan(0);
     expect(faults([]).length).toBeGreaterThan(0);
+  });
+
+  const wholeFault = {
+    ...scheduleRequest,
+    control_logic: 'optimization_based',
+    uc_strat: 1,
+    uc_end: '2021-04-01T01:30:00Z',
+    generation_and_load: {
+      values: [
+        { ...sample(0), P_gen_kW: 'much' },
+        sample(30),
+        sample(15),
+        { P_gen_kW: 1, P_load_kW: 1 },
+        sample(45, '+01:00'),
+        { ...sample(50), timestamp: 'soon' },
+      ],
+    },
+    bulk: { bulk_start: '2021-04-01T00:30:00Z', bulk_end: '2021-04-01T00:00:00Z', bulk_energy_kWh: '10' },
+    P_net_after_kW_limitation: [
+      { timestamp: '2021-04-01T00:15:00Z', upper_bound: 1, lower_bound: 2 },
+      { timestamp: '2021-04-01T00:15:00Z', upper_bound: true },
+    ],
+    battery_specs: [
+      { ...nearRequest.battery_specs, id: 'a', initial_SoC: 5, bat_type: 'car' },
+      { ...nearRequest.battery_specs, id: 'a', min_SoC: 90 },
+      { ...nearRequest.battery_specs, id: 'c', max_SoC: 'full', initial_SoC: 5 },
+    ],
+  };
+
+  test('faults of shape hide no others', () => {
+    expect(faults(wholeFault).map((each) => each.replace('generation_and_load.', ''))).toEqual([
+      'values[0].P_gen_kW: invalid input: expected number, received string',
+      'values[3].timestamp: is missing',
+      'bulk.bulk_energy_kWh: invalid input: expected number, received string',
+      'P_net_after_kW_limitation[1].upper_bound: invalid input: expected number, received boolean',
+      expect.stringContaining('battery_specs[0].bat_type: ') as string,
+      'battery_specs[2].max_SoC: invalid input: expected number, received string',
+      'uc_strat: unknown key "uc_strat"',
+      'battery_specs[0].initial_SoC: 5 % is outside 8.75 % to 87.5 %',
+      'battery_specs[1].min_SoC: 90 % is not below max_SoC, 87.5 %',
+      'values[5].timestamp: "soon" is no instant: write ISO 8601 with a zone, for example 2021-04-01T00:00:00Z',
+      'values[2].timestamp: 2021-04-01T00:15:00Z does not come after the sample before it',
+      'values[4].timestamp: 2021-04-01T00:45:00+01:00 is in another zone than 2021-04-01T00:00:00Z',
+      'battery_specs[1].id: "a" is the id of another battery, too',
+      'P_net_after_kW_limitation[0].lower_bound: 2 kW is above upper_bound, 1 kW',
+      'P_net_after_kW_limitation[1].timestamp: 2021-04-01T00:15:00Z has a limit already',
+      'bulk.bulk_end: 2021-04-01T00:00:00Z is before bulk_start, 2021-04-01T00:30:00Z',
+    ]);
+  });
+
+  test('whatever stands in place of a part, its faults are told and no check stumbles', () => {
+    const paths = (node: unknown, path: readonly string[] = []): (readonly string[])[] =>
+      typeof node === 'object' && node !== null
+        ? [path, ...Object.entries(node).flatMap(([key, below]) => paths(below, [...path, key]))]
+        : [path];
+    const put = (node: unknown, [key, ...rest]: readonly string[], value: unknown): unknown => {
+      if (key === undefined) return value;
+      const below = put((node as Json)[key], rest, value);
+      return Array.isArray(node) ? node.with(Number(key), below) : { ...(node as Json), [key]: below };
+    };
+    const household = { ...examples.optimised.value, bulk: wholeFault.bulk, day_end: '2021-04-01T00:15:00Z' };
+    const wholes: readonly object[] = [nearRequest, scheduleRequest, household, wholeFault];
+    fc.assert(
+      fc.property(
+        fc
+          .constantFrom(...wholes)
+          .chain((whole) => fc.tuple(fc.constant(whole), fc.subarray(paths(whole), { minLength: 1, maxLength: 4 }))),
+        fc.constantFrom(undefined, null, 'x', -1, Number.NaN, true, [], {}, [null], '2021-04-01T00:15:00Z'),
+        ([whole, places], value) => {
+          const broken = places.reduce<unknown>((request, place) => {
+            try {
+              return put(request, place, value);
+            } catch {
+              return request;
+            }
+          }, whole);
+          const found = faults(broken);
+          expect(found.filter((each) => /NaN|undefined|Infinity/.test(each.replaceAll('received NaN', '')))).toEqual(
+            [],
+          );
+          expect(new Set(found).size).toBe(found.length);
+        },
+      ),
+      { numRuns: 500, seed: 4 },
+    );
   });
 
   test.each([
