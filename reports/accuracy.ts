@@ -18,10 +18,11 @@ const OF_THE_WIRE = /^(latency\.|messages\.(duplicated|reordered)\b)/;
  * twice when a connection is lost and found again, so that one seed gives one hash on every machine and over every databus.
  */
 export function renderAccuracy(score: Score, audit: Audit): Accuracy {
-  const { metrics, kpis } = score;
+  const { metrics, unscored, kpis } = score;
   const messages = { ...score.messages, ...asSent(audit) };
   const expectations = score.expectations.filter(({ text }) => !OF_THE_WIRE.test(text));
-  const document = { schema: 'platone.accuracy/1', metrics, kpis, expectations, messages };
+  const leftOut = Object.keys(unscored).length > 0 && { unscored };
+  const document = { schema: 'platone.accuracy/1', metrics, ...leftOut, kpis, expectations, messages };
   const text = `${JSON.stringify(sortKeys(document), null, 2)}\n`;
   return { text, hash: createHash('sha256').update(text).digest('hex') };
 }

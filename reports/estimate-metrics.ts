@@ -5,6 +5,7 @@
 import { SampleBuffer } from '../numerics/statistics.ts';
 import type { Table, TextColumn } from './record-reader.ts';
 import { pairGroups, translate } from './time-index.ts';
+import { wrapAngle } from './true-phasors.ts';
 
 /** One row per estimated bus-phase that has truth beside it. */
 export interface EstimateComparison {
@@ -19,8 +20,13 @@ export interface EstimateComparison {
   readonly sigmaV: Float64Array;
   /** Signed, % of the true voltage. */
   readonly errorPercent: Float64Array;
-  /** Estimates without truth beside them: an interval that the record does not resolve, or an instant outside it. */
+  /**
+   * Estimated bus-phases without truth beside them: of an interval that the record does not resolve, of an instant that it
+   * has not, or of a bus that is dead or unknown in truth.
+   */
   readonly unmatched: number;
+  /** By metric: those of them whose instant or interval has no truth at all. Absent where there are none. */
+  readonly unscored: Readonly<Record<string, number>>;
 }
 
 /** Compares all estimates with `truth-bus`. `referenceBus` is the bus whose phase A has the angle zero. */
@@ -37,6 +43,7 @@ export function compareEstimates(
   const converged = statuses.names.indexOf('converged');
   return {
     ...matched,
+    unscored: matched.untimed === 0 ? {} : Object.fromEntries(againstTruth.map((name) => [name, matched.untimed])),
     samples: {
       'estimate.voltage.error': matched.errorPercent,
       'estimate.angle.error': matched.angleErrorMrad,
@@ -46,6 +53,14 @@ export function compareEstimates(
     },
   };
 }
+
+/** Metrics that hold an estimate against truth at its own instant or over its own interval. */
+const againstTruth = [
+  'estimate.voltage.error',
+  'estimate.angle.error',
+  'estimate.coverage',
+  'estimate.sigma2.coverage',
+] as const;
 
 /** `truth-bus` as a dense matrix: instants by bus-phases. */
 interface TruthGrid {
@@ -142,7 +157,9 @@ function spanMean(grid: TruthGrid, matrix: Float64Array, { first, last }: Span, 
   return sum / ((grid.timesUs[last] ?? 0) - (grid.timesUs[first - 1] ?? 0));
 }
 
-interface Matched extends Omit<EstimateComparison, 'samples'> {
+interface Matched extends Omit<EstimateComparison, 'samples' | 'unscored'> {
+  /** Of the unmatched: those whose instant or interval the record does not have. */
+  readonly untimed: number;
   readonly angleErrorMrad: Float64Array;
   /** Per matched row: estimator and bus-phase of truth. */
   readonly estimator: Int32Array;
@@ -174,6 +191,7 @@ function matchRows(estimates: Table, spans: Spans, grid: TruthGrid, referenceBus
   const truths = new SampleBuffer();
   const angles = new SampleBuffer();
   let unmatched = 0;
+  let untimed = 0;
   let span: Span | undefined;
   let angleZero = 0;
   let lastTime = Number.NaN;
@@ -196,6 +214,7 @@ function matchRows(estimates: Table, spans: Spans, grid: TruthGrid, referenceBus
     // Dead bus-phases (0 V) are outside the metric's definition.
     if (span === undefined || !(truth > 0)) {
       if (!(truth === 0)) unmatched += 1;
+      if (span === undefined) untimed += 1;
       continue;
     }
     kept.push(row);
@@ -204,7 +223,7 @@ function matchRows(estimates: Table, spans: Spans, grid: TruthGrid, referenceBus
     if (column === referenceColumn) continue;
     const trueAngle = spanMean(grid, span.instantaneous ? grid.angleEnd : grid.angleMean, span, column);
     const error = (angle[row] ?? Number.NaN) - angleZero - trueAngle;
-    if (Number.isFinite(error)) angles.push(1000 * Math.atan2(Math.sin(error), Math.cos(error)));
+    if (Number.isFinite(error)) angles.push(1000 * wrapAngle(error));
   }
   const pick = (values: Float64Array) => gather(values, kept);
   const trueV = truths.values();
@@ -222,6 +241,7 @@ function matchRows(estimates: Table, spans: Spans, grid: TruthGrid, referenceBus
     errorPercent: estimateV.map((value, i) => (100 * (value - (trueV[i] ?? Number.NaN))) / (trueV[i] ?? Number.NaN)),
     angleErrorMrad: angles.values(),
     unmatched,
+    untimed,
   };
 }
 

@@ -54,16 +54,21 @@ function kpis({ kpis: values }: Score): string {
     : `## Indicators\n\n${table(['indicator', 'formula', 'value'], rows, 2)}`;
 }
 
-function metrics({ metrics: values }: Score): string {
+function metrics({ metrics: values, unscored }: Score): string {
   const rows = metricCatalogue.flatMap(({ name }) => {
     const one = values[name];
     if (one === undefined) return [];
     const cell = (value: number | undefined) => (value === undefined ? '' : formatNumber(value));
     return [[`\`${name}\``, one.unit, ...[one.count, one.mean, one.rmse, one.bias, one.p95, one.max].map(cell)]];
   });
-  return rows.length === 0
-    ? '## Accuracy\n\nThe record holds no samples.'
-    : `## Accuracy\n\n${table(['metric', 'unit', 'count', 'mean', 'RMSE', 'bias', '95 %', 'max'], rows, 2)}`;
+  const counts = Object.entries(unscored).map(([name, count]) => `\`${name}\` ${count}`);
+  return [
+    '## Accuracy',
+    rows.length === 0
+      ? 'The record holds no samples.'
+      : table(['metric', 'unit', 'count', 'mean', 'RMSE', 'bias', '95 %', 'max'], rows, 2),
+    ...(counts.length === 0 ? [] : [`Readings left out, without truth beside them: ${counts.join(', ')}.`]),
+  ].join('\n\n');
 }
 
 function messages({ messages: totals }: Score): string {

@@ -45,7 +45,7 @@ export const metricCatalogue: readonly MetricDefinition[] = [
   error(
     'pmu.tve',
     '%',
-    '|X_reported - X| / |X| of every voltage and current phasor against the terminals of the PMU',
+    '|X_reported - X| / |X| of every voltage and current phasor, X at the terminals of the PMU and at the reported tag; of half a phasor, the error of that half',
     synchrophasor,
   ),
   error(
@@ -56,8 +56,13 @@ export const metricCatalogue: readonly MetricDefinition[] = [
   ),
   error('pmu.tve.voltage', '%', 'as pmu.tve, voltage phasors only', synchrophasor),
   error('pmu.tve.current', '%', 'as pmu.tve, current phasors only', synchrophasor),
-  error('pmu.frequency.error', 'mHz', 'f_reported - f_true', synchrophasor),
-  error('power.active.error', 'W', 'P_calculated - Re(V I*) at the terminals of the PMU, per phase and total', ours),
+  error('pmu.frequency.error', 'mHz', 'f_reported - f_true at the reported tag', synchrophasor),
+  error(
+    'power.active.error',
+    'W',
+    'P_calculated - Re(V I*) at the terminals of the PMU and the tag of its frame, per phase and total',
+    ours,
+  ),
   error(
     'power.active.error.rated',
     '%',
@@ -67,10 +72,10 @@ export const metricCatalogue: readonly MetricDefinition[] = [
   error(
     'meter.energy.error',
     '%',
-    '(register difference - true energy) / true energy per interval, where it is at least 1 % of the meter basis (3 x 230 V x 5 A)',
+    '(register difference - true energy) / true energy between the tags of two messages, where it is at least 1 % of the meter basis (3 x 230 V x 5 A)',
     'MID 2014/32/EU annex V; project definition',
   ),
-  error('meter.energy.error.small', 'Wh', 'register difference - true energy per interval, below that limit', ours),
+  error('meter.energy.error.small', 'Wh', 'register difference - true energy between two tags, below that limit', ours),
   error(
     'estimate.voltage.error',
     '%',

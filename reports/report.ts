@@ -47,7 +47,7 @@ export async function writeReport(directory: string): Promise<RunReport> {
 }
 
 function describe(manifest: Manifest, score: Score, accuracyHash: string): RunReport {
-  const { verdict, reasons, metrics, kpis, expectations, messages, invariants, latency } = score;
+  const { verdict, reasons, metrics, unscored, kpis, expectations, messages, invariants, latency } = score;
   return {
     schema: 'platone.report/1',
     runId: manifest.runId,
@@ -63,6 +63,7 @@ function describe(manifest: Manifest, score: Score, accuracyHash: string): RunRe
     verdict,
     reasons,
     metrics,
+    unscored,
     kpis,
     expectations,
     messages,

@@ -11,16 +11,22 @@ export interface Judgement {
   readonly expectations: readonly ExpectationResult[];
 }
 
+/** What was observed, by the quantities that expectations name. */
+interface Observed {
+  /** Undefined where there was no sample. */
+  value(quantity: string): number | undefined;
+  /** Readings that belong to the quantity and are not in it, because no truth stands beside them. */
+  unscored(quantity: string): number;
+}
+
 /**
- * Holds the scenario's expectations, and that no invariant was violated, against what was observed. The run is `invalid`, whatever they say, when it did not
- * complete, broke a rule, lost or cannot account for a message, or when an expectation has nothing to be held against.
+ * Holds the scenario's expectations, and that no invariant was violated, against what was observed. The run is `invalid`,
+ * whatever they say, when it did not complete, broke a rule, lost or cannot account for a message, or when an expectation
+ * has nothing to be held against, or not all that it is about.
  */
-export function judge(
-  { manifest, audit }: Pick<RunRecord, 'manifest' | 'audit'>,
-  lookup: (quantity: string) => number | undefined,
-): Judgement {
+export function judge({ manifest, audit }: Pick<RunRecord, 'manifest' | 'audit'>, observed: Observed): Judgement {
   const texts = [...expectationsOf(manifest.scenario), ...expectationsOfSafety(audit)];
-  const checked = [...new Set(texts)].map((text) => checkExpectation(text, lookup));
+  const checked = [...new Set(texts)].map((text) => checkExpectation(text, observed));
   const reasons = [
     ...(manifest.state === 'complete' ? [] : [`the run was ${manifest.state} before its end`]),
     ...(manifest.instants > 0 ? [] : ['no instant was computed']),
@@ -48,11 +54,18 @@ function expectationsOfSafety({ invariants = [] }: Pick<RunRecord, 'audit'>['aud
 
 function checkExpectation(
   text: string,
-  lookup: (quantity: string) => number | undefined,
+  observed: Observed,
 ): { readonly result: ExpectationResult; readonly fault?: string } {
   try {
-    const result = evaluateExpectation(parseExpectation(text), lookup);
-    return result.observed === null ? { result, fault: `no sample for the expectation "${text}"` } : { result };
+    const expectation = parseExpectation(text);
+    const result = evaluateExpectation(expectation, observed.value);
+    if (result.observed === null) return { result, fault: `no sample for the expectation "${text}"` };
+    const unscored = observed.unscored(expectation.quantity);
+    if (unscored === 0) return { result };
+    return {
+      result,
+      fault: `the expectation "${text}" leaves out ${count(unscored, 'reading')} without truth beside them`,
+    };
   } catch (error) {
     if (!(error instanceof ExpectationError)) throw error;
     return {

@@ -21,10 +21,12 @@ export function renderDevices(record: RunRecord, score: Score, offsetUs: number)
   return renderSection({
     id: 'devices',
     title: 'Devices',
-    lead: 'What PMUs and meters report against the truth at their own terminals, faulted readings included.',
+    lead: 'What PMUs and meters report against the truth at their own terminals and at the instants that they name: faulted readings and wrong clocks included.',
     body:
-      renderPair(renderVectorErrors(score, offsetUs), `<div>${renderDeviceMetrics(score)}</div>`) +
-      renderFaults(record),
+      renderPair(
+        renderVectorErrors(score, offsetUs),
+        `<div>${renderDeviceMetrics(score)}${renderUnscored(score, deviceMetricNames)}</div>`,
+      ) + renderFaults(record),
   });
 }
 
@@ -102,6 +104,7 @@ const deviceMetrics = [
   ['meter.energy.error.small', 'Metered energy, small intervals'],
   ['setpoint.tracking.error', 'Setpoint tracking'],
 ] as const;
+const deviceMetricNames: readonly string[] = deviceMetrics.map(([name]) => name);
 
 function renderDeviceMetrics({ metrics }: Score): string {
   const rows = deviceMetrics.flatMap(([name, label]) => {
@@ -129,8 +132,16 @@ function renderDeviceMetrics({ metrics }: Score): string {
   );
 }
 
+/** Readings of the metrics named that are in none of the figures; nothing where there are none. */
+function renderUnscored({ unscored }: Score, names: readonly string[]): string {
+  const counts = names.flatMap((name) => (unscored[name] === undefined ? [] : [`${name} ${unscored[name]}`]));
+  if (counts.length === 0) return '';
+  return `<p>Readings left out, because the record has no truth at the instant, interval or place that they name: ${counts.join(', ')}. An expectation on them makes a run invalid.</p>`;
+}
+
 /** Every metric of the catalogue that has samples, and the definitions. */
-export function renderMetrics({ metrics }: Score): string {
+export function renderMetrics(score: Score): string {
+  const { metrics } = score;
   const cell = (value: number | undefined) => (value === undefined ? '' : formatNumber(value));
   const rows = metricCatalogue.flatMap(({ name }) => {
     const one = metrics[name];
@@ -146,6 +157,10 @@ export function renderMetrics({ metrics }: Score): string {
   );
   const silent = metricCatalogue.filter(({ name }) => metrics[name] === undefined).map(({ name }) => name);
   const note = silent.length === 0 ? '' : `<p>Without samples in this run: ${silent.join(', ')}.</p>`;
+  const leftOut = renderUnscored(
+    score,
+    metricCatalogue.map(({ name }) => name),
+  );
   const table = renderTable(
     'Metrics with their statistics',
     [{ head: 'Metric' }, { head: 'Unit' }, ...heads.map((head) => ({ head, numeric: true }))],
@@ -155,7 +170,7 @@ export function renderMetrics({ metrics }: Score): string {
     id: 'metrics',
     title: 'All metrics',
     lead: 'Mean, percentiles and largest of an error are those of its magnitude; bias keeps the sign. A metric without samples is absent here and fails every expectation on it.',
-    body: `${rows.length === 0 ? renderAbsence('The record holds no samples.') : table}${note}<details><summary>Definitions of all metrics</summary>${definitions}</details>`,
+    body: `${rows.length === 0 ? renderAbsence('The record holds no samples.') : table}${leftOut}${note}<details><summary>Definitions of all metrics</summary>${definitions}</details>`,
   });
 }
 
