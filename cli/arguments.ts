@@ -23,6 +23,7 @@ export async function parseArguments(
   argv: readonly string[],
 ): Promise<ParsedArguments> {
   const options = { ...command.options, ...globalOptions };
+  refuseStandardInput(argv, command);
   const parser = buildParser(entry, command, argv)
     .strict()
     .fail((message: string | null, error: Error | undefined) => {
@@ -68,6 +69,13 @@ function buildParser(entry: CommandEntry, command: Command<never>, argv: readonl
 /** Options that are followed by a value; the others are switches. Those of several values count theirs by `nargs`. */
 function namesOfValues({ options }: Command<never>): string[] {
   return Object.keys(options).filter((name) => options[name]!.type !== 'boolean' && options[name]!.nargs === undefined);
+}
+
+/** yargs loses a lone `-`, which elsewhere stands for standard input; here it stands for nothing. */
+function refuseStandardInput(argv: readonly string[], command: Command<never>): void {
+  const values = namesOfValues(command).map((name) => `--${name}`);
+  if (!argv.some((word, index) => word === '-' && !values.includes(argv[index - 1] ?? ''))) return;
+  throw new UsageError('"-" stands for no file here: write the name of one');
 }
 
 /** yargs' own words are kept where they are clear; unknown options get a suggestion. */

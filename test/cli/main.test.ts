@@ -79,6 +79,11 @@ describe('usage errors end with 2', () => {
     [['serve', 'balancr', '--config', 'x'], 'there is no service "balancr"; did you mean "balancer"?'],
     [['schema', 'scenrio'], 'there is no schema "scenrio"; did you mean "scenario"?'],
     [['validate', 'x.csv', '--unit', 'GW'], '--unit GW: write one of W, kW, MW'],
+    [['validate', '-'], '"-" stands for no file here: write the name of one'],
+    [['validate', 'scenarios/germany/noise-free.yaml', '-'], '"-" stands for no file here: write the name of one'],
+    [['run', '--quiet', '-'], '"-" stands for no file here: write the name of one'],
+    [['balance', '-'], '"-" stands for no file here: write the name of one'],
+    [['estimate', 'ieee-33', '-'], '"-" stands for no file here: write the name of one'],
   ])('twin %j', async (args, sentence) => {
     const { code, out, err } = await twin(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
