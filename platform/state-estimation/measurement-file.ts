@@ -97,21 +97,17 @@ export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: st
   if ('problems' in parsed) return fail(parsed.problems);
   const source = createSourceMap(readable);
   const outer = fileSchema.safeParse(parsed.value);
-  if (!outer.success) return fail(outer.error.issues.flatMap((issue) => schemaProblems(issue, [], source, [])));
-
-  const problems: Problem[] = [];
+  const problems = (outer.error?.issues ?? []).flatMap((issue) => schemaProblems(issue, [], source, []));
   const measurements: PlacedMeasurement[] = [];
   const taps: TapReading[] = [];
   const places = new Map<string, number>();
-  outer.data.measurements.forEach((value, i) => {
+  rowsOf(parsed.value).forEach((value, i) => {
     const path = ['measurements', i];
     const absent = isAbsent(value);
     const read = measurementSchema.safeParse(absent ? { ...(value as object), sigma: 1 } : value);
-    if (!read.success) {
-      const keys = Object.keys(measurementSchema.shape);
-      problems.push(...read.error.issues.flatMap((issue) => schemaProblems(issue, path, source, keys, value)));
-      return;
-    }
+    const issues = read.error?.issues ?? [];
+    const keys = Object.keys(measurementSchema.shape);
+    problems.push(...issues.flatMap((issue) => schemaProblems(issue, path, source, keys, value)));
     const report = (key: string, message: string, hint?: string) =>
       problems.push({
         path: formatPath([...path, key]),
@@ -119,9 +115,14 @@ export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: st
         message,
         ...(hint !== undefined && { hint }),
       });
-    const first = places.get(read.data.id);
-    if (first !== undefined) report('id', `id "${read.data.id}" is taken by measurements[${first}]`);
-    else places.set(read.data.id, i);
+    const id = textOf(value, 'id');
+    const first = id === undefined ? undefined : places.get(id);
+    if (first !== undefined) report('id', `id "${id}" is taken by measurements[${first}]`);
+    else if (id !== undefined) places.set(id, i);
+    if (!read.success) {
+      checkRest(value, issues, grid, report);
+      return;
+    }
     if (read.data.kind === 'tapPosition') {
       const tap = toTapReading(read.data, grid, report);
       if (tap !== undefined && !absent) taps.push(tap);
@@ -132,10 +133,39 @@ export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: st
     if (measurement === undefined) return;
     measurements.push({ measurement: absent ? { ...measurement, sigma: Infinity } : measurement, busId });
   });
-  if (problems.length > 0) fail(problems);
+  if (!outer.success || problems.length > 0) return fail(problems);
   const { namesAllCustomers = false, voltageErrors } = outer.data;
   const summed = pairCurrents(sumFusedInjections(grid, measurements));
   return { measurements: voltageErrors === 'circular' ? pairVoltages(summed) : summed, taps, namesAllCustomers };
+}
+
+/** The rows, also of a file with other faults of form. */
+function rowsOf(file: unknown): readonly unknown[] {
+  const rows = typeof file === 'object' && file !== null && 'measurements' in file ? file.measurements : undefined;
+  return Array.isArray(rows) ? (rows as readonly unknown[]) : [];
+}
+
+function textOf(row: unknown, key: 'id' | 'kind' | 'at'): string | undefined {
+  const value = typeof row === 'object' && row !== null ? (row as Readonly<Record<string, unknown>>)[key] : undefined;
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** What can be told of a row besides its faults of form: a field that has one gives way to a harmless value. */
+function checkRest(row: unknown, issues: readonly z.core.$ZodIssue[], grid: CompiledGrid, report: Report): void {
+  const at = textOf(row, 'at');
+  if (at === undefined) return;
+  const faulty = new Set(issues.map(({ path }) => path[0]));
+  // Of a wrong unit no value can be doubted.
+  if (faulty.has('unit')) faulty.add('value');
+  const harmless = { id: at, value: 0, sigma: 1, unit: undefined, phase: grid.phases === 3 ? 'A' : undefined };
+  const replaced = Object.entries(harmless).filter(([key]) => faulty.has(key));
+  const read = measurementSchema.strip().safeParse({ ...(row as object), ...Object.fromEntries(replaced) });
+  const tell: Report = (key, ...words) => {
+    if (!faulty.has(key)) report(key, ...words);
+  };
+  if (!read.success) resolve(at, grid, report);
+  else if (read.data.kind === 'tapPosition') toTapReading(read.data, grid, tell);
+  else toMeasurement({ ...read.data, kind: read.data.kind }, grid, tell);
 }
 
 function isAbsent(value: unknown): boolean {

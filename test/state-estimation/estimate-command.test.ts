@@ -331,15 +331,53 @@ describe('twin estimate', () => {
       '3 measurements[0].kind',
       '4 measurements[1].at',
       '5 measurements[2].sigma',
+      '5 measurements[2].at',
       '6 measurements[3].phase',
       '7 measurements[4].sigma',
       '7 measurements[4].sigmas',
+      '7 measurements[4].id',
       '8 measurements[5].at',
       '9 measurements[6].id',
       '9 measurements[6].at',
     ]);
     const [kind] = faults('ieee-33', text);
     expect(kind).toMatchObject({ column: 26, hint: 'did you mean "voltageMagnitude"?' });
+  });
+
+  test('a fault of form hides no other one, of the same measurement or of the next', () => {
+    const faulty = {
+      id: 'a',
+      kind: 'voltageMagnitude',
+      at: 'bus:nowhere',
+      value: 'one',
+      sigma: -1,
+      unit: 'kV',
+    };
+    const rows = [
+      faulty,
+      // Its wrong unit is told, not a voltage of 20 V besides.
+      { ...faulty, at: 'bus:2', value: 20, sigma: 1 },
+      { id: 'b', kind: 'voltage', at: 'branch:nowhere:to', value: 1, sigma: 1 },
+      { id: 'c', kind: 'voltageMagnitude', at: 'branch:1:to', value: 1, sigma: 1, unit: 'pu', why: '' },
+      { id: 'd', kind: 'activePower', at: 'bus:3', value: 1, sigma: 1, phase: 'X' },
+      { id: 'e', kind: 'activePower', at: 'bus:3', value: 1, sigma: 0, phase: 'A' },
+      { id: 'f', kind: 'tapPosition', at: 'branch:2', value: null, sigma: 1 },
+      { kind: 'currentMagnitude', at: 'bus:3', value: 1, sigma: 1 },
+      7,
+    ];
+    const found = faults('ieee-33', { measurements: rows, namesAllCustomer: true }).map(({ path }) => path);
+    expect(found).toEqual([
+      'namesAllCustomer',
+      ...['value', 'sigma', 'unit', 'at'].map((key) => `measurements[0].${key}`),
+      ...['unit', 'id'].map((key) => `measurements[1].${key}`),
+      ...['kind', 'at'].map((key) => `measurements[2].${key}`),
+      ...['why', 'at'].map((key) => `measurements[3].${key}`),
+      'measurements[4].phase',
+      ...['sigma', 'phase'].map((key) => `measurements[5].${key}`),
+      ...['value', 'at'].map((key) => `measurements[6].${key}`),
+      ...['id', 'at'].map((key) => `measurements[7].${key}`),
+      'measurements[8]',
+    ]);
   });
 
   test('the example of the README: one meter with its wires swapped is named, and what the house draws is found', async () => {
