@@ -19,6 +19,8 @@ export interface DeviceComparison {
   /** By metric: readings that belong to it and that no truth stands beside. Absent where there are none. */
   readonly unscored: Readonly<Record<string, number>>;
   readonly vectorErrors: VectorErrors;
+  /** Phasors reported under a tag at which truth was not recorded but is computed: those of a wrong clock, mostly. */
+  readonly betweenInstants: number;
 }
 
 /**
@@ -71,7 +73,15 @@ export function compareDevices(
     },
     unscored: unscored.byMetric,
     vectorErrors,
+    betweenInstants: countBetweenInstants(phasors, reported),
   };
+}
+
+function countBetweenInstants(phasors: TruePhasors, { timeUs, device, phase }: ReportedPhasors): number {
+  return timeUs.reduce((count, tag, entry) => {
+    const { row, isRecorded } = phasors.moment(device[entry] ?? -1, phase[entry] ?? -1, tag);
+    return row >= 0 && !isRecorded ? count + 1 : count;
+  }, 0);
 }
 
 /** Counts by metric of the readings that could not be compared. */

@@ -64,6 +64,8 @@ export function trueFrequency(site: Table, nominalHz: number): TrueFrequency {
 export interface Moment {
   /** Row to begin with; -1 where the record has none of this terminal. */
   readonly row: number;
+  /** True where `row` is of the instant itself. */
+  readonly isRecorded: boolean;
   /** Row to go towards and how much of the way, 0..1; the row itself and 0 at an instant of the record and outside it. */
   readonly next: number;
   readonly share: number;
@@ -72,7 +74,14 @@ export interface Moment {
   readonly wholeTurnRad: number;
 }
 
-const NOWHERE: Moment = { row: -1, next: -1, share: 0, turnRad: Number.NaN, wholeTurnRad: Number.NaN };
+const NOWHERE: Moment = {
+  row: -1,
+  isRecorded: false,
+  next: -1,
+  share: 0,
+  turnRad: Number.NaN,
+  wholeTurnRad: Number.NaN,
+};
 
 export interface TruePhasors {
   /** `device` and `phase` are numbers in the text columns of `truth-terminal`. */
@@ -99,15 +108,16 @@ export function truePhasors(terminals: Table, frequency: TrueFrequency): TruePha
       const row = before < 0 ? after : before;
       if (row < 0) return NOWHERE;
       const turnRad = frequency.turnRad(time(row), atUs);
-      if (before < 0 || after < 0 || before === after) {
-        return { row, next: row, share: 0, turnRad, wholeTurnRad: 0 };
-      }
+      const isRecorded = before === after;
+      if (before < 0 || after < 0 || isRecorded)
+        return { row, isRecorded, next: row, share: 0, turnRad, wholeTurnRad: 0 };
       const share = (atUs - time(before)) / (time(after) - time(before));
-      return { row, next: after, share, turnRad, wholeTurnRad: frequency.turnRad(time(before), time(after)) };
+      const wholeTurnRad = frequency.turnRad(time(before), time(after));
+      return { row, isRecorded, next: after, share, turnRad, wholeTurnRad };
     },
-    phasor(re, im, { row, next, share, turnRad, wholeTurnRad }, out) {
+    phasor(re, im, { row, isRecorded, next, share, turnRad, wholeTurnRad }, out) {
       const [x, y] = [re[row] ?? Number.NaN, im[row] ?? Number.NaN];
-      if (turnRad === 0 && share === 0) {
+      if (isRecorded) {
         out[0] = x;
         out[1] = y;
         return;

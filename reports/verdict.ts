@@ -14,9 +14,9 @@ export interface Judgement {
 /** What was observed, by the quantities that expectations name. */
 interface Observed {
   /** Undefined where there was no sample. */
-  value(quantity: string): number | undefined;
+  readonly value: (quantity: string) => number | undefined;
   /** Readings that belong to the quantity and are not in it, because no truth stands beside them. */
-  unscored(quantity: string): number;
+  readonly unscored: (quantity: string) => number;
 }
 
 /**

@@ -25,7 +25,7 @@ export function renderDevices(record: RunRecord, score: Score, offsetUs: number)
     body:
       renderPair(
         renderVectorErrors(score, offsetUs),
-        `<div>${renderDeviceMetrics(score)}${renderUnscored(score, deviceMetricNames)}</div>`,
+        `<div>${renderDeviceMetrics(score)}${renderBetween(score)}${renderUnscored(score, deviceMetricNames)}</div>`,
       ) + renderFaults(record),
   });
 }
@@ -68,6 +68,13 @@ function renderVectorErrors({ details }: Score, offsetUs: number): string {
       { label: 'voltage', colour: '--after', ...voltage },
     ],
   });
+}
+
+/** Where tags are off the instants of the record: what their phasors were held against, and what TVE cannot see. */
+function renderBetween({ details: { grid, devices } }: Score): string {
+  const { betweenInstants, vectorErrors } = devices;
+  if (betweenInstants === 0) return '';
+  return `<p>${formatNumber(betweenInstants)} of ${formatNumber(vectorErrors.timeUs.length)} phasors reported per phase carry a tag at which truth was not recorded: there it is computed from the instants around. A clock that is off by whole periods of ${formatNumber(grid.frequencyHz)} Hz hardly shows in a vector error.</p>`;
 }
 
 function highestByTime(timeUs: Float64Array, values: Float64Array): { readonly x: number[]; readonly y: number[] } {

@@ -93,6 +93,13 @@ describe('a PMU whose clock is ahead', () => {
     expect({ verdict, unscored }).toEqual({ verdict: 'fail', unscored: {} });
   });
 
+  it('has a sentence in the report, and one that is right has none', () => {
+    const sentence = 'phasors reported per phase carry a tag at which truth was not recorded';
+    const skewed = skewedPmu(1000);
+    expect(renderPage(skewed, score(skewed), '')).toContain(`261 of 291 ${sentence}`);
+    expect(renderPage(record, score(record), '')).not.toContain(sentence);
+  });
+
   it('is seen however long it is ahead, but for whole periods, as the standard has it', () => {
     expect(score(skewedPmu(10_000)).metrics['pmu.tve']?.max).toBeCloseTo(200, 0);
     const period = score(skewedPmu(20_000)).metrics['pmu.tve'];

@@ -107,6 +107,19 @@ describe('faults on the way', () => {
     expect(hop).toMatchObject({ published: 61, delivered: 61, late: 1, unexplained: 0 });
   });
 
+  it('holds a PMU whose clock is 1 ms ahead against truth at its tags, every frame of it', async () => {
+    const skewed = await rehearse({
+      scenarioFile: hamlet,
+      set: ['events=[{ at: 1min, fault: time-skew, target: pmu-breaker, value: 1ms }]', 'expect=[pmu.tve.max < 1 %]'],
+    });
+    const { verdict, metrics, unscored } = skewed.report;
+    expect({ verdict, unscored }).toEqual({ verdict: 'fail', unscored: {} });
+    expect(metrics['pmu.tve']?.count).toBe(19 * 6);
+    expect(metrics['power.active.error']?.count).toBe(19 * 4);
+    // 360 * 50 Hz * 1 ms = 18 degrees, beside which the errors of the unit itself are small.
+    expect(Math.abs((metrics['pmu.tve']?.max ?? 0) - 200 * Math.sin(Math.PI / 20))).toBeLessThan(0.5);
+  });
+
   it('notices a source that signs with a stranger’s key at the end of its block', async () => {
     const { audit } = await rehearse({
       set: [
