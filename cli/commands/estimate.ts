@@ -121,7 +121,8 @@ export function estimate(
   const { document, taps } = placeTaps(imported.grid, text, measurementsFile ?? file, options, problemWith);
   const problem = problemWith(document);
   const { result, removed } = solve(problem, options);
-  const missing = result.unobservedBuses.length > 0 ? analyseObservability(problem) : undefined;
+  // What balanced sources would fix is not missing: they were tried, and will be again.
+  const missing = result.unobservedBuses.length > 0 ? analyseObservability(withBalancedSources(problem)) : undefined;
   const answer = describeEstimate(problem, result, { removed, missing, taps });
   const printed = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatEstimate(problem, answer);
   return { text: printed, converged: result.status === 'converged', hint: notesHint(imported, gridFiles) };
@@ -167,9 +168,13 @@ const SOURCE_UNBALANCE_PU = 0.003;
 function solve(problem: EstimationProblem, options: EstimateOptions): Pick<CleanedEstimate, 'result' | 'removed'> {
   const first = solveAsGiven(problem, options);
   if (first.result.status !== 'not-observable' || problem.grid.phases === 1) return first;
-  const assumed = sourceBalances(problem.grid, SOURCE_UNBALANCE_PU);
-  const second = solveAsGiven({ ...problem, measurements: [...problem.measurements, ...assumed] }, options);
+  const second = solveAsGiven(withBalancedSources(problem), options);
   return second.result.unobservedBuses.length < first.result.unobservedBuses.length ? second : first;
+}
+
+function withBalancedSources(problem: EstimationProblem): EstimationProblem {
+  const assumed = sourceBalances(problem.grid, SOURCE_UNBALANCE_PU);
+  return { ...problem, measurements: [...problem.measurements, ...assumed] };
 }
 
 function solveAsGiven(

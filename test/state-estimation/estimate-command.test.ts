@@ -162,6 +162,35 @@ describe('twin estimate', () => {
     expect(JSON.parse(added.text)).toMatchObject({ observable: true, unobservedBuses: [] });
   });
 
+  test('what balanced sources fix is not told as missing, and what is proposed suffices', () => {
+    const { rows } = measure('abbenhausen');
+    const phases = ['A', 'B', 'C'];
+    const ask = (measurements: readonly Row[]) =>
+      JSON.parse(estimate('abbenhausen', write('silent.json', { measurements }), 'json').text) as ReturnType<
+        typeof describeEstimate
+      >;
+    const powersAt = (at: string): Row[] =>
+      ['activePower', 'reactivePower'].flatMap((kind) =>
+        phases.map((phase) => ({ id: `${kind}-${at}-${phase}`, kind, at, phase, value: 0, sigma: 100 })),
+      );
+    // Two silent houses leave one feeder open; with the battery at the busbar unknown besides, nothing has an angle.
+    for (const [known, open] of [
+      [powersAt('bus:busbar'), 35],
+      [[], 182],
+    ] as const) {
+      const few = [...rows.filter(({ at }) => !['bus:house-01', 'bus:house-02'].includes(at)), ...known];
+      const answer = ask(few);
+      expect(answer.unobservedBuses).toHaveLength(open);
+      const proposed = answer.proposedMeasurements!.map((row, i) => ({ ...row, id: `new-${i}`, value: 0, sigma: 100 }));
+      expect(proposed).toHaveLength(answer.missingValues!);
+      // An angle between two phases would have asked for powers at the source's own bus.
+      expect(new Set(proposed.map(({ at }) => at))).toEqual(
+        new Set(['bus:house-01', ...(known.length > 0 ? [] : ['bus:busbar'])]),
+      );
+      expect(ask([...few, ...proposed])).toMatchObject({ observable: true, unobservedBuses: [] });
+    }
+  });
+
   test('a gross error shows in the table', () => {
     const { rows } = measure('ieee-33');
     rows.find((row) => row.id === 'v-10-0')!.value *= 1.05;
