@@ -1,7 +1,7 @@
 /** `twin estimate GRID MEASUREMENTS`: the state of a grid from measurements by weighted least squares. */
 import { compileGrid } from '../../grids/compile.ts';
 import { formatMeasurements, formatNames } from '../../grids/import/imported-grid.ts';
-import { readGridFiles } from '../../grids/import/read-grid-files.ts';
+import { measurementsOfFolder, readGridFiles } from '../../grids/import/read-grid-files.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
@@ -38,7 +38,7 @@ export const command = defineCommand<Values>({
       type: 'string',
       array: true,
       describe:
-        'MEASUREMENTS file (JSON); none for a GRID with sensors of its own. Before it, further files of a CIM grid',
+        'MEASUREMENTS file (JSON); none for a GRID with sensors of its own, or an imported folder. Before it, further files of a CIM grid',
     },
   },
   options: {
@@ -99,12 +99,15 @@ interface EstimateOptions {
  */
 export function estimate(
   gridFiles: string | readonly string[],
-  measurementsFile: string | undefined,
+  namedMeasurements: string | undefined,
   format: 'table' | 'json',
   options: EstimateOptions = {},
 ): { text: string; converged: boolean; hint: string | undefined } {
   const imported = readGridFiles(gridFiles);
-  const file = typeof gridFiles === 'string' ? gridFiles : gridFiles.join(' ');
+  const [first, ...others] = typeof gridFiles === 'string' ? [gridFiles] : gridFiles;
+  const file = [first, ...others].join(' ');
+  const measurementsFile =
+    namedMeasurements ?? (first !== undefined && others.length === 0 ? measurementsOfFolder(first) : undefined);
   if (measurementsFile === undefined && imported.measurements.length === 0) {
     const message =
       imported.format === 'native'

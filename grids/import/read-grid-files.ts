@@ -1,5 +1,5 @@
 /** Reads a grid from the files of any tool that is known, told by content; several files may make one CIM grid. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseGrid, resolveGridFile } from '../load.ts';
 import { InvalidInputError, type Problem } from '../problem.ts';
@@ -77,6 +77,12 @@ function filesOf(path: string): string[] {
   if (names.includes('grid.json')) return [join(path, 'grid.json')];
   const message = 'is a folder with neither CIM/CGMES XML files nor a grid.json in it';
   throw new InvalidInputError([{ file: path, path: '', message }]);
+}
+
+/** The measurements beside the `grid.json` of a folder, as `twin grid import` writes them; undefined where there are none. */
+export function measurementsOfFolder(path: string): string | undefined {
+  const file = join(path, 'measurements.json');
+  return filesOf(path)[0] === join(path, 'grid.json') && existsSync(file) ? file : undefined;
 }
 
 function readSource(name: string): SourceFile {

@@ -41,15 +41,19 @@ describe.each([
 
   test.runIf(measured)('and so is the estimate', async () => {
     const direct = await twin(['estimate', samplePath(name), '--format', 'json']);
-    const native = await twin(['estimate', out, join(out, 'measurements.json'), '--format', 'json']);
-    expect(native.code).toBe(direct.code);
-    expect(native.out).toBe(direct.out);
+    for (const measurements of [[], [join(out, 'measurements.json')]]) {
+      const native = await twin(['estimate', out, ...measurements, '--format', 'json']);
+      expect(native.code).toBe(direct.code);
+      expect(native.out).toBe(direct.out);
+    }
   });
 
   test.runIf(!measured)('without measurements there is nothing to estimate from', async () => {
-    const { code, err } = await twin(['estimate', samplePath(name), '--format', 'json']);
-    expect(code).toBe(10);
-    expect(err).toContain('carries no measurements');
+    for (const grid of [samplePath(name), out]) {
+      const { code, err } = await twin(['estimate', grid, '--format', 'json']);
+      expect(code).toBe(10);
+      expect(err).toContain('carries no measurements');
+    }
   });
 
   test('shows what it consists of', async () => {
