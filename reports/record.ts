@@ -56,8 +56,9 @@ export const recordTables = {
     reactivePowerFromMeanVar: 'DOUBLE',
   },
   /**
-   * One row per PMU frame and phase, system angle included: the phasors at the device's own terminals (behind the
-   * instrument transformers, referred to the primary side), and those of the grid in front of the transformers.
+   * One row per PMU frame and phase at the instant of its sample, whatever its tag says, system angle included: the
+   * phasors at the device's own terminals (behind the instrument transformers, referred to the primary side), and those
+   * of the grid in front of the transformers.
    */
   'truth-terminal': {
     timeUs: 'DOUBLE',
@@ -72,7 +73,7 @@ export const recordTables = {
     primaryCurrentReA: 'DOUBLE',
     primaryCurrentImA: 'DOUBLE',
   },
-  /** One row per meter message: true energies at its place over its interval, Wh. */
+  /** One row per meter message at the instant of its sample: true energies at its place since the one before, Wh. */
   'truth-energy': { timeUs: 'DOUBLE', device: 'STRING', importWh: 'DOUBLE', exportWh: 'DOUBLE' },
   /** One row per controllable device and instant. */
   'device-states': {

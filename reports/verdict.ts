@@ -62,10 +62,8 @@ function checkExpectation(
     if (result.observed === null) return { result, fault: `no sample for the expectation "${text}"` };
     const unscored = observed.unscored(expectation.quantity);
     if (unscored === 0) return { result };
-    return {
-      result,
-      fault: `the expectation "${text}" leaves out ${count(unscored, 'reading')} without truth beside them`,
-    };
+    const fault = `the expectation "${text}" leaves out ${count(unscored, 'reading')} without truth beside them`;
+    return { result: { ...result, pass: false }, fault };
   } catch (error) {
     if (!(error instanceof ExpectationError)) throw error;
     return {

@@ -74,7 +74,7 @@ function renderVectorErrors({ details }: Score, offsetUs: number): string {
 function renderBetween({ details: { grid, devices } }: Score): string {
   const { betweenInstants, vectorErrors } = devices;
   if (betweenInstants === 0) return '';
-  return `<p>${formatNumber(betweenInstants)} of ${formatNumber(vectorErrors.timeUs.length)} phasors reported per phase carry a tag at which truth was not recorded: there it is computed from the instants around. A clock that is off by whole periods of ${formatNumber(grid.frequencyHz)} Hz hardly shows in a vector error.</p>`;
+  return `<p>${formatNumber(betweenInstants)} of ${formatNumber(vectorErrors.timeUs.length)} reported phases carry a tag at which truth was not recorded: there it is computed from the instants around. A clock that is off by whole periods of ${formatNumber(grid.frequencyHz)} Hz hardly shows in a vector error.</p>`;
 }
 
 function highestByTime(timeUs: Float64Array, values: Float64Array): { readonly x: number[]; readonly y: number[] } {

@@ -164,7 +164,7 @@ export function renderExpectations({ expectations, invariants }: Score, offsetUs
   return renderSection({
     id: 'expectations',
     title: 'Expectations',
-    lead: 'What the scenario says must hold. A quantity without a single sample never passes.',
+    lead: 'What the scenario says must hold. A quantity without a single sample never passes, nor does one that readings are missing from because truth does not know them.',
     body: `${body}${renderSafety(invariants, offsetUs)}`,
   });
 }
