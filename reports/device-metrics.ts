@@ -16,7 +16,7 @@ type Samples = Readonly<Record<string, Float64Array>>;
 /** Samples of the device metrics by catalogue name, and the vector errors over time for the report. */
 export interface DeviceComparison {
   readonly samples: Samples;
-  /** By metric: readings that belong to it and that no truth stands beside. Absent where there are none. */
+  /** By metric: readings that belong to it and that the record has no truth (or rating) to hold against. Absent where there are none. */
   readonly unscored: Readonly<Record<string, number>>;
   readonly vectorErrors: VectorErrors;
   /** Phasors reported under a tag at which truth was not recorded but is computed: those of a wrong clock, mostly. */

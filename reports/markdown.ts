@@ -67,7 +67,9 @@ function metrics({ metrics: values, unscored }: Score): string {
     rows.length === 0
       ? 'The record holds no samples.'
       : table(['metric', 'unit', 'count', 'mean', 'RMSE', 'bias', '95 %', 'max'], rows, 2),
-    ...(counts.length === 0 ? [] : [`Readings left out, without truth beside them: ${counts.join(', ')}.`]),
+    ...(counts.length === 0
+      ? []
+      : [`Readings left out, which the record has nothing to hold against: ${counts.join(', ')}.`]),
   ].join('\n\n');
 }
 

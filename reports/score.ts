@@ -46,7 +46,7 @@ export interface Score {
   readonly reasons: readonly string[];
   /** Metrics with at least one sample, in the catalogue's order. */
   readonly metrics: Readonly<Record<string, MetricSummary>>;
-  /** By metric: delivered readings that are not in it, because no truth stands beside them. Empty in most runs. */
+  /** By metric: delivered readings that are not in it, because the record has no truth (or rating) to hold them against. */
   readonly unscored: Readonly<Record<string, number>>;
   readonly kpis: Readonly<Record<string, KpiResult>>;
   readonly expectations: readonly ExpectationResult[];

@@ -15,7 +15,7 @@ export interface Judgement {
 interface Observed {
   /** Undefined where there was no sample. */
   readonly value: (quantity: string) => number | undefined;
-  /** Readings that belong to the quantity and are not in it, because no truth stands beside them. */
+  /** Readings that belong to the quantity and are not in it, because the record has nothing to hold them against. */
   readonly unscored: (quantity: string) => number;
 }
 
@@ -62,7 +62,7 @@ function checkExpectation(
     if (result.observed === null) return { result, fault: `no sample for the expectation "${text}"` };
     const unscored = observed.unscored(expectation.quantity);
     if (unscored === 0) return { result };
-    const fault = `the expectation "${text}" leaves out ${count(unscored, 'reading')} without truth beside them`;
+    const fault = `the expectation "${text}" leaves out ${count(unscored, 'reading')}: the record has nothing to hold them against`;
     return { result: { ...result, pass: false }, fault };
   } catch (error) {
     if (!(error instanceof ExpectationError)) throw error;

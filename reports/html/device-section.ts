@@ -143,7 +143,7 @@ function renderDeviceMetrics({ metrics }: Score): string {
 function renderUnscored({ unscored }: Score, names: readonly string[]): string {
   const counts = names.flatMap((name) => (unscored[name] === undefined ? [] : [`${name} ${unscored[name]}`]));
   if (counts.length === 0) return '';
-  return `<p>Readings left out, because the record has no truth at the instant, interval or place that they name: ${counts.join(', ')}. An expectation on them makes a run invalid.</p>`;
+  return `<p>Readings left out, because the record has no truth at the instant, interval or place that they name, or the place no rating: ${counts.join(', ')}. An expectation on them makes a run invalid.</p>`;
 }
 
 /** Every metric of the catalogue that has samples, and the definitions. */

@@ -33,7 +33,9 @@ interface Row {
 }
 
 /** The record with some measurements replaced; undefined takes one away. */
-function withMeasurements(change: (row: Row) => Partial<Pick<Row, 'timeUs' | 'value'>> | undefined): RunRecord {
+function withMeasurements(
+  change: (row: Row) => Partial<Pick<Row, 'timeUs' | 'value' | 'phase'>> | undefined,
+): RunRecord {
   const { measurements } = record.tables;
   const text = (column: string, row: number) => {
     const { names, index } = measurements.text(column);
@@ -49,16 +51,20 @@ function withMeasurements(change: (row: Row) => Partial<Pick<Row, 'timeUs' | 'va
     phase: text('phase', row),
   }));
   const changed = rows.flatMap((row) => {
-    const change_ = change(row);
-    return change_ === undefined ? [] : [{ ...row, ...change_ }];
+    const other = change(row);
+    return other === undefined ? [] : [{ ...row, ...other }];
   });
   return replaced('measurements', {
     rows: changed.length,
     number: (column) => Float64Array.from(changed, (row) => (column === 'timeUs' ? row.timeUs : row.value)),
-    text: (column) => ({
-      names: measurements.text(column).names,
-      index: Int32Array.from(changed, ({ row }) => measurements.text(column).index[row] ?? 0),
-    }),
+    text: (column) => {
+      if (column !== 'phase') {
+        const { names, index } = measurements.text(column);
+        return { names, index: Int32Array.from(changed, ({ row }) => index[row] ?? 0) };
+      }
+      const names = [...new Set(changed.map(({ phase }) => phase))];
+      return { names, index: Int32Array.from(changed, ({ phase }) => names.indexOf(phase)) };
+    },
   });
 }
 
@@ -140,7 +146,7 @@ describe('a PMU whose clock is ahead', () => {
     expect(result.verdict).toBe('invalid');
     expect(result.expectations.map(({ pass }) => pass)).toEqual([false, true]);
     expect(result.reasons).toEqual([
-      'the expectation "pmu.tve.max < 1 %" leaves out 12 readings without truth beside them',
+      'the expectation "pmu.tve.max < 1 %" leaves out 12 readings: the record has nothing to hold them against',
     ]);
     expect(renderPage(lost, result, '')).toContain('pmu.tve.voltage 6');
     expect(renderMarkdown(lost, result, '')).toContain('`pmu.tve` 12');
@@ -148,6 +154,13 @@ describe('a PMU whose clock is ahead', () => {
 });
 
 describe('readings that nobody has truth of', () => {
+  it('count where the measured branch states no rating, in the metric that relates to it', () => {
+    const { transformers, ...grid } = record.manifest.grid as { readonly transformers: readonly object[] };
+    const unrated = transformers.map((one) => ({ ...one, id: 'another' }));
+    const manifest = { ...record.manifest, grid: { ...grid, transformers: unrated } };
+    expect(score({ ...record, manifest }).unscored).toEqual({ 'power.active.error.rated': 97 * 3 });
+  });
+
   it('make an expectation on them invalid, and no other', () => {
     const { 'truth-terminal': terminals } = record.tables;
     const names = ['somebody-else'];
@@ -178,6 +191,29 @@ describe('readings that nobody has truth of', () => {
     expect(lengths?.max).toBeCloseTo(0.3, 9);
     const angles = without('voltmagnitude').metrics['pmu.tve.voltage'];
     expect(angles?.max).toBeCloseTo(200 * Math.sin(0.001), 9);
+  });
+});
+
+describe('the one phase of a positive-sequence grid', () => {
+  it('stands for three in totals', () => {
+    const only = (row: Row) => row.phase === 'A' && row.kind === 'power';
+    const { 'truth-terminal': terminals } = record.tables;
+    const { names, index } = terminals.text('phase');
+    const rows = Array.from(index.keys()).filter((row) => names[index[row] ?? 0] === 'A');
+    const phaseA: Table = {
+      rows: rows.length,
+      number: (column) => Float64Array.from(rows, (row) => terminals.number(column)[row] ?? Number.NaN),
+      text: (column) =>
+        column === 'phase'
+          ? { names: ['A'], index: new Int32Array(rows.length) }
+          : { names: terminals.text(column).names, index: new Int32Array(rows.length) },
+    };
+    const perPhase = withMeasurements((row) => (only(row) ? {} : undefined));
+    const totals = withMeasurements((row) => (only(row) ? { phase: 'total', value: 3 * row.value } : undefined));
+    const errors = [perPhase, totals].map((each) => score(replaced('truth-terminal', phaseA, each)).metrics);
+    expect(errors[1]?.['power.active.error']?.max).toBeCloseTo(3 * (errors[0]?.['power.active.error']?.max ?? 0), 6);
+    const [part, whole] = errors.map((each) => each['power.active.error.rated']?.max ?? Number.NaN);
+    expect(part).toBeCloseTo(whole ?? Number.NaN, 9);
   });
 });
 
@@ -229,7 +265,7 @@ describe('an estimate of an instant that truth does not have', () => {
       expect({ verdict, reasons }).toEqual({
         verdict: 'invalid',
         // The estimate whose tag moved, and the one whose interval began there.
-        reasons: [`the expectation "${metric}" leaves out 48 readings without truth beside them`],
+        reasons: [`the expectation "${metric}" leaves out 48 readings: the record has nothing to hold them against`],
       });
     }
     expect(score(expecting(['estimate.coverage > 50 %'], record)).verdict).toBe('pass');
