@@ -15,17 +15,24 @@ import { askOnce } from './payload-memo.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-export const certificationSchema = z.object({
-  /** Identifies the source's public key in the access layer's register. */
-  keyId: z.string().min(1),
-  /** Position in the source's chain, from 0. */
-  index: z.int().nonnegative(),
-  /** Hash of the message before, 64 zeros for the first. */
-  previousHash: sha256,
-  hash: sha256,
-  /** Base64 Ed25519 signature over the bytes of `hash`, on the last message of a block. */
-  signature: z.string().optional(),
-});
+export const certificationSchema = z
+  .object({
+    keyId: z.string().min(1).describe("Identifies the source's public key in the access layer's register."),
+    index: z.int().nonnegative().describe("Position in the source's chain, from 0."),
+    previousHash: sha256.describe("`hash` of the source's message before, 64 zeros for the first."),
+    hash: sha256.describe(
+      'SHA-256, in lower-case hexadecimal, over the RFC 8785 canonical JSON of the whole message, in which ' +
+        '`certification` holds `index`, `keyId` and `previousHash` only.',
+    ),
+    signature: z
+      .string()
+      .optional()
+      .describe(
+        'Base64 Ed25519 signature over the 32 bytes of `hash`, on the last message of a block: where ' +
+          '(index + 1) % blockLength is 0, with the blockLength of the register of keys.',
+      ),
+  })
+  .describe('Every measurement that comes over the bridge needs one: see docs/certified-messages.md.');
 export type Certification = z.infer<typeof certificationSchema>;
 
 /** What the certificate check publishes when a block of a source turns out not to be genuine. */

@@ -8,7 +8,13 @@ import { commands } from '../../cli/commands.ts';
 import { twin } from '../cli/harness.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
-const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/balancer-api.md'];
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/balancer-api.md',
+  'docs/certified-messages.md',
+];
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 /** Folders and files at the top that a path in the text may begin with; what is made by building or running is not among them. */
