@@ -16,10 +16,10 @@ type Samples = Readonly<Record<string, Float64Array>>;
 /** Samples of the device metrics by catalogue name, and the vector errors over time for the report. */
 export interface DeviceComparison {
   readonly samples: Samples;
-  /** By metric: readings that belong to it and that the record has no truth (or rating) to hold against. Absent where there are none. */
+  /** By metric: its readings that the record has no truth (or rating) to hold against. Absent where there are none. */
   readonly unscored: Readonly<Record<string, number>>;
   readonly vectorErrors: VectorErrors;
-  /** Phasors reported under a tag at which truth was not recorded but is computed: those of a wrong clock, mostly. */
+  /** Phases reported under a tag at which truth was not recorded but is computed: by a wrong clock, or a long window. */
   readonly betweenInstants: number;
 }
 
@@ -41,7 +41,7 @@ const METER_BASIS_W = 0.01 * 3 * 230 * 5;
 
 /**
  * Compares every reading of PMUs, power calculation and meters with truth at the instant or interval that the reading
- * names, faulted ones and those with a wrong tag included. A reading that no truth stands beside is counted in `unscored`.
+ * names, faulted ones and those with a wrong tag included. A reading that the record has nothing to hold against is counted in `unscored`.
  */
 export function compareDevices(
   grid: GridDocument,

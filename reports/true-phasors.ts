@@ -1,6 +1,6 @@
 /**
  * Truth at any instant that a PMU's tag may name, not only at those of the record: IEC/IEEE 60255-118-1 holds a reported
- * phasor against the true one at the reported time tag (4.2, 5.3.1), so a clock that is wrong shows in the angle.
+ * phasor against the true one at the reported time tag (5.3.1), so a clock that is wrong shows in the angle.
  *
  * Phasors are synchrophasors: relative to a reference that turns with nominal frequency. Between two instants of the
  * record such a phasor turns by 2 pi times the integral of f - f_nominal, and with the load.
