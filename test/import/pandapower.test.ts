@@ -103,6 +103,19 @@ test('a negative short-circuit voltage makes a general branch of a negative reac
   expect(branch!.ratio).toBeCloseTo(0.97, 12);
 });
 
+test.each([
+  ['2.14.10', 100, 100],
+  ['3.3.2', 100, 100],
+  ['3.4.0', 100, 1],
+  ['3.10.1', 50, 0.5],
+])('mag0_percent is a ratio up to version 3.3 and a percentage since 3.4: %s', (version, written, ratio) => {
+  const text = changed('trafo', (frame) => {
+    frame.columns.push('vk0_percent', 'mag0_percent');
+    for (const row of frame.data) row.push(4, written);
+  }).replace('"version": "3.5.6"', `"version": "${version}"`);
+  expect(read(text).grid.transformers[0]!.zeroSequence).toMatchObject({ vkPercent: 4, magnetisingRatio: ratio });
+});
+
 test('every table and column that is left out is named', () => {
   const text = changed('line', (frame) => {
     frame.columns.push('colour');

@@ -2,7 +2,7 @@
 import type { GridDraft } from '../draft.ts';
 import type { Fields } from '../fields.ts';
 import type { PandapowerFile, Row } from './frames.ts';
-import { equivalentFields, transformerFields, type TapTable } from './transformer.ts';
+import { equivalentFields, magnetisingUnitOf, transformerFields, type TapTable } from './transformer.ts';
 
 /** What the mapping of every table needs. */
 export interface Context {
@@ -167,6 +167,7 @@ function zeroSequenceOfLine(fields: Fields) {
 
 export function addTransformers(context: Context, open: OpenEnds): void {
   const tapTable = readTapTable(context);
+  const magnetisingUnit = magnetisingUnitOf(context.file.values.get('version'));
   for (const { index, fields } of context.file.table('trafo').rows) {
     const [from, to] = [fields.reference('hv_bus'), fields.reference('lv_bus')];
     const parallel = fields.numberOr('parallel', 1, { atLeast: 1 });
@@ -184,7 +185,7 @@ export function addTransformers(context: Context, open: OpenEnds): void {
       context.draft.add('generalBranches', { ...common, ...equivalentFields(fields, parallel) }, fields.origin);
       continue;
     }
-    const unit = transformerFields(fields, context.three, tapTable);
+    const unit = transformerFields(fields, context.three, tapTable, magnetisingUnit);
     context.draft.add('transformers', { ...common, ...unit, ...(parallel !== 1 && { parallel }) }, fields.origin);
   }
 }

@@ -15,6 +15,7 @@ export function transformerFields(
   fields: Fields,
   three: boolean,
   tapTable: TapTable,
+  magnetisingUnit: number,
 ): Omit<Transformer, 'id' | 'from' | 'to'> {
   const shift = fields.numberOr('shift_degree', 0);
   const table = tabulatedTap(fields, tapTable);
@@ -40,7 +41,7 @@ export function transformerFields(
     ...groupOf(fields, shift, table?.shiftDeg ?? 0, three),
     ...(tap !== undefined && { tap }),
     ...(tap2 !== undefined && { tap2 }),
-    ...zeroSequence(fields),
+    ...zeroSequence(fields, magnetisingUnit),
   };
 }
 
@@ -217,15 +218,23 @@ function tabulatedTap(fields: Fields, tapTable: TapTable): TabulatedTap | undefi
   };
 }
 
-/** pandapower's `mag0_percent` is the ratio of the magnetising to the short-circuit impedance, in spite of its name. */
-function zeroSequence(fields: Fields): Pick<Transformer, 'zeroSequence'> {
+/**
+ * Of `mag0_percent`, the magnetising over the short-circuit impedance: up to pandapower 3.3 a ratio in spite of its name,
+ * since 3.4 a percentage (the voltages of one network and its results stay, its numbers are a hundred times as large).
+ */
+export function magnetisingUnitOf(version: unknown): number {
+  const [major = 0, minor = 0] = typeof version === 'string' ? version.split('.').map(Number) : [];
+  return major > 3 || (major === 3 && minor >= 4) ? 0.01 : 1;
+}
+
+function zeroSequence(fields: Fields, magnetisingUnit: number): Pick<Transformer, 'zeroSequence'> {
   if (!fields.has('vk0_percent')) return {};
   const ratio = fields.optional('mag0_percent', { atLeast: 0 });
   return {
     zeroSequence: {
       vkPercent: fields.number('vk0_percent', { above: 0 }),
       vkrPercent: fields.numberOr('vkr0_percent', 0, { atLeast: 0 }),
-      ...(ratio !== undefined && ratio > 0 && { magnetisingRatio: ratio }),
+      ...(ratio !== undefined && ratio > 0 && { magnetisingRatio: ratio * magnetisingUnit }),
       ...(fields.has('mag0_rx') && { magnetisingRX: fields.number('mag0_rx', { atLeast: 0 }) }),
       ...(fields.has('si0_hv_partial') && { hvShare: fields.number('si0_hv_partial', { atLeast: 0, atMost: 1 }) }),
     },
