@@ -42,16 +42,21 @@ export interface FaultInjector {
   apply(messages: readonly DeviceMessage[], timeUs: number): Disturbed;
 }
 
-/** Throws InvalidInputError with every event whose `value`, `at` or `measurand` does not fit. `start` is the run's, ISO 8601 with zone. */
-export function createFaultInjector(options: {
+export interface FaultInjectorOptions {
   readonly events: readonly ScenarioEvent[];
   readonly seed: string;
+  /** Of the run, ISO 8601 with zone. */
   readonly start: string;
-}): FaultInjector {
+  /** That the angles of phasors refer to. */
+  readonly nominalHz: number;
+}
+
+/** Throws InvalidInputError with every event whose `value`, `at` or `measurand` does not fit. */
+export function createFaultInjector(options: FaultInjectorOptions): FaultInjector {
   const problems: Problem[] = [];
   const active = options.events.flatMap((event, index) => {
     if (!('fault' in event) || faultCatalogue[event.fault].where === 'device') return [];
-    const result = readEvent(event, options.start, options.seed);
+    const result = readEvent(event, options);
     if (typeof result !== 'string') return [result];
     problems.push({ path: `events.${index}`, message: result });
     return [];
@@ -93,7 +98,7 @@ interface Fate {
 /** An event, ready to act on a message at an instant. */
 type ActiveEvent = (fate: Fate, timeUs: number) => Fate;
 
-function readEvent(event: FaultEvent, start: string, seed: string): ActiveEvent | string {
+function readEvent(event: FaultEvent, { start, seed, nominalHz }: FaultInjectorOptions): ActiveEvent | string {
   const beginUs = eventInstant(event.at, start);
   if (typeof beginUs === 'string') return beginUs;
   const parameter = faultParameter(event);
@@ -111,7 +116,9 @@ function readEvent(event: FaultEvent, start: string, seed: string): ActiveEvent 
       memories.set(message.device, memory);
     }
     const isActive = timeUs >= beginUs && timeUs < endUs;
-    const struck = isActive ? strike(fate, { event, parameter, memory, selected: selectionOf(event) }) : fate;
+    const struck = isActive
+      ? strike(fate, { event, parameter, memory, selected: selectionOf(event), nominalHz })
+      : fate;
     if (event.fault === 'stale') remember(memory, message.measurement.readings, parameter.amount);
     return struck;
   };
@@ -136,6 +143,7 @@ interface Stroke {
   readonly parameter: FaultParameter;
   readonly memory: Memory;
   readonly selected: Selection;
+  readonly nominalHz: number;
 }
 
 /** Drop-out draws for each reading; every other fault once for the message. */
@@ -167,7 +175,7 @@ function disturb(message: DeviceMessage, stroke: Stroke, probability: number): D
     case 'delay':
       return { ...message, publishUs: message.publishUs + parameter.amount };
     case 'time-skew':
-      return { ...message, measurement: skewed(message.measurement, parameter.amount) };
+      return { ...message, measurement: skewed(message.measurement, parameter.amount, stroke.nominalHz) };
     case 'wrong-schema': {
       // The one place where a message is meant not to be what its type says.
       const schema = parameter.word as Measurement['schema'];
@@ -222,19 +230,17 @@ function withPastValues(
   return withHeldValues(readings, selected, before);
 }
 
-const NOMINAL_RAD_PER_US = 2 * Math.PI * 50e-6;
-
 /**
- * A clock that is `skewUs` ahead: every time in the message is, and angles refer to the 50 Hz reference of the wrong
- * time, which has run ahead by 2 pi 50 Hz * skew.
+ * A clock that is `skewUs` ahead: every time in the message is, and angles refer to the reference at nominal frequency of the
+ * wrong time, which has run ahead by 2 pi f0 * skew.
  */
-function skewed(measurement: Measurement, skewUs: number): Measurement {
+function skewed(measurement: Measurement, skewUs: number, nominalHz: number): Measurement {
   const shift = (text: string) => formatInstant(parseInstant(text) + skewUs);
   const { timestamp, interval, readings } = measurement;
   return {
     ...measurement,
     timestamp: shift(timestamp),
     ...(interval === undefined ? {} : { interval: { start: shift(interval.start), end: shift(interval.end) } }),
-    readings: withAnglesTurned(readings, -NOMINAL_RAD_PER_US * skewUs),
+    readings: withAnglesTurned(readings, -2 * Math.PI * (nominalHz / 1e6) * skewUs),
   };
 }

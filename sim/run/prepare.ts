@@ -129,7 +129,12 @@ async function prepare(
     world: createWorld({ grid, profiles, frequency, batteries: park.batteries }),
     park,
     profiles,
-    injector: createFaultInjector({ events: scenario.events, seed: runSeed, start: scenario.clock.start }),
+    injector: createFaultInjector({
+      events: scenario.events,
+      seed: runSeed,
+      start: scenario.clock.start,
+      nominalHz: loaded.grid.frequencyHz,
+    }),
     recording: { grid, startUs, intervalUs: recordIntervalUs(loaded), park, air: profiles.air },
     accounts: accessLayerAccounts({ seed: runSeed, site, devices: certifying }),
     lightNodes,

@@ -14,7 +14,7 @@ const start = '2021-04-01T00:00:00+02:00';
 const START_US = parseInstant(start);
 const STEP_US = 10e6;
 
-function injector(events: ScenarioInput['events'], seed = '1'): FaultInjector {
+function injector(events: ScenarioInput['events'], seed = '1', nominalHz = 50): FaultInjector {
   const scenario = scenarioSchema.parse({
     schema: 1,
     name: 'faults',
@@ -26,7 +26,7 @@ function injector(events: ScenarioInput['events'], seed = '1'): FaultInjector {
     platform: {},
     events,
   });
-  return createFaultInjector({ events: scenario.events, seed: scenario.seed, start });
+  return createFaultInjector({ events: scenario.events, seed: scenario.seed, start, nominalHz });
 }
 
 /** A PMU-like message of step `step` whose values tell where they come from. */
@@ -166,6 +166,8 @@ describe('faults', () => {
     // A quarter period at 50 Hz.
     expect(value(measurement, 'voltangle', 'A')).toBeCloseTo(0.5 - Math.PI / 2, 9);
     expect(value(measurement, 'voltmagnitude', 'A')).toBe(232);
+    const [[elsewhere] = []] = run(injector([{ at: '0s', fault: 'time-skew', target: '*', value: '5ms' }], '1', 60), 1);
+    expect(value(elsewhere?.measurement, 'voltangle', 'A')).toBeCloseTo(0.5 - 0.6 * Math.PI, 9);
   });
 
   test('drop-out leaves readings out, never all of them', () => {
