@@ -1,24 +1,35 @@
 /** What has to meet a schema: taken as the schema reads it, or refused with every fault. */
 import type { z } from 'zod';
+import { type Located, placeAt } from './located.ts';
 import { InvalidInputError } from './problem.ts';
+import { describeIssues } from './schema-problems.ts';
+
+/** Where a value comes from: its file, and the file's tree where faults are to be given line and column. */
+export interface Origin {
+  readonly file?: string;
+  readonly written?: Located;
+  /** Where in the file it stands. */
+  readonly under?: readonly string[];
+}
 
 /** Throws InvalidInputError with every fault, each at its path below `under`. */
 export function bySchema<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
-  { file, under = [] }: { readonly file?: string; readonly under?: readonly string[] },
+  { file, written, under = [] }: Origin,
 ): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(
-    parsed.error.issues.map(({ code, path, message }) => ({
-      ...(file !== undefined && { file }),
-      path: [...under, ...path.map(String)].join('.'),
-      message: code === 'invalid_type' && at(value, path) === undefined ? 'is missing' : message,
-    })),
+    describeIssues(schema, value, parsed.error.issues).map(({ path: below, message, hint, atKey }) => {
+      const path = [...under, ...below];
+      return {
+        ...(file !== undefined && { file }),
+        ...(written !== undefined && placeAt(written, path, atKey === true ? 'key' : 'value')),
+        path: path.join('.'),
+        message,
+        ...(hint !== undefined && { hint }),
+      };
+    }),
   );
-}
-
-function at(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((within, key) => (within as Record<PropertyKey, unknown> | undefined)?.[key], value);
 }

@@ -1,7 +1,6 @@
-/** YAML and JSON documents of files that somebody named, or what is wrong with their syntax and where. */
+/** A YAML or JSON document, or what is wrong with their syntax and where. */
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { InvalidInputError, type Problem } from './problem.ts';
-import { readText } from './read-text.ts';
 
 interface YamlText {
   readonly document: Document.Parsed;
@@ -24,18 +23,6 @@ export function parseYaml(file: string, text: string): YamlText {
     return { file, line, column, path: '', message: `is no valid YAML: ${message.replaceAll(/\s+/g, ' ').trim()}` };
   });
   return { document, lines, problems };
-}
-
-/** Throws `InvalidInputError` when the file cannot be read or is no YAML. */
-export function readYaml(file: string): unknown {
-  const { document, problems } = parseYaml(file, readText(file));
-  if (problems.length > 0) throw new InvalidInputError(problems);
-  try {
-    return document.toJS();
-  } catch (error) {
-    // An alias without its anchor, or so many that they would fill the memory.
-    throw new InvalidInputError([{ file, path: '', message: `is no valid YAML: ${(error as Error).message}` }]);
-  }
 }
 
 /** More brackets open than could be closed again, or more list entries begin in one line, than anybody writes. */

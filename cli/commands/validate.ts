@@ -7,7 +7,7 @@ import { recognise } from '../../grids/import/recognise.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { inspectCsv } from '../../sim/profiles/csv.ts';
 import { prepareRun } from '../../sim/run/prepare.ts';
-import { nodeAt, readLocated } from '../../sim/scenario/located.ts';
+import { nodeAt, readLocated } from '../../grids/located.ts';
 import { csvSchema, type ScenarioCsv } from '../../sim/scenario/schema.ts';
 import { shownPath } from '../../grids/shown-path.ts';
 import { defineCommand, UsageError } from '../command.ts';

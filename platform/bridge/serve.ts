@@ -1,25 +1,25 @@
 /** The bridge alone, as in the field: connections come back after a break, and nothing is lost meanwhile. */
 import type { DestinationStream, Logger } from 'pino';
-import { bySchema } from '../../grids/by-schema.ts';
+import { bySchema, type Origin } from '../../grids/by-schema.ts';
 import { fieldDatabus, fieldLog } from '../service/field.ts';
 import { untilAborted } from '../service/until-aborted.ts';
 import { startBridge, type BridgeEnd } from './bridge.ts';
 import { bridgeConfigSchema, bridgeRules, type BridgeConfig } from './config.ts';
 
 /**
- * Carries messages until the signal aborts. `document` is the parsed configuration file (see `bridgeConfigSchema`);
+ * Carries messages until the signal aborts. `document` is the parsed configuration (see `bridgeConfigSchema`) of the file `origin`;
  * passwords may come from TWIN_BRIDGE_LOCAL_PASSWORD and TWIN_BRIDGE_REMOTE_PASSWORD instead.
  *
  * Throws InvalidInputError with every fault of the configuration, DatabusError when a broker is not there or refuses.
  */
 export async function serveBridge(
   document: unknown,
-  configFile: string,
+  origin: Origin,
   signal: AbortSignal,
   out?: DestinationStream,
 ): Promise<void> {
-  const config = bySchema(bridgeConfigSchema, document, { file: configFile });
-  const rules = bridgeRules(config.topics, configFile);
+  const config = bySchema(bridgeConfigSchema, document, origin);
+  const rules = bridgeRules(config.topics, origin.file);
   const log = fieldLog('bridge', config.log, out);
   const { local, remote, reconnectMs } = config;
   const failure = new AbortController();

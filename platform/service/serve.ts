@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DestinationStream, Logger } from 'pino';
 import { z } from 'zod';
-import { bySchema } from '../../grids/by-schema.ts';
+import { bySchema, type Origin } from '../../grids/by-schema.ts';
+import { plainValue, readLocatedFile } from '../../grids/located.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
-import { readYaml } from '../../grids/read-yaml.ts';
 import { createIntakeVerifier } from '../contract/intake-verifier.ts';
 import { topics } from '../contract/topics.ts';
 import type { ServiceDefinition } from './definition.ts';
@@ -61,14 +61,16 @@ export async function serveService(
   signal: AbortSignal,
   out?: DestinationStream,
 ): Promise<void> {
-  const document = readYaml(configFile);
+  const written = readLocatedFile(configFile);
+  const document = plainValue(written);
+  const origin = { file: configFile, written };
   if (name === 'bridge') {
     const { serveBridge } = await import('../bridge/serve.ts');
-    await serveBridge(document, configFile, signal, out);
+    await serveBridge(document, origin, signal, out);
     return;
   }
-  const settings = bySchema(settingsSchema, withEnvironment(document), { file: configFile });
-  const ofService = { file: configFile, under: ['service'] };
+  const settings = bySchema(settingsSchema, withEnvironment(document), origin);
+  const ofService = { ...origin, under: ['service'] };
   const log = fieldLog(name, settings.log, out);
   if (name === 'ticker') {
     await tick(settings, bySchema(tickerSchema, settings.service, ofService), log, signal);
@@ -80,7 +82,7 @@ export async function serveService(
   }
   const definition = await loadService(name);
   const config = bySchema(definition.configSchema, settings.service, ofService);
-  const http = settings.http && (await readHttp(definition, settings.http, configFile));
+  const http = settings.http && (await readHttp(definition, settings.http, origin));
   await serve(definition, config, settings, http, log, signal);
 }
 
@@ -93,14 +95,15 @@ interface Http {
 async function readHttp(
   definition: ServiceDefinition,
   section: Readonly<Record<string, unknown>>,
-  file: string,
+  origin: Origin & { readonly file: string },
 ): Promise<Http> {
+  const { file } = origin;
   const side = await definition.http?.();
   if (side === undefined) {
     throw new InvalidInputError([{ file, path: 'http', message: `${definition.name} answers no HTTP` }]);
   }
   const given = withSecrets(section, side.secrets, file, 'http');
-  return { side, settings: bySchema(side.settingsSchema, given, { file, under: ['http'] }) };
+  return { side, settings: bySchema(side.settingsSchema, given, { ...origin, under: ['http'] }) };
 }
 
 type Settings = z.infer<typeof settingsSchema>;

@@ -1,7 +1,7 @@
 /** User names and passwords for brokers that a run does not start itself, from a file that stays out of the record. */
 import { z } from 'zod';
 import { bySchema } from '../../grids/by-schema.ts';
-import { readYaml } from '../../grids/read-yaml.ts';
+import { plainValue, readLocatedFile } from '../../grids/located.ts';
 
 const loginSchema = z.strictObject({ username: z.string().min(1), password: z.string() });
 
@@ -16,5 +16,6 @@ export type Credentials = z.infer<typeof credentialsSchema>;
 /** Reads `file` (YAML or JSON); no file, no credentials. Throws InvalidInputError with every fault. */
 export function readCredentials(file: string | undefined): Credentials {
   if (file === undefined) return {};
-  return bySchema(credentialsSchema, readYaml(file), { file });
+  const written = readLocatedFile(file);
+  return bySchema(credentialsSchema, plainValue(written), { written });
 }

@@ -13,7 +13,7 @@ import { faultParameter } from '../faults/parameters.ts';
 import { endInstant, eventInstant, showInstant } from './events.ts';
 import { type ExpandedDevice, expandDevices, matcher } from './expand-devices.ts';
 import { changeGrid } from './grid-changes.ts';
-import type { SchemaFault } from './schema-problems.ts';
+import type { SchemaFault } from '../../grids/schema-problems.ts';
 import type { FaultEvent, Scenario, ScenarioCsv, ScenarioEvent } from './schema.ts';
 import { useCaseFaults } from './use-cases.ts';
 

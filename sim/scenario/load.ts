@@ -23,7 +23,7 @@ import {
   readLocated,
   setLocated,
   withoutKey,
-} from './located.ts';
+} from '../../grids/located.ts';
 import { checkServices } from './service-checks.ts';
 import { csvSchema, type Scenario, type ScenarioCsv } from './schema.ts';
 import { soundPart } from './sound-part.ts';

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { parseInstant } from '../../platform/contract/time.ts';
 import type { UseCaseWish } from '../../platform/contract/trigger.ts';
 import { isServiceName, loadService } from '../../platform/service/registry.ts';
-import { describeIssues, type SchemaFault } from './schema-problems.ts';
+import { describeIssues, type SchemaFault } from '../../grids/schema-problems.ts';
 import { type Scenario, useCaseSchema } from './schema.ts';
 import { readServiceOptions } from './service-options.ts';
 import { useCaseFaults, wishOf } from './use-cases.ts';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { didYouMean } from '../../numerics/edit-distance.ts';
 import { parseQuantity } from './quantity.ts';
-import { describeIssues, type SchemaFault } from './schema-problems.ts';
+import { describeIssues, type SchemaFault } from '../../grids/schema-problems.ts';
 
 /** Longest first: `Wh` before `W`. */
 const suffixes = [

@@ -1,6 +1,6 @@
 /** A scenario with something sound in place of its faults of form, so that all else can be checked in the same go. */
 import { closest } from '../../numerics/edit-distance.ts';
-import { describeIssues, type SchemaFault } from './schema-problems.ts';
+import { describeIssues, type SchemaFault } from '../../grids/schema-problems.ts';
 import { deviceSchema, type Scenario, scenarioSchema } from './schema.ts';
 
 type Path = SchemaFault['path'];

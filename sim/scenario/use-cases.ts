@@ -2,7 +2,7 @@
 import { formatInstant } from '../../platform/contract/time.ts';
 import type { UseCaseWish } from '../../platform/contract/trigger.ts';
 import { eventInstant } from './events.ts';
-import type { SchemaFault } from './schema-problems.ts';
+import type { SchemaFault } from '../../grids/schema-problems.ts';
 import type { ScenarioUseCase } from './schema.ts';
 
 type Key = 'exchange' | 'for' | 'packages';

@@ -305,7 +305,7 @@ describe('served alone', () => {
     const [bal, dsotp] = [await broker('access layer'), await broker('databus')];
     const stop = new AbortController();
     const config = { local: { url: dsotp.url }, remote: { url: bal.url }, reconnectMs: 20, log: 'error' };
-    const served = serveBridge(config, 'bridge.yaml', stop.signal);
+    const served = serveBridge(config, { file: 'bridge.yaml' }, stop.signal);
     const atDsotp = await listener(dsotp.url, ['/bal/#']);
     const device = await writer(bal.url);
     await expect
@@ -319,10 +319,16 @@ describe('served alone', () => {
   });
 
   it('names every fault of its configuration file', async () => {
-    const served = serveBridge({ local: { url: 'mqtt://x' }, topic: [] }, 'bridge.yaml', new AbortController().signal);
+    const served = serveBridge(
+      { local: { url: 'mqtt://x' }, topic: [] },
+      { file: 'bridge.yaml' },
+      new AbortController().signal,
+    );
     await expect(served).rejects.toThrow(InvalidInputError);
     await expect(served).rejects.toThrow(/bridge\.yaml: remote/);
     const rules = { local: { url: 'mqtt://x' }, remote: { url: 'mqtt://y' }, topics: ['topic a sideways'] };
-    await expect(serveBridge(rules, 'bridge.yaml', new AbortController().signal)).rejects.toThrow('"sideways"');
+    await expect(serveBridge(rules, { file: 'bridge.yaml' }, new AbortController().signal)).rejects.toThrow(
+      '"sideways"',
+    );
   });
 });

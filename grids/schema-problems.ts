@@ -1,6 +1,6 @@
 /** What a zod schema has against a document, in words for the person who wrote it, with a did-you-mean. */
 import { z } from 'zod';
-import { didYouMean } from '../../numerics/edit-distance.ts';
+import { didYouMean } from '../numerics/edit-distance.ts';
 
 /** A fault inside a document, before it is known where that was written. */
 export interface SchemaFault {
@@ -22,7 +22,7 @@ export function describeIssues(schema: z.ZodType, value: unknown, issues: readon
 
 function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: SchemaFault['path']): SchemaFault[] {
   const path = [...prefix, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
-  const value = valueAt(root, path);
+  const value = shownAt(root, path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: [...path, key],
@@ -33,7 +33,9 @@ function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: Sche
   }
   if (issue.code === 'invalid_union') return describeUnion(shape, root, issue, path);
   if (value === undefined && issue.code !== 'custom') {
-    return [{ path, message: issue.code === 'invalid_value' ? `missing: ${choices(issue.values)}` : 'missing' }];
+    // Some fields say where else they may come from.
+    const own = issue.message.startsWith('is missing') ? issue.message : 'missing';
+    return [{ path, message: issue.code === 'invalid_value' ? `missing: ${choices(issue.values)}` : own }];
   }
   if (issue.code === 'invalid_value') {
     const names = issue.values.map(String);
@@ -110,7 +112,7 @@ function describePlain(issue: Issue, value: unknown): string {
     }
     case 'too_small': {
       if (issue.origin === 'array') return `needs at least ${issue.minimum} entry`;
-      if (issue.origin === 'string') return 'must not be empty';
+      if (issue.origin === 'string') return issue.message.startsWith('Too') ? 'must not be empty' : issue.message;
       return `${show(value)} is not ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}`;
     }
     case 'too_big': {
@@ -128,6 +130,16 @@ function describePlain(issue: Issue, value: unknown): string {
       return issue.message;
     }
   }
+}
+
+/** What nobody should read over a shoulder, or in a log. */
+const SECRETS = ['password', 'token'];
+const HIDDEN = Symbol('hidden');
+
+/** The value at `path` for showing it. */
+function shownAt(root: unknown, path: SchemaFault['path']): unknown {
+  const value = valueAt(root, path);
+  return value !== undefined && SECRETS.includes(String(path.at(-1))) ? HIDDEN : value;
 }
 
 function valueAt(root: unknown, path: SchemaFault['path']): unknown {
@@ -206,6 +218,7 @@ function orList(words: readonly string[]): string {
 /** A value as it would stand in a sentence; long and nested ones by their kind. */
 function show(value: unknown): string {
   if (value === null) return 'an empty value';
+  if (value === HIDDEN) return 'what is given';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map of keys and values';
   const text = JSON.stringify(value);

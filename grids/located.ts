@@ -3,8 +3,9 @@
  * `--set` were applied still points to the file, line and column that somebody can mend.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
-import type { Problem } from '../../grids/problem.ts';
-import { parseYaml } from '../../grids/read-yaml.ts';
+import { InvalidInputError, type Problem } from './problem.ts';
+import { readText } from './read-text.ts';
+import { parseYaml } from './read-yaml.ts';
 
 export interface Place {
   readonly file: string;
@@ -26,7 +27,7 @@ interface Entry {
 
 export type Path = readonly (string | number)[];
 
-/** More nodes than any scenario has; a bomb of nested aliases stops here. */
+/** More nodes than any file that people write has; a bomb of nested aliases stops here. */
 const NODES_MAX = 200_000;
 const DEPTH_MAX = 100;
 
@@ -56,6 +57,13 @@ export function readLocated(file: string, text: string): LocatedDocument {
   }
 }
 
+/** The tree of a file that must not be empty. Throws InvalidInputError when it cannot be read or is no YAML. */
+export function readLocatedFile(file: string): Located {
+  const { root, problems } = readLocated(file, readText(file));
+  if (root === undefined) throw new InvalidInputError(problems);
+  return root;
+}
+
 interface Conversion {
   readonly document: Document;
   readonly placeAtOffset: (offset: number) => Place;
@@ -64,7 +72,7 @@ interface Conversion {
   readonly problems: Problem[];
 }
 
-/** Throws RangeError when the tree outgrows what a scenario can be. */
+/** Throws RangeError when the tree outgrows what people write. */
 function convert(node: Node, conversion: Conversion, depth: number): Located {
   conversion.nodes += 1;
   if (conversion.nodes > NODES_MAX || depth > DEPTH_MAX) throw new RangeError('too many nodes');
