@@ -55,6 +55,8 @@ export function soundPart(value: unknown): SoundPart {
       replaced.add(keyOf(place));
       // A start in a file that is not read is nowhere.
       if (['profiles', 'profiles.csv'].includes(pattern(place))) replaced.add(keyOf(['clock', 'start']));
+      // What a value may be depends on the fault that was meant.
+      if (pattern(place) === 'events.*.fault') replaced.add(keyOf([...place.slice(0, -1), 'value']));
     }
     if (replaced.size === before.size) return answer();
   }
