@@ -28,7 +28,13 @@ export function createLeastAbsoluteValues(): Estimator {
         const measurements = problem.measurements.map((m, i) => ({ ...m, sigma: m.sigma * factor[i]! }));
         result = leastSquares.estimate({ ...problem, measurements, statistics: 'always' });
       }
-      return result;
+      // The weights were a means: what is told of the residuals is in sigmas of the measurements.
+      const residuals = (result.residuals ?? []).map((one) => {
+        const { id, sigma } = problem.measurements[one.index]!;
+        return one.measurement === id ? { ...one, sigma } : one;
+      });
+      const objective = residuals.reduce((sum, { residual, sigma }) => sum + (residual / sigma) ** 2, 0);
+      return result.status === 'converged' ? { ...result, residuals, objective } : result;
     },
   };
 }

@@ -24,13 +24,16 @@ export interface Feeder {
 const TURN = [0, (-2 * Math.PI) / 3, (2 * Math.PI) / 3];
 
 /** Bus i + 1 hangs on bus `parent[i]`; a third of the buses has no injection. No shunts: the state follows leaf to root. */
-function feedersOf(phases: 1 | 3): fc.Arbitrary<Feeder> {
+function feedersOf(
+  phases: 1 | 3,
+  { branchesMax = 25, currentMin = -0.02, lengthMin = 0.5 } = {},
+): fc.Arbitrary<Feeder> {
   const width = 2 * phases;
   return fc
     .record({
-      parents: fc.array(fc.nat(1000), { minLength: 2, maxLength: 25 }),
-      lengths: fc.array(fc.double({ min: 0.5, max: 400, noNaN: true }), { minLength: 25, maxLength: 25 }),
-      currents: fc.array(fc.double({ min: -0.02, max: 0.06, noNaN: true }), { minLength: 150, maxLength: 150 }),
+      parents: fc.array(fc.nat(1000), { minLength: 2, maxLength: branchesMax }),
+      lengths: fc.array(fc.double({ min: lengthMin, max: 400, noNaN: true }), { minLength: 25, maxLength: 25 }),
+      currents: fc.array(fc.double({ min: currentMin, max: 0.06, noNaN: true }), { minLength: 150, maxLength: 150 }),
       unloaded: fc.array(fc.boolean(), { minLength: 25, maxLength: 25 }),
     })
     .map(({ parents, lengths, currents, unloaded }) => {
@@ -113,6 +116,11 @@ function feedersOf(phases: 1 | 3): fc.Arbitrary<Feeder> {
 
 export const feeders = feedersOf(3);
 export const positiveSequenceFeeders = feedersOf(1);
+/** For what takes an estimate per measurement. */
+export const smallFeeders = fc.oneof(feedersOf(3, { branchesMax: 4 }), feedersOf(1, { branchesMax: 4 }));
+const loaded = { currentMin: 0.02, lengthMin: 20 };
+/** Something flows in every line, and can be seen in the voltages. */
+export const loadedFeeders = fc.oneof(feedersOf(3, loaded), feedersOf(1, loaded));
 
 export interface Choice {
   /** Phasors of voltage at the source bus and of current into the first line, turned by this angle; none when absent. */
