@@ -71,6 +71,8 @@ export class WlsSolver {
   private readonly largest: Float64Array;
   private readonly step: Float64Array;
   private readonly before: Float64Array;
+  /** Variances of the problem, from which a factor may have limited those in use. */
+  private readonly given: Float64Array;
 
   constructor(problem: EstimationProblem) {
     const equations = layOutEquations(problem);
@@ -99,6 +101,7 @@ export class WlsSolver {
     this.largest = new Float64Array(rows);
     this.step = new Float64Array(unknowns + rows);
     this.before = new Float64Array(rows);
+    this.given = new Float64Array(rows);
     this.x = new Float64Array(unknowns);
     this.noLoadX = new Float64Array(unknowns);
     this.multiplier = new Float64Array(rows);
@@ -115,6 +118,7 @@ export class WlsSolver {
       const ratio = variance[row]! / this.before[row]!;
       if (ratio > WEIGHT_CHANGE || ratio * WEIGHT_CHANGE < 1) this.factorExists = false;
     }
+    this.given.set(variance);
     return loaded;
   }
 
@@ -129,6 +133,7 @@ export class WlsSolver {
       const row = entryRow[entry]!;
       active[row] = 0;
       variance[row] = 1;
+      this.given[row] = 1;
       this.multiplier[row] = 0;
     }
     this.factorExists = false;
@@ -251,6 +256,8 @@ export class WlsSolver {
     const { rows, variance, jacobian } = this.equations;
     const { matrix, scale } = this;
     const unknowns = this.x.length;
+    // What an earlier state made too large may be in range here: the angle of a current that had not begun to flow.
+    variance.set(this.given);
     matrix.set(variance);
     matrix.set(jacobian, rows);
     // Rows to largest entry 1; then all multipliers by a and all states by 1 / a, so that the scaled R lie around 1:

@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { branchEndFlow, busInjections, gridLosses } from '../../platform/state-estimation/branch-flows.ts';
-import type { EstimateResult } from '../../platform/state-estimation/estimator.ts';
+import type { EstimateResult, EstimatorMeasurement } from '../../platform/state-estimation/estimator.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
-import { feeders, measure, positiveSequenceFeeders } from './random-feeder.ts';
+import { feeders, loadedFeeders, measure, positiveSequenceFeeders } from './random-feeder.ts';
 
 const runs = { seed: 3, numRuns: 60, endOnFailure: true };
 
@@ -247,6 +247,35 @@ describe('weighted least squares on random three-phase feeders', () => {
         expect(Math.abs(stated / Math.sqrt(variance) - 1)).toBeLessThan(0.01);
       }),
       { ...runs, numRuns: 6 },
+    );
+  });
+
+  test('the angle of a current that does not flow yet leaves all weights as they are in the end', () => {
+    fc.assert(
+      fc.property(loadedFeeders, (feeder) => {
+        const { grid, lineCurrent } = feeder;
+        const last = grid.busCount - 1;
+        const k = 2 * grid.phases * (last - 1);
+        const sharp = { phase: 0, sigma: 1e-6 } as const;
+        const angle = Math.atan2(lineCurrent[k + 1]!, lineCurrent[k]!);
+        const problem = measure(feeder);
+        const blurred = problem.measurements.flatMap((m) => {
+          if (m.kind === 'voltageMagnitude') return m.place.at === 'bus' && m.place.bus === 0 ? [m] : [];
+          const atEnd = m.kind === 'activePower' && m.place.at === 'bus' && m.place.bus === last && m.phase === 0;
+          return [atEnd ? { ...m, value: 1.2 * m.value, sigma: 0.05 } : m];
+        });
+        const measurements: EstimatorMeasurement[] = [
+          ...blurred,
+          { ...sharp, id: 'head', kind: 'voltageAngle', place: { at: 'bus', bus: 0 }, value: 0 },
+          { ...sharp, id: 'angle', kind: 'currentAngle', place: { at: 'from', branch: last - 1 }, value: angle },
+        ];
+        // At no load its derivative is beyond all others. No convergence is an honest answer, other weights are none.
+        const result = createWeightedLeastSquares().estimate({ ...problem, measurements });
+        for (const { index, sigma } of result.residuals ?? []) {
+          expect(sigma / measurements[index]!.sigma).toBeCloseTo(1, 9);
+        }
+      }),
+      { ...runs, numRuns: 20 },
     );
   });
 
