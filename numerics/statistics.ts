@@ -119,6 +119,16 @@ export class SampleBuffer {
     this.used += 1;
   }
 
+  /** What was pushed as number `index`; undefined beyond the last. */
+  at(index: number): number | undefined {
+    return index < this.used ? this.room[index] : undefined;
+  }
+
+  /** Puts `value` in place of what was pushed as number `index`. */
+  replace(index: number, value: number): void {
+    this.room[index] = value;
+  }
+
   /** A view of what was pushed, valid until the next push. */
   values(): Float64Array {
     return this.room.subarray(0, this.used);

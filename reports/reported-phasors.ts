@@ -43,7 +43,7 @@ export function collectPhasors(measurements: Table, terminals: Table): ReportedP
     const [d, p, tag] = [device.index[row] ?? 0, phase.index[row] ?? 0, timeUs[row] ?? Number.NaN];
     const place = d * phase.names.length + p;
     let entry = open[place] ?? -1;
-    if (entry < 0 || times.values()[entry] !== tag || !Number.isNaN(readings[what]?.values()[entry])) {
+    if (entry < 0 || times.at(entry) !== tag || !Number.isNaN(readings[what]?.at(entry))) {
       entry = times.length;
       open[place] = entry;
       times.push(tag);
@@ -51,8 +51,7 @@ export function collectPhasors(measurements: Table, terminals: Table): ReportedP
       phases.push(toPhase[p] ?? -1);
       for (const reading of readings) reading.push(Number.NaN);
     }
-    const column = readings[what]?.values();
-    if (column !== undefined) column[entry] = value[row] ?? Number.NaN;
+    readings[what]?.replace(entry, value[row] ?? Number.NaN);
   }
   const [voltMagnitude, voltAngle, currMagnitude, currAngle] = readings.map((one) => one.values()) as [
     Float64Array,
