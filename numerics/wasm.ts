@@ -40,6 +40,19 @@ function signed(value: number): number[] {
 const binary =
   (...opcode: Expression) =>
   (a: Expression, b: Expression): Expression => [a, b, opcode];
+/** `alignment` is the logarithm to base 2 of the bytes that a number takes. */
+const loading =
+  (opcode: number, alignment: number) =>
+  (address: Expression, offset = 0): Expression => [address, opcode, alignment, unsigned(offset)];
+const storing =
+  (opcode: number, alignment: number) =>
+  (address: Expression, offset: number, value: Expression): Statement => [
+    address,
+    value,
+    opcode,
+    alignment,
+    unsigned(offset),
+  ];
 const simd = (opcode: number): Expression => [0xfd, unsigned(opcode)];
 
 export const get = (local: number): Expression => [0x20, unsigned(local)];
@@ -56,14 +69,8 @@ export const i32 = {
   mul: binary(0x6c),
   lessUnsigned: binary(0x49),
   not: (a: Expression): Expression => [a, 0x45],
-  load: (address: Expression, offset = 0): Expression => [address, 0x28, 2, unsigned(offset)],
-  store: (address: Expression, offset: number, value: Expression): Statement => [
-    address,
-    value,
-    0x36,
-    2,
-    unsigned(offset),
-  ],
+  load: loading(0x28, 2),
+  store: storing(0x36, 2),
 };
 
 export const f64 = {
@@ -77,14 +84,8 @@ export const f64 = {
   greater: binary(0x64),
   equal: binary(0x61),
   lessOrEqual: binary(0x65),
-  load: (address: Expression, offset = 0): Expression => [address, 0x2b, 3, unsigned(offset)],
-  store: (address: Expression, offset: number, value: Expression): Statement => [
-    address,
-    value,
-    0x39,
-    3,
-    unsigned(offset),
-  ],
+  load: loading(0x2b, 3),
+  store: storing(0x39, 3),
   fromI32: (a: Expression): Expression => [a, 0xb7],
   /** a where the condition holds, else b. */
   select: (a: Expression, b: Expression, condition: Expression): Expression => [a, b, condition, 0x1b],
