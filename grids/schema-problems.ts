@@ -41,7 +41,9 @@ function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: Sche
     const names = issue.values.map(String);
     return [{ path, message: `${show(value)} is not ${choices(issue.values)}`, ...hintFor(value, names) }];
   }
-  return [{ path, message: describePlain(issue, value) }];
+  // Refinements of ours may say what to do about it.
+  const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined;
+  return [{ path, message: describePlain(issue, value), ...(typeof hint === 'string' && { hint }) }];
 }
 
 /** A union's own words where it has some; else those of the member that fits best. */

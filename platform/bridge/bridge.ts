@@ -4,7 +4,6 @@
  * side loses nothing; it may then come twice. Order is kept in each direction with several messages on their way, and
  * across a break as far as the two brokers keep it.
  */
-import { InvalidInputError } from '../../grids/problem.ts';
 import type { Databus, DatabusConnection } from '../databus/databus.ts';
 import { isValidTopic } from '../databus/topic-filter.ts';
 import { faultsOfRule, loops, route, subscriptions, type BridgeRule, type Side } from './rules.ts';
@@ -52,17 +51,13 @@ const WINDOW_MAX = 64;
 const QUEUE_MAX = 100_000;
 
 /**
- * Connects both sides and subscribes. Rejects with InvalidInputError when a rule is faulty or rules send messages round
- * in a circle, and with DatabusError when a broker is not there or refuses the credentials or a filter.
+ * Connects both sides and subscribes. Rejects with DatabusError when a broker is not there or refuses the credentials or
+ * a filter. A faulty rule, or rules that send messages round in a circle, are a mistake of the caller.
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const { rules, local, remote } = options;
-  const problems = rules.flatMap((rule, index) =>
-    faultsOfRule(rule).map((message) => ({ path: `topics[${index}]`, message })),
-  );
-  if (problems.length === 0) problems.push(...loops(rules));
-  if (problems.length > 0) throw new InvalidInputError(problems);
-
+  const [fault] = [...rules.flatMap(faultsOfRule), ...loops(rules).map(({ message }) => message)];
+  if (fault !== undefined) throw new Error(`unchecked bridge rule: ${fault}`);
   const inward = new Lane('remote', options);
   const outward = new Lane('local', options);
   const localConnection = await connect(local, outward, options);

@@ -1,8 +1,7 @@
 /** The bridge's configuration file, and the same configuration for a real Mosquitto. */
 import { z } from 'zod';
-import { InvalidInputError } from '../../grids/problem.ts';
 import { logLevelSchema } from '../service/log-level.ts';
-import { defaultTopicRules, describe, filterOf, parseTopicRules, type BridgeRule } from './rules.ts';
+import { defaultTopicRules, describe, filterOf, loops, parseTopicRule, type BridgeRule } from './rules.ts';
 
 const brokerSchema = z.strictObject({
   /** `mqtt://host:port`. */
@@ -20,8 +19,9 @@ export const bridgeConfigSchema = z.strictObject({
   clientId: z.string().min(1).default('bridge'),
   /** Lines as in mosquitto.conf: `topic <pattern> [in|out|both] [qos] [local-prefix] [remote-prefix]`. */
   topics: z
-    .array(z.string())
+    .array(z.string().superRefine(refuseFaultyRule))
     .min(1)
+    .superRefine(refuseCircles)
     .default([...defaultTopicRules]),
   /** Messages of one direction on their way at a time, and waiting behind them. */
   windowMax: z.int().positive().default(64),
@@ -32,11 +32,35 @@ export const bridgeConfigSchema = z.strictObject({
 });
 export type BridgeConfig = z.output<typeof bridgeConfigSchema>;
 
-/** The rules of a configuration. Throws InvalidInputError with every fault. */
-export function bridgeRules(topicLines: readonly string[], file?: string): readonly BridgeRule[] {
-  const { rules, problems } = parseTopicRules(topicLines, file);
-  if (problems.length > 0) throw new InvalidInputError(problems);
-  return rules;
+/** What it carries and how much at a time; all else a run knows itself. */
+export const bridgeTrafficSchema = bridgeConfigSchema.pick({ topics: true, windowMax: true, queueMax: true });
+export type BridgeTraffic = z.output<typeof bridgeTrafficSchema>;
+
+type Context = z.core.$RefinementCtx;
+
+function refuseFaultyRule(line: string, context: Context): void {
+  const parsed = parseTopicRule(line);
+  if ('rule' in parsed) return;
+  for (const { message, hint } of parsed.faults) context.addIssue({ code: 'custom', message, params: { hint } });
+}
+
+function refuseCircles(lines: readonly string[], context: Context): void {
+  const rules = lines.map((line) => {
+    const parsed = parseTopicRule(line);
+    return 'rule' in parsed ? parsed.rule : undefined;
+  });
+  for (const { index, message, hint } of loops(rules)) {
+    context.addIssue({ code: 'custom', path: [index], message, params: { hint } });
+  }
+}
+
+/** The rules of a configuration that was checked. */
+export function bridgeRules(lines: readonly string[]): readonly BridgeRule[] {
+  return lines.map((line) => {
+    const parsed = parseTopicRule(line);
+    if ('rule' in parsed) return parsed.rule;
+    throw new Error(`unchecked bridge rule ${line}: ${parsed.faults[0]?.message}`);
+  });
 }
 
 type Broker = BridgeConfig['local'];

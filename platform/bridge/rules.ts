@@ -3,7 +3,6 @@
  * [remote-prefix]]]]`, read into data and turned into filters and topics. The platform's databus is the local side, the
  * access layer's broker the remote one.
  */
-import type { Problem } from '../../grids/problem.ts';
 import { filtersOverlap } from '../databus/rights.ts';
 import { isValidFilter, isValidTopic, topicMatches } from '../databus/topic-filter.ts';
 
@@ -29,52 +28,34 @@ export const defaultTopicRules = [
   'topic # out 1 dsotp/time/progress/ platone/time/progress/',
 ] as const;
 
-/** A parsed line, or what is wrong with it (line numbers count from 1). */
-export interface ParsedRules {
-  readonly rules: readonly BridgeRule[];
-  readonly problems: readonly Problem[];
+/** What is wrong with a rule, and what to write instead. */
+export interface RuleFault {
+  readonly message: string;
+  readonly hint?: string;
 }
-
-/** Reads lines, each one rule that begins with the word `topic` (a bare `#` would be a comment in mosquitto.conf). */
-export function parseTopicRules(lines: readonly string[], file?: string): ParsedRules {
-  const rules: BridgeRule[] = [];
-  const problems: Problem[] = [];
-  for (const [index, text] of lines.entries()) {
-    const rule = parseRule(text, (message, hint) =>
-      problems.push({
-        ...(file === undefined ? {} : { file }),
-        path: `topics[${index}]`,
-        line: index + 1,
-        message,
-        ...(hint === undefined ? {} : { hint }),
-      }),
-    );
-    if (rule !== undefined) rules.push(rule);
-  }
-  return { rules, problems };
-}
-
-type Report = (message: string, hint?: string) => void;
 
 const USAGE = 'write "topic <pattern> [in|out|both] [qos] [local-prefix] [remote-prefix]"';
 
-function parseRule(text: string, report: Report): BridgeRule | undefined {
+/** Reads a line that begins with the word `topic` (a bare `#` would be a comment in mosquitto.conf), or says every fault. */
+export function parseTopicRule(
+  text: string,
+): { readonly rule: BridgeRule } | { readonly faults: readonly RuleFault[] } {
   const [keyword, ...words] = text.trim().split(/ +/);
   if (keyword !== 'topic' || words.length === 0) {
-    report(`"${text}" is no topic rule`, USAGE);
-    return undefined;
+    const hint = keyword === 'topic' ? `${USAGE}, in quotes: in YAML " #" begins a comment` : USAGE;
+    return { faults: [{ message: `${JSON.stringify(text)} is no topic rule`, hint }] };
   }
   const [pattern = '', direction = 'out', qos = '0', localPrefix = '', remotePrefix = '', ...rest] = words.map((word) =>
     word === '""' ? '' : word,
   );
-  const faults: [message: string, hint?: string][] = [];
-  if (!isDirection(direction)) faults.push([`"${direction}" is no direction`, 'write in, out or both']);
-  if (!/^[012]$/.test(qos)) faults.push([`"${qos}" is no quality of service`, 'write 0, 1 or 2']);
-  if (rest.length > 0) faults.push([`"${rest.join(' ')}" is too much`, USAGE]);
+  const faults: RuleFault[] = [];
+  if (!isDirection(direction))
+    faults.push({ message: `"${direction}" is no direction`, hint: 'write in, out or both' });
+  if (!/^[012]$/.test(qos)) faults.push({ message: `"${qos}" is no quality of service`, hint: 'write 0, 1 or 2' });
+  if (rest.length > 0) faults.push({ message: `"${rest.join(' ')}" is too much`, hint: USAGE });
   const rule = { pattern, direction: direction as Direction, qos: Number(qos) as 0 | 1 | 2, localPrefix, remotePrefix };
-  for (const message of faultsOfRule(rule)) faults.push([message]);
-  for (const [message, hint] of faults) report(message, hint);
-  return faults.length === 0 ? rule : undefined;
+  faults.push(...faultsOfRule(rule).map((message) => ({ message })));
+  return faults.length === 0 ? { rule } : { faults };
 }
 
 function isDirection(text: string): text is Direction {
@@ -134,24 +115,23 @@ export function route(rules: readonly BridgeRule[], side: Side, topic: string): 
 /**
  * Rules that would send a message round in a circle: one direction's result is what another's takes, and back. A
  * bridge that is a plain client gets its own messages back, so this would never end. `both` is such a circle in itself.
+ * `index` is the first rule's. Rules that could not be read are undefined.
  */
-export function loops(rules: readonly BridgeRule[]): readonly Problem[] {
-  const problems: Problem[] = [];
-  for (const [first, inward] of rules.entries()) {
-    if (!leaves(inward, 'remote')) continue;
-    for (const [second, outward] of rules.entries()) {
-      if (!leaves(outward, 'local') || !turnsRound(inward, outward)) continue;
-      problems.push({
-        path: `topics[${first}]`,
-        message:
-          first === second
-            ? `"${describe(inward)}" takes in again what it sends out`
-            : `"${describe(inward)}" and "${describe(outward)}" (topics[${second}]) send messages round in a circle`,
-        hint: 'give the two directions prefixes that do not overlap',
-      });
-    }
-  }
-  return problems;
+export function loops(rules: readonly (BridgeRule | undefined)[]): readonly (RuleFault & { readonly index: number })[] {
+  return rules.flatMap((inward, index) => {
+    if (inward === undefined || !leaves(inward, 'remote')) return [];
+    const outwards = rules.filter(
+      (rule): rule is BridgeRule => rule !== undefined && leaves(rule, 'local') && turnsRound(inward, rule),
+    );
+    return outwards.map((outward) => ({
+      index,
+      message:
+        outward === inward
+          ? `"${describe(inward)}" takes in again what it sends out`
+          : `"${describe(inward)}" and "${describe(outward)}" send messages round in a circle`,
+      hint: 'give the two directions prefixes that do not overlap',
+    }));
+  });
 }
 
 function turnsRound(inward: BridgeRule, outward: BridgeRule): boolean {

@@ -19,7 +19,7 @@ export async function serveBridge(
   out?: DestinationStream,
 ): Promise<void> {
   const config = bySchema(bridgeConfigSchema, document, origin);
-  const rules = bridgeRules(config.topics, origin.file);
+  const rules = bridgeRules(config.topics);
   const log = fieldLog('bridge', config.log, out);
   const { local, remote, reconnectMs } = config;
   const failure = new AbortController();

@@ -1,6 +1,7 @@
 /** Everything of a run that can be made ready before a socket is opened or a file written: the world, the devices, the plan. */
 import { compileGrid } from '../../grids/compile.ts';
 import { collectFaults, InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { type BridgeTraffic, bridgeTrafficSchema } from '../../platform/bridge/config.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import type { ServiceName } from '../../platform/service/registry.ts';
 import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/accounts.ts';
@@ -40,7 +41,7 @@ export interface Preparation {
   readonly blockLedger: BlockLedger;
   readonly databus: string;
   readonly bal: string;
-  readonly bridge: { readonly mode: ServiceMode; readonly topics: readonly string[] } | undefined;
+  readonly bridge: ({ readonly mode: ServiceMode } & BridgeTraffic) | undefined;
   services(seriesDirectory: string): Promise<readonly ServicePlan[]>;
 }
 
@@ -201,8 +202,8 @@ function recordIntervalUs({ scenario, serviceOptions }: LoadedScenario): number 
 function bridgeOf(loaded: LoadedScenario, options: RunOptions): Preparation['bridge'] {
   const { bridge } = loaded.serviceOptions;
   if (bridge === undefined) return undefined;
-  const topics = Array.isArray(bridge['topics']) ? (bridge['topics'] as string[]) : bridgeTopics(['balancer']);
-  return { mode: options.service['bridge'] ?? 'in-process', topics };
+  const mode = options.service['bridge'] ?? 'in-process';
+  return { mode, ...bridgeTrafficSchema.parse({ topics: bridgeTopics(['balancer']), ...bridge }) };
 }
 
 /**

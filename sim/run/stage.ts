@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { InvalidInputError } from '../../grids/problem.ts';
 import { startBridge } from '../../platform/bridge/bridge.ts';
-import { bridgeRules } from '../../platform/bridge/config.ts';
+import { type BridgeTraffic, bridgeRules } from '../../platform/bridge/config.ts';
 import { askOnce } from '../../platform/contract/payload-memo.ts';
 import type { Plan } from '../../platform/contract/plan.ts';
 import type { Progress, Tick } from '../../platform/contract/timing.ts';
@@ -36,7 +36,7 @@ export interface StageOptions {
   readonly credentials: Credentials;
   readonly services: readonly ServicePlan[];
   /** `attach`: a bridge of somebody else's stands between the brokers already; undefined: there is none. */
-  readonly bridge: { readonly mode: ServiceMode; readonly topics: readonly string[] } | undefined;
+  readonly bridge: ({ readonly mode: ServiceMode } & BridgeTraffic) | undefined;
   readonly directory: string;
   /** Wall time that an answer of a service without ticks may take, us. */
   readonly patienceUs: number;
@@ -142,22 +142,26 @@ async function build(
 
   const clientCredentials = (road: Road, clientId: string) =>
     road === 'direct' ? credentials.databus : (credentials.bal ?? accounts.credentials(clientId));
-  if (options.bridge !== undefined && options.bridge.mode === 'in-process') {
+  if (options.bridge?.mode === 'in-process') {
+    const { topics: lines, windowMax, queueMax } = options.bridge;
     const bridge = await startBridge({
-      rules: bridgeRules(options.bridge.topics),
+      rules: bridgeRules(lines),
+      windowMax,
+      queueMax,
       local: { databus: databus.databus, ...credentials.databus },
       remote: { databus: bal.databus, ...clientCredentials('bal', bridgeAccount) },
       onFailure: fail,
     });
     closing.push(() => bridge.stop());
   } else if (options.bridge?.mode === 'process') {
+    const { mode: _mode, ...bridgeOptions } = options.bridge;
     const [local, remote] = [credentials.databus, clientCredentials('bal', bridgeAccount)];
     const bridge = startChild({
       name: 'bridge',
       settings: {
         local: { url: databus.databus.url, ...(local !== undefined && { username: local.username }) },
         remote: { url: bal.databus.url, ...(remote !== undefined && { username: remote.username }) },
-        topics: options.bridge.topics,
+        ...bridgeOptions,
       },
       environment: {
         ...(local !== undefined && { TWIN_BRIDGE_LOCAL_PASSWORD: local.password }),

@@ -72,5 +72,5 @@ function takeUseCase(written: Readonly<Record<string, unknown>>, path: readonly 
 async function schemaOf(name: string): Promise<z.ZodType> {
   if (isServiceName(name)) return (await loadService(name)).configSchema;
   // The bridge moves messages and computes nothing: it stands beside the registry.
-  return (await import('../../platform/bridge/config.ts')).bridgeConfigSchema;
+  return (await import('../../platform/bridge/config.ts')).bridgeTrafficSchema;
 }

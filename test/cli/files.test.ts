@@ -17,6 +17,8 @@ writeFileSync(path('service.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\nser
 writeFileSync(path('half.yaml'), 'databus: { url: "mqtt://127.0.0.1:1" }\n');
 writeFileSync(path('open.yaml'), 'databus:\n  { username: a\n');
 writeFileSync(path('alias.yaml'), 'databus: *b\n');
+const sideways = 'topics: ["topic a in 1", "topic b sideways"]';
+writeFileSync(path('bridge.yaml'), `local: { url: "mqtt://x" }\nremote: { url: "mqtt://y" }\n${sideways}\n`);
 writeFileSync(path('picture'), '\u0089PNG\r\n\0\u001b[31m');
 
 const launcher = resolve('bin/twin.mjs');
@@ -51,6 +53,10 @@ describe('what cannot be used is said in words', () => {
     [['serve', 'balancer', '--config', path('empty')], 'empty: is a folder, not a file'],
     [['serve', 'power-calculation', '--config', path('half.yaml')], 'half.yaml:1:1: service: missing'],
     [['serve', 'power-calculation', '--config', path('service.yaml')], 'service.yaml:2:10: service.site: missing'],
+    [
+      ['serve', 'bridge', '--config', path('bridge.yaml')],
+      'bridge.yaml:3:26: topics.1: "sideways" is no direction (write in, out or both)',
+    ],
     [['balance', path('none')], 'none: file does not exist'],
     [['validate', path('empty')], 'empty: is a folder with neither CIM/CGMES XML files nor a grid.json in it'],
     ...[['run'], ['plan'], ['validate'], ['balance'], ['estimate', 'ieee-33'], ['serve', 'balancer', '--config']].map(

@@ -4,7 +4,8 @@ import { connect as connectSocket, createServer, type AddressInfo, type Socket }
 import { resolve } from 'node:path';
 import { afterEach } from 'vitest';
 import { accessLayerAccounts } from '../../sim/access-layer/accounts.ts';
-import { route, subscriptions, parseTopicRules } from '../../platform/bridge/rules.ts';
+import { bridgeRules } from '../../platform/bridge/config.ts';
+import { route, subscriptions } from '../../platform/bridge/rules.ts';
 import type { DatabusConnection } from '../../platform/databus/databus.ts';
 import { mqttDatabus } from '../../platform/databus/mqtt.ts';
 import { bridgeTopics } from '../../sim/run/stage.ts';
@@ -93,7 +94,7 @@ export async function foreignBridge(
   urls: { readonly databus: string; readonly bal: string },
   carrier: Carrier = (_topic, forward) => forward(),
 ): Promise<void> {
-  const { rules } = parseTopicRules(bridgeTopics(['balancer']));
+  const rules = bridgeRules(bridgeTopics(['balancer']));
   const carry =
     (side: 'local' | 'remote', to: () => DatabusConnection) =>
     (topic: string, payload: Uint8Array): void => {

@@ -227,6 +227,31 @@ describe('sense', () => {
     expect(await faultsWith(from, to)).toEqual([fault].flat());
   });
 
+  it('finds every fault of the bridge where it stands', async () => {
+    const bridge = `  bridge:
+    topics:
+      - "topic # in 1 /bal/ platone/dsotp/"
+      - topic a sideways 7
+      - topic # out 1
+      - 5
+    windowMax: 0
+    url: mqtt://x
+`;
+    expect(await faultsWith('  powerCalculation: {}\n', bridge)).toEqual([
+      's.yaml:18:5: platform.bridge.url: unknown key "url"',
+      's.yaml:14:9: platform.bridge.topics.1: "sideways" is no direction (write in, out or both)',
+      's.yaml:14:9: platform.bridge.topics.1: "7" is no quality of service (write 0, 1 or 2)',
+      's.yaml:15:9: platform.bridge.topics.2: "topic" is no topic rule (write "topic <pattern> [in|out|both] [qos] [local-prefix] [remote-prefix]", in quotes: in YAML " #" begins a comment)',
+      's.yaml:16:9: platform.bridge.topics.3: 5 is not a text',
+      's.yaml:17:16: platform.bridge.windowMax: 0 is not above 0',
+    ]);
+    const round = '  bridge: { topics: ["topic x out 1", "topic y in 3", "topic a/# in 1", "topic a/b out 1"] }\n';
+    expect(await faultsWith('  powerCalculation: {}\n', round)).toEqual([
+      's.yaml:11:39: platform.bridge.topics.1: "3" is no quality of service (write 0, 1 or 2)',
+      's.yaml:11:55: platform.bridge.topics.2: "topic a/# in 1 "" """ and "topic a/b out 1 "" """ send messages round in a circle (give the two directions prefixes that do not overlap)',
+    ]);
+  });
+
   it('refuses grid changes that leave no valid grid', async () => {
     const change = 'platform:\n  gridChanges: { "buses.2.nominalVoltageV": -1 }';
     expect(await faultsWith('platform:', change)).toEqual([
