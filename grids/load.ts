@@ -1,11 +1,12 @@
 /** Reads a grid document from a file or by the name of a native network, and says everything that is wrong with it. */
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { closest, didYouMean } from '../numerics/edit-distance.ts';
 import { createSourceMap, formatPath, parseJson, parsePath, type JsonPath, type SourceMap } from './json-source.ts';
 import { InvalidInputError, type Problem } from './problem.ts';
+import { readText } from './read-text.ts';
 import { gridDocumentSchema, type GridDocument } from './schema.ts';
 import { validateGrid, validateReferences } from './validate.ts';
 
@@ -52,7 +53,7 @@ export function resolveGridFile(nameOrPath: string): string {
  */
 export function loadGrid(nameOrPath: string): GridDocument {
   const file = resolveGridFile(nameOrPath);
-  return parseGrid(readFileSync(file, 'utf8'), file);
+  return parseGrid(readText(file), file);
 }
 
 /** A grid document from JSON text; `file` names it in problems. Throws InvalidInputError. */

@@ -64,21 +64,32 @@ export const command = defineCommand<Values>({
 /** What the file is, in words, or its faults. */
 async function validateFile(file: string, values: Values): Promise<string | readonly Problem[]> {
   try {
-    if (extname(file).toLowerCase() === '.csv') return describeCsv(file, values);
-    return isGridDocument(file) ? describeGrid(file) : await describeScenario(file, values.set);
+    const kind = kindOf(file, values.time);
+    if (kind === 'grid') return describeGrid(file);
+    return kind === 'profile' ? describeCsv(file, values) : await describeScenario(file, values.set);
   } catch (error) {
     if (error instanceof InvalidInputError) return error.problems;
     throw error;
   }
 }
 
-/** Told by its content: a grid document has buses, a file of another tool the marks of its format; a folder holds a grid. */
-function isGridDocument(file: string): boolean {
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) return true;
+/** Keys of which a scenario has one at least. */
+const SCENARIO_KEYS = ['extends', 'clock', 'devices', 'platform'];
+
+/** Told by the ending of its name where that says enough, else by its content. */
+function kindOf(file: string, timeColumn: string): 'scenario' | 'grid' | 'profile' {
+  const ending = extname(file).toLowerCase();
+  if (ending === '.csv') return 'profile';
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) return 'grid';
   const text = readText(file);
-  if (extname(file).toLowerCase() === '.json' || 'format' in recognise(text)) return true;
+  const isYaml = ending === '.yaml' || ending === '.yml';
+  if (!isYaml && 'format' in recognise(text)) return 'grid';
+  const [header = ''] = text.trimStart().split('\n', 1);
+  if (!isYaml && header.split(/[,;\t]/).some((cell) => cell.trim() === timeColumn)) return 'profile';
   const { root } = readLocated(file, text);
-  return root !== undefined && nodeAt(root, ['buses']) !== undefined;
+  const has = (key: string) => root !== undefined && nodeAt(root, [key]) !== undefined;
+  if (has('buses')) return 'grid';
+  return ending === '.json' && !SCENARIO_KEYS.some(has) ? 'grid' : 'scenario';
 }
 
 /** As a run would see it: devices, profiles and services have their say too. */

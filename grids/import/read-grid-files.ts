@@ -1,5 +1,5 @@
 /** Reads a grid from the files of any tool that is known, told by content; several files may make one CIM grid. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseGrid, resolveGridFile } from '../load.ts';
 import { InvalidInputError, type Problem } from '../problem.ts';
@@ -8,11 +8,8 @@ import { formatNames, type GridFormat, type ImportedGrid, type SourceFile } from
 import { readMatpower } from './matpower/to-grid.ts';
 import { readPandapower } from './pandapower/to-grid.ts';
 import { readPowerGridModel } from './power-grid-model/to-grid.ts';
-import { describeSystemError } from '../system-error.ts';
+import { readBytes } from '../read-text.ts';
 import { recognise } from './recognise.ts';
-
-/** Larger than any grid file; what is larger would only fill the memory. */
-const MAX_BYTES = 256 * 1024 * 1024;
 
 export interface ImportOptions {
   /** For files that leave open which calculation is meant (power-grid-model); found by their content when absent. */
@@ -86,22 +83,9 @@ export function measurementsOfFolder(path: string): string | undefined {
 }
 
 function readSource(name: string): SourceFile {
-  const { size } = statSync(name);
-  if (size > MAX_BYTES) {
-    const message = `is larger than any grid: ${Math.round(size / 1e6)} MB, at most ${Math.round(MAX_BYTES / 1e6)} MB are read`;
-    throw new InvalidInputError([{ file: name, path: '', message }]);
-  }
   const text = decode(readBytes(name));
   // Lines of old Macintoshes end with a carriage return alone: in a MATPOWER file all would be one comment.
   return { name, text: text.includes('\n') ? text : text.replaceAll('\r', '\n') };
-}
-
-function readBytes(name: string): Buffer {
-  try {
-    return readFileSync(name);
-  } catch (error) {
-    throw new InvalidInputError([{ file: name, path: '', message: `cannot be read: ${describeSystemError(error)}` }]);
-  }
 }
 
 /** UTF-8 unless a byte order mark or an XML declaration says otherwise. */

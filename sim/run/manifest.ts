@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join, relative } from 'node:path';
 import { projectRoot } from '../../grids/project-root.ts';
+import { readBytes } from '../../grids/read-text.ts';
 
 /** Commit of the checkout and whether it has uncommitted changes; `unknown` outside a checkout. */
 export function commitOf(folder = projectRoot()): { readonly commit: string; readonly dirty: boolean } {
@@ -46,7 +47,7 @@ export function hashesOf(files: readonly string[]): Readonly<Record<string, stri
 
 /** SHA-256 of a file, hexadecimal. */
 export function hashOf(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
+  return createHash('sha256').update(readBytes(file)).digest('hex');
 }
 
 function readJson(file: string): unknown {

@@ -43,12 +43,14 @@ export async function runScenario(
   const beganUs = wallUs();
   const startedAt = formatInstant(calendarUs());
   const preparation = await prepareRun(options);
+  // Before somebody changes what went in.
+  const inputHashes = hashesOf(preparation.loaded.files);
   const { seed } = preparation.loaded.scenario;
   const runId = `${startedAt.slice(0, 19).replaceAll(':', '')}-${nameOf(options.scenarioFile)}-${inAFileName(seed)}`;
   const folder = createRunFolder(options.out, runId);
   try {
     return await runInFolder(
-      { options, preparation, credentials, runId, startedAt, beganUs, folder },
+      { options, preparation, inputHashes, credentials, runId, startedAt, beganUs, folder },
       signal,
       onProgress,
     );
@@ -72,6 +74,7 @@ function fromTheDisk(error: unknown, directory: string): unknown {
 interface Run {
   readonly options: RunOptions;
   readonly preparation: Preparation;
+  readonly inputHashes: Manifest['inputHashes'];
   readonly credentials: Credentials;
   readonly runId: string;
   readonly startedAt: string;
@@ -238,11 +241,11 @@ function noteRefusals(ledger: Ledger, stage: Stage): void {
 }
 
 function describeRun(
-  { options, preparation, runId, startedAt, beganUs }: Run,
+  { options, preparation, inputHashes, runId, startedAt, beganUs }: Run,
   outcome: { readonly state: Manifest['state']; readonly instants: number; readonly loopUs: number },
 ): Manifest {
   const { loaded, park } = preparation;
-  const { scenario, grid, platformGrid, files } = loaded;
+  const { scenario, grid, platformGrid } = loaded;
   return {
     schema: 'platone.manifest/1',
     runId,
@@ -256,7 +259,7 @@ function describeRun(
     seed: scenario.seed,
     // As from the project's folder, where the report's commands and `verify` find it.
     scenarioFile: relative(projectRoot(), resolve(options.scenarioFile)),
-    inputHashes: hashesOf(files),
+    inputHashes,
     scenario,
     grid,
     platformGrid,

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../../grids/project-root.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
-import { readText } from '../../grids/read-text.ts';
+import { isRegular, readText } from '../../grids/read-text.ts';
+import { shownPath } from '../../grids/shown-path.ts';
 import type { Manifest } from '../../reports/record.ts';
 import { readManifest } from '../../reports/record-reader.ts';
 import { commitOf, hashOf } from './manifest.ts';
@@ -58,15 +59,10 @@ function whyNotRepeatable({ class: kind, state }: Manifest): string | undefined 
   return state === 'complete' ? undefined : `the run was ${state}: where it ended is not repeatable`;
 }
 
-/** Inputs that are not there any more, or are others. */
+/** Inputs that are not there any more, came through a pipe, or are others. */
 function changedInputs({ inputHashes }: Manifest): readonly string[] {
-  return Object.entries(inputHashes).flatMap(([file, before]) => {
-    try {
-      return hashOf(resolve(projectRoot(), file)) === before ? [] : [file];
-    } catch {
-      return [file];
-    }
-  });
+  const files = Object.entries(inputHashes).map(([file, before]) => [resolve(projectRoot(), file), before] as const);
+  return files.flatMap(([file, before]) => (isRegular(file) && hashOf(file) === before ? [] : [shownPath(file)]));
 }
 
 /** The options of the run; its scenario is found from any working folder. */

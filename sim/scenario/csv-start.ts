@@ -1,5 +1,5 @@
 /** `clock.start: csv`: the run begins where the CSV file of the profiles begins. */
-import { readFileSync } from 'node:fs';
+import { readText } from '../../grids/read-text.ts';
 import { formatInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 import { createZoneOffset } from '../../platform/forecasting/local-time.ts';
 import { inspectCsv } from '../profiles/csv.ts';
@@ -19,5 +19,5 @@ export function firstInstantOfCsv(csv: ScenarioCsv): string | undefined {
 
 /** Offset from UTC, us, of the first time that is written with one. */
 function offsetInFile(file: string): number {
-  return zoneOffsetUs(/\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}/.exec(readFileSync(file, 'utf8'))?.[0] ?? '');
+  return zoneOffsetUs(/\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}/.exec(readText(file))?.[0] ?? '');
 }

@@ -3,10 +3,10 @@
  * the file, line and column where it was written.
  */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { loadGrid, resolveGridFile } from '../../grids/load.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
-import { readText } from '../../grids/read-text.ts';
+import { folderOf, readText } from '../../grids/read-text.ts';
 import { shownPath } from '../../grids/shown-path.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { Expectation } from '../../reports/expectations.ts';
@@ -144,7 +144,7 @@ function readChain(file: string, chain: readonly string[], files: string[]): Rea
   if (base.kind !== 'value' || typeof base.value !== 'string') {
     return { root: undefined, problems: [{ ...base.place, path: 'extends', message: 'is not the name of a file' }] };
   }
-  const target = resolve(dirname(absolute), base.value);
+  const target = resolve(folderOf(absolute), base.value);
   if ([...chain, absolute].includes(target)) {
     const message = `extends itself through ${[...chain, absolute, target].map(shownPath).join(' > ')}`;
     return { root: undefined, problems: [{ ...base.place, path: 'extends', message }] };
@@ -205,7 +205,7 @@ function startOfCsv(root: Located): Located {
 function resolveBeside(root: Located, path: Path): string | undefined {
   const node = nodeAt(root, path);
   if (node?.kind !== 'value' || typeof node.value !== 'string') return undefined;
-  return node.place.line === undefined ? resolve(node.value) : resolve(dirname(node.place.file), node.value);
+  return node.place.line === undefined ? resolve(node.value) : resolve(folderOf(node.place.file), node.value);
 }
 
 /** Columns that a file for load and PV is expected to have where the scenario names none. */

@@ -19,6 +19,7 @@ writeFileSync(path('open.yaml'), 'databus:\n  { username: a\n');
 writeFileSync(path('alias.yaml'), 'databus: *b\n');
 const sideways = 'topics: ["topic a in 1", "topic b sideways"]';
 writeFileSync(path('bridge.yaml'), `local: { url: "mqtt://x" }\nremote: { url: "mqtt://y" }\n${sideways}\n`);
+writeFileSync(path('utf-16.yaml'), '\uFEFFschema: 1\n', 'utf16le');
 writeFileSync(path('picture'), '\u0089PNG\r\n\0\u001b[31m');
 
 const launcher = resolve('bin/twin.mjs');
@@ -57,6 +58,7 @@ describe('what cannot be used is said in words', () => {
       ['serve', 'bridge', '--config', path('bridge.yaml')],
       'bridge.yaml:3:26: topics.1: "sideways" is no direction (write in, out or both)',
     ],
+    [['validate', path('utf-16.yaml')], 'utf-16.yaml: is written in UTF-16 (save it as UTF-8)'],
     [['balance', path('none')], 'none: file does not exist'],
     [['validate', path('empty')], 'empty: is a folder with neither CIM/CGMES XML files nor a grid.json in it'],
     ...[['run'], ['plan'], ['validate'], ['balance'], ['estimate', 'ieee-33'], ['serve', 'balancer', '--config']].map(
@@ -82,19 +84,58 @@ describe('what cannot be used is said in words', () => {
     expect({ status, out: String(stdout), err: String(stderr) }).toEqual({ status: 10, out: '', err: said });
   });
 
-  it.skipIf(process.platform === 'win32')('a grid is read from a pipe, too (skipped on Windows)', () => {
-    const script = 'cat "$1" | "$2" "$3" powerflow /dev/stdin --format json';
-    const grid = 'grids/networks/ieee-33/grid.json';
-    const { status, stdout } = spawnSync('sh', ['-c', script, 'sh', grid, process.execPath, launcher]);
-    expect({ status, answer: JSON.parse(String(stdout)) as object }).toMatchObject({
-      status: 0,
-      answer: { converged: true },
-    });
-  });
-
   it('without the words of the JSON parser breaking the line', async () => {
     const { err } = await twin(['balance', path('file')]);
     expect(err.split('\n')).toHaveLength(2);
+  });
+});
+
+/** `twin` with `file` coming through a pipe. */
+function piped(file: string, ...words: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync('sh', [
+    '-c',
+    'cat "$0" | "$@"',
+    file,
+    process.execPath,
+    launcher,
+    ...words,
+  ]);
+  return { code: status, out: String(stdout), err: String(stderr) };
+}
+
+describe.skipIf(process.platform === 'win32')('what comes through a pipe (skipped on Windows)', () => {
+  it.each([
+    [['powerflow', '/dev/stdin', '--format', 'json'], 'grids/networks/ieee-33/grid.json', '"converged": true'],
+    [['validate', '/dev/stdin'], 'grids/networks/ieee-33/grid.json', '/dev/stdin: valid grid "ieee-33"'],
+    [['validate', '/dev/stdin'], 'scenarios/germany/data/example-day.csv', '/dev/stdin: valid profile: 96 intervals'],
+    [
+      ['plan', 'scenarios/germany/recorded-day.yaml', '--set', 'profiles.csv=/dev/stdin'],
+      'scenarios/germany/data/example-day.csv',
+      '97 instants',
+    ],
+  ])('is read once: twin %j', (words, file, answer) => {
+    const { code, out, err } = piped(file, ...words);
+    expect({ code, out, err }).toEqual({ code: 0, out: expect.stringContaining(answer), err: '' });
+  });
+
+  it('may extend a scenario of the current folder, and is run, but not again', () => {
+    const set = { 'clock.duration': '1min', expect: '[]', events: '[]', seed: '1' };
+    writeFileSync(path('over.yaml'), `extends: ${day}\n`);
+    const changes = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+    const words = ['/dev/stdin', ...changes];
+    expect(piped(path('over.yaml'), 'validate', ...words)).toMatchObject({ code: 0, err: '' });
+    const out = path('piped-run');
+    const ran = piped(path('over.yaml'), 'run', ...words, '--databus', 'memory', '--out', out);
+    expect(ran).toMatchObject({ code: 0, err: '' });
+    const again = piped(path('over.yaml'), 'verify', out);
+    const sentence = '/dev/stdin changed since the record was made: verify needs the same inputs\n';
+    expect(again).toEqual({ code: 10, out: sentence, err: '' });
+  });
+
+  it('may be endless', async () => {
+    const { code, err } = await twin(['validate', '/dev/zero']);
+    const sentence = '/dev/zero: is larger than any file that is meant: at most 268 MB are read\n';
+    expect({ code, err }).toEqual({ code: 10, err: sentence });
   });
 });
 

@@ -229,6 +229,13 @@ describe('twin validate', () => {
     ]);
   });
 
+  it('takes a scenario written as JSON', async () => {
+    const json = join(folder, 'minute.json');
+    writeFileSync(json, `{ "extends": "minute.yaml", "name": "In brackets" }`);
+    const { code, out } = await twin(['validate', json]);
+    expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('valid scenario "In brackets"') });
+  });
+
   it('goes on after a faulty file and names the faults of all', async () => {
     const csv = join(folder, 'day.csv');
     writeFileSync(csv, 'timestamp,load_kw,pv_kw\n2021-04-01T00:00:00Z,1,2\n2021-04-01T00:15:00Z,x,y\n');

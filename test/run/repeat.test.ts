@@ -1,8 +1,9 @@
 /** Runs beside one another, in other places and at other times, and `twin verify`: same seed, same bytes. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commitOf } from '../../sim/run/manifest.ts';
+import { runScenario } from '../../sim/run/run.ts';
 import { verifyRun } from '../../sim/run/verify.ts';
 import { hamlet, readRehearsal, rehearse, temporaryFolder } from './rehearsal.ts';
 import { twinProcess } from './strangers.ts';
@@ -49,6 +50,22 @@ describe('verify', () => {
     expect(code).toBe(0);
     expect(message).toContain('same: accuracy.json has hash');
     expect(message.includes('uncommitted changes')).toBe(commitOf().dirty);
+  });
+
+  it('says that a scenario changed or is gone since the run read it, also while that was under way', async () => {
+    const scenarioFile = join(temporaryFolder(), 'edited.yaml');
+    writeFileSync(scenarioFile, `extends: ${resolve(hamlet)}\n`);
+    const out = temporaryFolder();
+    let isFirst = true;
+    const edit = () => {
+      if (isFirst) rmSync(scenarioFile);
+      isFirst = false;
+    };
+    await runScenario({ scenarioFile, databus: 'memory', set: [], service: {}, out }, never, edit);
+    const changed = { code: 10, message: expect.stringContaining(`${scenarioFile} changed since`) as unknown };
+    expect(await verifyRun(out, never)).toEqual(changed);
+    writeFileSync(scenarioFile, `extends: ${resolve(hamlet)} # another word\n`);
+    expect(await verifyRun(out, never)).toEqual(changed);
   });
 
   it('names the line in which a tampered record differs', async () => {
