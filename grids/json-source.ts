@@ -187,7 +187,10 @@ function syntaxProblem(text: string, error: unknown): Problem {
   const bom = text.startsWith('\uFEFF') ? 1 : 0;
   const named = /position (\d+)/.exec(reason)?.[1];
   const offset = named === undefined ? faultOffset(text) : Number(named) + bom;
-  const message = `is not valid JSON: ${reason.replace(/,? ?(in JSON )?at position \d+.*$/s, '')}`;
+  const what = reason
+    .replace(/,? ?(in JSON )?at position \d+.*$/s, '')
+    .replace(/, (?:\.\.\.)?".*is not valid JSON$/s, '');
+  const message = `is not valid JSON: ${what}`;
   return { path: '', message, ...placeOf(text, offset) };
 }
 

@@ -2,11 +2,13 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
-import { closest, didYouMean } from '../numerics/edit-distance.ts';
+import { closest } from '../numerics/edit-distance.ts';
 import { createSourceMap, formatPath, parseJson, parsePath, type JsonPath, type SourceMap } from './json-source.ts';
+import { formatNames } from './import/imported-grid.ts';
+import { recognise } from './import/recognise.ts';
 import { InvalidInputError, type Problem } from './problem.ts';
 import { readText } from './read-text.ts';
+import { describeIssues, type SchemaFault } from './schema-problems.ts';
 import { gridDocumentSchema, type GridDocument } from './schema.ts';
 import { validateGrid, validateReferences } from './validate.ts';
 
@@ -53,7 +55,14 @@ export function resolveGridFile(nameOrPath: string): string {
  */
 export function loadGrid(nameOrPath: string): GridDocument {
   const file = resolveGridFile(nameOrPath);
-  return parseGrid(readText(file), file);
+  const text = readText(file);
+  const found = recognise(text);
+  if ('format' in found && found.format !== 'native' && found.format !== 'measurements') {
+    const message = `is a ${formatNames[found.format]}, not a grid document in the native form`;
+    const hint = `"twin grid import ${file} --out DIR" writes one`;
+    throw new InvalidInputError([{ file, path: '', message, hint }]);
+  }
+  return parseGrid(text, file);
 }
 
 /** A grid document from JSON text; `file` names it in problems. Throws InvalidInputError. */
@@ -77,74 +86,30 @@ export function checkGrid(
   const result = gridDocumentSchema.safeParse(value);
   const placed = (problem: Problem): Problem => ({ ...problem, ...source?.place(parsePath(problem.path)) });
   if (!result.success) {
-    const schema = result.error.issues.flatMap((issue) => schemaProblems(issue, value, source));
-    return { problems: [...schema, ...validateReferences(value).map(placed)] };
+    const faults = describeIssues(gridDocumentSchema, value, result.error.issues);
+    const ofForm = faults.map((fault) => schemaProblem(fault, value, source));
+    return { problems: [...ofForm, ...validateReferences(value).map(placed)] };
   }
   const problems = validateGrid(result.data).map(placed);
   return { document: result.data, problems };
 }
 
-/** Turns an issue of the schema into problems that name the value, its owner's id and a likely correction. */
-function schemaProblems(issue: z.core.$ZodIssue, value: unknown, source: SourceMap | undefined): Problem[] {
-  const path = issue.path.filter((part): part is string | number => typeof part !== 'symbol');
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(path);
-    return issue.keys.map((key) => {
-      const hint = didYouMean(key, known);
-      return {
-        path: formatPath([...path, key]),
-        ...source?.place([...path, key], true),
-        message: `unknown key "${key}"${ownerOf(value, path)}`,
-        ...(hint !== undefined && { hint }),
-      };
-    });
-  }
-  const found = valueAt(value, path);
-  const said = found === undefined ? '' : `, found ${shorten(found)}`;
-  const message = found === undefined && path.length > 0 ? 'is missing' : lowerFirst(issue.message) + said;
-  return [{ path: formatPath(path), ...source?.place(path), message: `${message}${ownerOf(value, path)}` }];
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-function shorten(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
-}
-
-function valueAt(value: unknown, path: JsonPath): unknown {
-  let at = value;
-  for (const part of path) {
-    if (typeof at !== 'object' || at === null) return undefined;
-    at = (at as Record<string | number, unknown>)[part];
-  }
-  return at;
+/** A fault of form as a problem that names the id of the element it is in. */
+function schemaProblem({ path, message, hint, atKey }: SchemaFault, value: unknown, source?: SourceMap): Problem {
+  return {
+    path: formatPath(path),
+    ...source?.place(path, atKey),
+    message: `${message}${ownerOf(value, path)}`,
+    ...(hint !== undefined && { hint }),
+  };
 }
 
 /** ` in "line-7"` when the element that `path` leads into has an id. */
-function ownerOf(value: unknown, path: JsonPath): string {
-  const owner = path.length < 2 ? undefined : valueAt(value, path.slice(0, 2));
-  const named = typeof owner === 'object' && owner !== null && 'id' in owner && typeof owner.id === 'string';
-  return named ? ` in "${String(owner.id)}"` : '';
+function ownerOf(value: unknown, [list = '', index = '']: JsonPath): string {
+  const owner = isMap(value) && isMap(value[list]) ? value[list][index] : undefined;
+  return isMap(owner) && typeof owner['id'] === 'string' ? ` in "${owner['id']}"` : '';
 }
 
-/** Keys that the schema knows at a path, for the hint. */
-function knownKeys(path: JsonPath): string[] {
-  let at: unknown = gridDocumentSchema;
-  for (const part of path) {
-    at = unwrap(at);
-    if (at instanceof z.ZodArray) at = at.element;
-    else if (at instanceof z.ZodObject) at = at.shape[part];
-    else return [];
-  }
-  at = unwrap(at);
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
-}
-
-function unwrap(schema: unknown): unknown {
-  let at = schema;
-  while (at instanceof z.ZodDefault || at instanceof z.ZodOptional) at = at.unwrap();
-  return at;
+function isMap(value: unknown): value is Readonly<Record<string | number, unknown>> {
+  return typeof value === 'object' && value !== null;
 }

@@ -41,5 +41,11 @@ export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
   const path = problem.path === '' ? '' : `${problem.path}: `;
   const hint = problem.hint === undefined ? '' : ` (${problem.hint})`;
-  return `${place === '' ? '' : `${place}: `}${path}${problem.message}${hint}`;
+  const line = `${place === '' ? '' : `${place}: `}${path}${problem.message}${hint}`;
+  // A problem is one line, and what it quotes is nothing for a terminal to obey.
+  return line.replaceAll(/\p{Cc}/gu, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`;
 }

@@ -28,7 +28,9 @@ function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: Sche
       path: [...path, key],
       message: `unknown key "${key}"`,
       atKey: true,
-      ...hintFor(key, keysAt(shape, root, path)),
+      ...(/^\d+$/.test(key)
+        ? { hint: 'decimals have a point, as a comma begins the next entry' }
+        : hintFor(key, keysAt(shape, root, path))),
     }));
   }
   if (issue.code === 'invalid_union') return describeUnion(shape, root, issue, path);
@@ -70,10 +72,10 @@ function describeUnion(
   if (value === undefined) return [{ path, message: 'missing' }];
   if (issue.message !== 'Invalid input') return [{ path, message: `${show(value)} ${issue.message}` }];
   // The member whose kind of value this is (a map for a map) knows best what is wrong inside; of several the one that
-  // knows most of its keys.
+  // knows most of its keys, then the one that misses least.
   const fitting = issue.errors
     .filter((issues) => !issues.some(({ code, path: inner }) => code === 'invalid_type' && inner.length === 0))
-    .toSorted((a, b) => strangeKeys(a) - strangeKeys(b))[0];
+    .toSorted((a, b) => strangeKeys(a) - strangeKeys(b) || a.length - b.length)[0];
   if (fitting !== undefined && fitting.some(({ code, path: inner }) => code !== 'invalid_value' || inner.length > 0)) {
     return fitting.flatMap((inner) => describeIssue(shape, root, inner, path));
   }
@@ -157,6 +159,7 @@ interface JsonSchema {
   readonly $ref?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
+  readonly propertyNames?: { readonly enum?: readonly string[] };
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
   readonly oneOf?: readonly JsonSchema[];
@@ -166,7 +169,10 @@ interface JsonSchema {
 
 /** Keys that `shape` knows at `path`; of a union, those of the members whose constants fit the value. */
 function keysAt(shape: unknown, root: unknown, path: SchemaFault['path']): string[] {
-  return schemasAt(shape as JsonSchema, root, path).flatMap((schema) => Object.keys(schema.properties ?? {}));
+  return schemasAt(shape as JsonSchema, root, path).flatMap(({ properties = {}, propertyNames }) => [
+    ...Object.keys(properties),
+    ...(propertyNames?.enum ?? []),
+  ]);
 }
 
 /** Constants that `shape` allows for the property `name` at `path`. */

@@ -100,7 +100,8 @@ export function validateReferences(value: unknown): Problem[] {
       const owner = typeof item['id'] === 'string' ? `${kind} "${item['id']}"` : `a ${kind}`;
       for (const key of keys) {
         const bus = key.split('.').reduce<unknown>((at, part) => looseValue(at, part), item);
-        if (typeof bus !== 'string' || buses.has(bus)) continue;
+        // Where no bus is known, that is the fault.
+        if (typeof bus !== 'string' || buses.has(bus) || buses.size === 0) continue;
         report(`${list}[${i}].${key}`, `${owner} refers to bus "${bus}", which does not exist`, didYouMean(bus, buses));
       }
       if (typeof item['from'] === 'string' && item['from'] === item['to']) {

@@ -25,11 +25,15 @@ function editDistance(a: string, b: string): number {
 /** Longer than any name that somebody types; what is longer is no slip, and would take long to compare. */
 const LONGEST_WORD = 100;
 
-/** The candidate nearest to `word`, if it is near enough to be a slip: within a third of its length, at least 1. */
+/**
+ * The candidate nearest to `word`, if it is near enough to be a slip: within a third of its length, at least 1. Single
+ * letters and numbers are others with every character: of them upper and lower case alone may be wrong.
+ */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > LONGEST_WORD) return undefined;
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  const isExact = word.length === 1 || /^\d+$/.test(word);
+  let bestDistance = (isExact ? 0 : Math.max(1, Math.floor(word.length / 3))) + 1;
   for (const candidate of candidates) {
     // The lengths alone set words so far apart.
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue;

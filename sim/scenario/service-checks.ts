@@ -32,7 +32,8 @@ export async function checkServices({
     const path = ['platform', key];
     const taken =
       name === 'balancer' ? takeUseCase(written, path, clock.start) : { own: written, begin: {}, faults: [] };
-    const read = readServiceOptions(await schemaOf(name), taken.own, path);
+    const others = name === 'balancer' ? Object.keys(useCaseSchema.shape) : [];
+    const read = readServiceOptions(await schemaOf(name), taken.own, path, others);
     options[name] = { ...read.config, ...taken.begin };
     faults.push(...taken.faults, ...read.faults);
   }
@@ -49,10 +50,10 @@ interface TakenUseCase {
 /** The use case to begin with and its parameters, in the words of the events that change it; without a word it is UC-DE-1. */
 function takeUseCase(written: Readonly<Record<string, unknown>>, path: readonly string[], start: string): TakenUseCase {
   const { useCase, exchange, for: duration, packages, ...own } = written;
-  if (useCase === undefined) return { own: written, begin: {}, faults: [] };
   const given = Object.entries({ useCase, exchange, for: duration, packages }).filter(
     ([, value]) => value !== undefined,
   );
+  if (given.length === 0) return { own: written, begin: {}, faults: [] };
   const wanted = Object.fromEntries(given);
   const parsed = useCaseSchema.safeParse(wanted);
   const faults = parsed.success

@@ -27,12 +27,14 @@ export interface ServiceOptions {
 
 /**
  * Reads `options` against `schema`. Fields that the options leave out are not missed: the harness fills in the site,
- * the grid and the like. `path` is where the options stand in the scenario.
+ * the grid and the like. `path` is where the options stand in the scenario; `others` are keys that may stand there too,
+ * and were taken out before.
  */
 export function readServiceOptions(
   schema: z.ZodType,
   options: Readonly<Record<string, unknown>>,
   path: readonly (string | number)[],
+  others: readonly string[] = [],
 ): ServiceOptions {
   const member = memberFor(schema, options);
   if ('wanted' in member) return { config: {}, faults: [unknownMember(member, options, path)] };
@@ -43,7 +45,7 @@ export function readServiceOptions(
   for (const [key, value] of Object.entries(options)) {
     const field = fieldFor(key, fields);
     if (field === undefined) {
-      const hint = didYouMean(key, fields.flatMap(namesOf));
+      const hint = didYouMean(key, [...fields.flatMap(namesOf), ...others]);
       faults.push({
         path: [...path, key],
         message: `unknown key "${key}"`,

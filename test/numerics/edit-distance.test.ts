@@ -22,6 +22,13 @@ describe('closest', () => {
     expect(closest(word, words)).toBeUndefined();
   });
 
+  it('takes one letter or number for another in no case', () => {
+    expect(closest('D', ['A', 'B', 'C'])).toBeUndefined();
+    expect(closest('b', ['A', 'B', 'C'])).toBe('B');
+    expect(closest('134', ['133', '4', '34'])).toBeUndefined();
+    expect(closest('lw', ['mv', 'lv'])).toBe('lv');
+  });
+
   it('prefers the nearest, and of equals the first', () => {
     expect(closest('cat', ['cart', 'bat', 'cat'])).toBe('cat');
     expect(closest('cat', ['bat', 'cut'])).toBe('bat');

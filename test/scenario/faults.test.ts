@@ -74,6 +74,14 @@ describe('form', () => {
       's.yaml:11:41: platform.powerCalculation.commonAngleSigma: "5 km" is no angle: write a number with rad, mrad, deg, for example "5 mrad"',
     ],
     [
+      'powerCalculation: {}',
+      'balancer: { usecase: 2, exchange: 4 kW }',
+      [
+        's.yaml:11:13: platform.balancer.useCase: missing',
+        's.yaml:11:15: platform.balancer.usecase: unknown key "usecase" (did you mean "useCase"?)',
+      ],
+    ],
+    [
       'platform:\n',
       'platform:\n  powerCalculatoin: {}\n',
       's.yaml:11:3: platform.powerCalculatoin: unknown key "powerCalculatoin" (did you mean "powerCalculation"?)',
@@ -91,6 +99,25 @@ describe('form', () => {
         's.yaml:5:20: profiles.csv.fil: unknown key "fil" (did you mean "file"?)',
       ],
     ],
+    [
+      'every: 10s',
+      'every: 10s, voltageTransformerClass: 0,5',
+      's.yaml:8:81: devices.0.5: unknown key "5" (decimals have a point, as a comma begins the next entry)',
+    ],
+    [
+      'seed: s1',
+      'seed: s1\nevents: [{ at: 5min, useCas: 2 }]',
+      [
+        's.yaml:5:10: events.0.useCase: missing',
+        's.yaml:5:22: events.0.useCas: unknown key "useCas" (did you mean "useCase"?)',
+      ],
+    ],
+    [
+      'seed: s1',
+      'seed: s1\ntickless: { power-calculation: { input: pmu, outputs: { pwer: 1 } } }',
+      's.yaml:5:57: tickless.power-calculation.outputs.pwer: unknown key "pwer" (did you mean "power"?)',
+    ],
+    ['seed: s1', 'seed: s1\n"\\e[2J\\n": 1', 's.yaml:5:1: \\u001b[2J\\u000a: unknown key "\\u001b[2J\\u000a"'],
     [
       'seed: s1',
       'seed: s1\npace: 20',
@@ -185,7 +212,7 @@ describe('sense', () => {
       's.yaml:8:22: devices.0.id: "a/b" is no level of a topic: leave out / + # and control characters',
     ],
     ['every: 10s', 'every: 15s', 's.yaml:8:49: devices.0.every: 15 s is no multiple of the step of 10 s'],
-    ['at: "bus:2"', 'at: "bus:44"', 's.yaml:8:33: devices.0.at: the grid has no bus "44" (did you mean "4"?)'],
+    ['at: "bus:2"', 'at: "bus:44"', 's.yaml:8:33: devices.0.at: the grid has no bus "44"'],
     ['at: "bus:1*"', 'at: "bus:x*"', 's.yaml:9:30: devices.1.at: no bus of the grid matches "x*"'],
     [
       'at: "bus:1*"',
