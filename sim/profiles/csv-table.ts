@@ -47,10 +47,16 @@ export function readCsvTable(
 ): CsvTable {
   const [header, ...body] = readRecords(resolve(directory, file), fault);
   if (header === undefined) return { rows: [], columns: [] };
+  if (![time, ...columns].some((name) => header.cells.includes(name)) && header.cells.some(isValue)) {
+    const message = `has values in its first row, which has to name the columns: ${[time, ...columns].join(', ')}`;
+    fault({ path: '', line: header.line, message });
+    return { rows: [], columns: [] };
+  }
   const find = (name: string) => findColumn(header, name, fault);
   const timeIndex = find(time);
   const indices = columns.map(find);
-  const readTime = createTimeReader(zone, fault, time, timeIndex + 1);
+  const inRows = new RowFaults(body.length);
+  const readTime = createTimeReader(zone, inRows, time, timeIndex + 1);
   const rows: CsvRow[] = [];
   let previousUs = Number.NEGATIVE_INFINITY;
   for (const { cells, line } of body) {
@@ -58,7 +64,12 @@ export function readCsvTable(
     if (cells.length !== header.cells.length) {
       const message = `has ${cells.length} cells where the header has ${header.cells.length}`;
       const more = cells.length > header.cells.length;
-      fault({ path: '', line, message, ...(more && { hint: 'decimal commas need columns separated by semicolons' }) });
+      inRows.add('cells', {
+        path: '',
+        line,
+        message,
+        ...(more && { hint: 'decimal commas need columns separated by semicolons' }),
+      });
       rows.push({ timeUs: undefined, written: '', values: columns.map(() => undefined), line });
       continue;
     }
@@ -67,18 +78,46 @@ export function readCsvTable(
       if (value !== undefined || index < 0) return value;
       const message = `${quote(cell(index))} is no number`;
       const hint = 'leave the cell empty where there is no value';
-      fault({ path: columns[i] ?? '', line, column: index + 1, message, hint });
+      inRows.add('number', { path: columns[i] ?? '', line, column: index + 1, message, hint });
       return undefined;
     });
     const timeUs = timeIndex < 0 ? undefined : readTime(cell(timeIndex), line, previousUs);
     rows.push({ timeUs, written: cell(timeIndex), values, line });
     previousUs = timeUs ?? previousUs;
   }
+  inRows.tell(fault);
   checkOrder(rows, { path: time, column: timeIndex + 1 }, fault);
   const places = indices.map((index, i) =>
     index < 0 ? undefined : { path: columns[i] ?? '', line: header.line, column: index + 1 },
   );
   return { rows, columns: places };
+}
+
+type RowFault = Omit<Problem, 'file'>;
+
+/** Faults of cells: what is wrong in a column of every row is told once, with its first row. */
+class RowFaults {
+  private readonly rows: number;
+  private readonly byKind = new Map<string, RowFault[]>();
+
+  constructor(rows: number) {
+    this.rows = rows;
+  }
+
+  add(kind: string, problem: RowFault): void {
+    const key = `${kind} ${problem.path}`;
+    const alike = this.byKind.get(key);
+    if (alike === undefined) this.byKind.set(key, [problem]);
+    else alike.push(problem);
+  }
+
+  tell(fault: Fault): void {
+    for (const [first, ...others] of this.byKind.values()) {
+      const everywhere = others.length > 0 && others.length + 1 === this.rows;
+      const message = `${first!.message}, and so it is in all ${this.rows} rows`;
+      for (const problem of everywhere ? [{ ...first!, message }] : [first!, ...others]) fault(problem);
+    }
+  }
 }
 
 interface CsvRecord {
@@ -88,8 +127,9 @@ interface CsvRecord {
 
 /** Cells of every line, trimmed. */
 function readRecords(file: string, fault: Fault): CsvRecord[] {
+  let text = '';
   try {
-    const text = readText(file);
+    text = readText(file);
     const header = /\S.*/.exec(text)?.[0] ?? '';
     const delimiter = [';', '\t'].find((separator) => header.includes(separator)) ?? ',';
     const parsed = parse(text, {
@@ -97,6 +137,8 @@ function readRecords(file: string, fault: Fault): CsvRecord[] {
       delimiter,
       info: true,
       relax_column_count: true,
+      // A quote inside a cell is a fault of the cell.
+      relax_quotes: true,
       skip_empty_lines: true,
       trim: true,
     }) as unknown as { record: string[]; info: { lines: number } }[];
@@ -105,13 +147,22 @@ function readRecords(file: string, fault: Fault): CsvRecord[] {
     return parsed.map(({ record, info }) => ({ cells: record.map(comma), line: info.lines }));
   } catch (error) {
     if (error instanceof InvalidInputError) {
-      for (const { message } of error.problems) fault({ path: '', message });
+      for (const { file: _file, ...problem } of error.problems) fault(problem);
     } else {
-      const line = error instanceof Error && 'lines' in error ? Number(error.lines) : 1;
-      fault({ path: '', line, message: `is no CSV: ${error instanceof Error ? error.message : String(error)}` });
+      const open = openQuote(text);
+      const { message, lines = 1 } = error as Error & { readonly lines?: number };
+      if (open === undefined) fault({ path: '', line: lines, message: `is no CSV: ${message}` });
+      else fault({ path: '', ...open, message: 'a quote begins here and does not end' });
     }
     return [];
   }
+}
+
+/** Line of the last of an odd number of quotes; undefined where they are even. */
+function openQuote(text: string): { readonly line: number } | undefined {
+  const quotes = [...text.matchAll(/"/g)];
+  const last = quotes.length % 2 === 0 ? undefined : quotes.at(-1);
+  return last && { line: text.slice(0, last.index).split('\n').length };
 }
 
 /** Which column has this name, from 0; -1, and a fault, when none has it or not only one. */
@@ -127,6 +178,11 @@ function findColumn({ cells, line }: CsvRecord, name: string, fault: Fault): num
 }
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** What stands in rows, and is no name of a column. */
+function isValue(cell: string): boolean {
+  return NUMBER.test(cell) || LOCAL.test(cell.slice(0, 16));
+}
 
 /** NaN for an empty cell; undefined for what is no finite number. */
 function readNumber(cell: string): number | undefined {
@@ -153,7 +209,7 @@ const LOCAL = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(\.\d{1,6})?$/;
  * Reads times with a zone as they are, and times without one on the clocks of `zone`: the hour that occurs twice in
  * autumn is taken in the order of the rows, the hour that does not exist in spring is a fault.
  */
-function createTimeReader(zone: string | undefined, fault: Fault, path: string, column: number) {
+function createTimeReader(zone: string | undefined, inRows: RowFaults, path: string, column: number) {
   const offsetUs = zone === undefined ? undefined : createZoneOffset(zone);
   return (cell: string, line: number, previousUs: number): number | undefined => {
     const zoned = parseInstant(cell.replace(' ', 'T').replace(/^(.{16})(Z|[+-]\d{2}:\d{2})$/, '$1:00$2'));
@@ -161,19 +217,20 @@ function createTimeReader(zone: string | undefined, fault: Fault, path: string, 
     const match = LOCAL.exec(cell);
     if (match === null) {
       const hint = 'write 2021-04-01T00:15:00+02:00';
-      fault({ path, line, column, message: `${quote(cell)} is no ISO 8601 time`, hint });
+      inRows.add('form', { path, line, column, message: `${quote(cell)} is no ISO 8601 time`, hint });
       return undefined;
     }
     if (offsetUs === undefined) {
       const hint = 'give the csv a "zone", for example Europe/Berlin';
-      fault({ path, line, column, message: `${quote(cell)} has no zone`, hint });
+      inRows.add('zone', { path, line, column, message: `${quote(cell)} has no zone`, hint });
       return undefined;
     }
     const [, date = '', minutes = '', seconds = ':00', fraction = ''] = match;
     const wallUs = parseInstant(`${date}T${minutes}${seconds}${fraction}Z`);
     const instants = Number.isNaN(wallUs) ? [] : localInstants(wallUs, offsetUs);
     if (instants.length === 0) {
-      fault({ path, line, column, message: `${quote(cell)} does not exist on the clocks of ${zone}` });
+      const message = `${quote(cell)} does not exist on the clocks of ${zone}`;
+      inRows.add('clock', { path, line, column, message });
       return undefined;
     }
     return instants.find((instant) => instant > previousUs) ?? instants[0];

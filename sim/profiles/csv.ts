@@ -183,7 +183,7 @@ function checkSteps(
     }
     const missing = index - next - unplaced;
     if (missing > 0 && (gaps === 'error' || missing > FILLED_MAX)) {
-      const message = `${missing} rows are missing before ${quote(written)}`;
+      const message = `${missing === 1 ? '1 row is' : `${missing} rows are`} missing before ${quote(written)}`;
       const hint = gaps === 'error' ? 'fill the file, or say gaps: hold or gaps: interpolate' : 'too many to be filled';
       fault({ path, line, message, hint });
     }
@@ -204,8 +204,9 @@ function checkValues(
   if (place === undefined) return;
   const { path, column } = place;
   const values = rows.map((row) => row.values[i]);
-  if (gaps !== 'error' && rows.length > 0 && values.every((value) => Number.isNaN(value))) {
+  if (rows.length > 0 && values.every((value) => Number.isNaN(value))) {
     fault({ ...place, message: 'has no value at all' });
+    return;
   }
   // A load may be what is left after PV, and negative at noon. PV draws a little at night, and all in all gives.
   const sum = values.reduce<number>((total, value = 0) => total + (Number.isNaN(value) ? 0 : value), 0);

@@ -133,7 +133,12 @@ describe('CSV', () => {
       { path: ['zone'], message: '"Europe/Abbenhausen" is no time zone: write an IANA name such as Europe/Berlin' },
     ]);
     expect(faults([''])).toEqual(['1:- : the file is empty']);
-    expect(faults(['timestamp,load', '"2021-04-01T00:00:00Z,1'])[0]).toContain('is no CSV');
+    expect(
+      faults(['timestamp,load', '2021-04-01T00:00:00Z,1', '"2021-04-01T00:15:00Z,1', '2021-04-01T00:30Z,1']),
+    ).toEqual(['3:- : a quote begins here and does not end']);
+    expect(faults(['2021-04-01T00:00:00Z,1', '2021-04-01T00:15:00Z,2'])).toEqual([
+      '1:- : has values in its first row, which has to name the columns: timestamp, load',
+    ]);
     expect(faults(['timestamp,load', '2021-04-01T00:00:00Z,1'])).toEqual([
       '1:- : needs two rows at least, so that the interval is known',
     ]);
@@ -192,7 +197,7 @@ describe('CSV', () => {
       '3:2 load: "x" is no number',
       '4:2 load: is empty',
       '5:- : has 2 cells where the header has 3',
-      '6:- timestamp: 1 rows are missing before "2021-04-01T01:15:00Z"',
+      '6:- timestamp: 1 row is missing before "2021-04-01T01:15:00Z"',
       '6:3 pv: "0x10" is no number',
       '7:1 timestamp: "2021-04-01T01:15:00Z" does not come after the row before it',
       '7:3 pv: "1e400" is no number',
@@ -202,13 +207,28 @@ describe('CSV', () => {
     expect(startUs).toBe(parseInstant('2021-04-01T00:00:00Z'));
   });
 
+  test('what is wrong in every row is told once, and hides nothing else', () => {
+    const lines = ['timestamp,load', '2021-04-01T00:00:00,1"2', '2021-04-01T00:15:00,x', '2021-04-01T00:30:00,3'];
+    expect(faults(lines)).toEqual([
+      '2:1 timestamp: "2021-04-01T00:00:00" has no zone, and so it is in all 3 rows',
+      '2:2 load: "1\\"2" is no number',
+      '3:2 load: "x" is no number',
+    ]);
+    expect(faults(['timestamp,load', '2021-04-01T00:00:00Z,1,2', '2021-04-01T00:15:00Z,3,4'])).toEqual([
+      '2:- : has 3 cells where the header has 2, and so it is in all 2 rows',
+    ]);
+    expect(faults(['timestamp,load', '2021-04-01T00:00:00Z,', '2021-04-01T00:15:00Z,'])).toEqual([
+      '1:2 load: has no value at all',
+    ]);
+  });
+
   const rows = (hours: readonly number[]) =>
     hours.map((hour) => `2021-04-01T${String(hour).padStart(2, '0')}:00:00Z,${hour}`);
 
   test('a slip in one row is no fault of those after it, and a file that runs backwards has one', () => {
     const slip = ['timestamp,load', ...rows([0, 1, 2]), '9121-04-01T03:00:00Z,3', ...rows([4, 5])];
     expect(faults(slip, { gaps: 'hold' })).toEqual([
-      '5:- timestamp: 62237301 rows are missing before "9121-04-01T03:00:00Z"',
+      '5:- timestamp: 62237301 row is missing before "9121-04-01T03:00:00Z"',
       '6:1 timestamp: "2021-04-01T04:00:00Z" does not come after the row before it',
     ]);
     expect(faults(['timestamp,load', ...rows([5, 4, 3, 2])])).toEqual(['3:1 timestamp: the rows run backwards']);
