@@ -228,7 +228,7 @@ describe('CSV', () => {
   test('a slip in one row is no fault of those after it, and a file that runs backwards has one', () => {
     const slip = ['timestamp,load', ...rows([0, 1, 2]), '9121-04-01T03:00:00Z,3', ...rows([4, 5])];
     expect(faults(slip, { gaps: 'hold' })).toEqual([
-      '5:- timestamp: 62237301 row is missing before "9121-04-01T03:00:00Z"',
+      '5:- timestamp: 62237301 rows are missing before "9121-04-01T03:00:00Z"',
       '6:1 timestamp: "2021-04-01T04:00:00Z" does not come after the row before it',
     ]);
     expect(faults(['timestamp,load', ...rows([5, 4, 3, 2])])).toEqual(['3:1 timestamp: the rows run backwards']);
