@@ -93,6 +93,7 @@ function convert(node: Node, conversion: Conversion, depth: number): Located {
 
 function convertEntries(map: YAMLMap, conversion: Conversion, depth: number): Map<string, Entry> {
   const entries = new Map<string, Entry>();
+  const merged: Located[] = [];
   for (const pair of map.items) {
     const key = pair.key as Node;
     const value = pair.value as Node | null;
@@ -100,7 +101,14 @@ function convertEntries(map: YAMLMap, conversion: Conversion, depth: number): Ma
     // `bridge:` with nothing behind it stands where its key stands.
     const empty = value === null || (isScalar(value) && value.value === null);
     const node: Located = empty ? { kind: 'value', place, value: null } : convert(value, conversion, depth + 1);
-    entries.set(isScalar(key) ? String(key.value) : String(key), { place, node });
+    const name = isScalar(key) ? String(key.value) : String(key);
+    if (name === '<<' && node.kind !== 'value') merged.push(...(node.kind === 'list' ? node.items : [node]));
+    else entries.set(name, { place, node });
+  }
+  // `<<: *anchor` gives the keys that the map does not have itself; of several the first.
+  for (const each of merged) {
+    if (each.kind !== 'map') continue;
+    for (const [name, entry] of each.entries) if (!entries.has(name)) entries.set(name, entry);
   }
   return entries;
 }

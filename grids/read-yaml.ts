@@ -18,9 +18,10 @@ export function parseYaml(file: string, text: string): YamlText {
   if (isTooDeep(text)) throw new InvalidInputError([{ file, path: '', message: 'nests too deeply' }]);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems = document.errors.map(({ message, pos }) => {
+  const problems = document.errors.map(({ code, message, pos }) => {
     const { line, col: column } = lines.linePos(pos[0]);
-    return { file, line, column, path: '', message: `is no valid YAML: ${message.replaceAll(/\s+/g, ' ').trim()}` };
+    const what = code === 'MULTIPLE_DOCS' ? 'a second document begins here, and one is read' : message;
+    return { file, line, column, path: '', message: `is no valid YAML: ${what.replaceAll(/\s+/g, ' ').trim()}` };
   });
   return { document, lines, problems };
 }

@@ -3,7 +3,7 @@
  * stands where), overlaid with what the scenario says, then checked by the service's own schema.
  */
 import { bySchema } from '../../grids/by-schema.ts';
-import { InvalidInputError } from '../../grids/problem.ts';
+import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { KeyRegister } from '../../platform/contract/certification.ts';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
@@ -34,8 +34,24 @@ export async function serviceConfig(name: ServiceName, facts: ServiceFacts): Pro
   const known = harnessKnows[name](facts);
   const config = overlay(known, facts.loaded.serviceOptions[name] ?? {});
   const { configSchema } = await loadService(name);
-  return bySchema(configSchema, config, { under: ['platform', nameInScenario(name)] });
+  try {
+    return bySchema(configSchema, config, { under: ['platform', nameInScenario(name)] });
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw new InvalidInputError(error.problems.map(withOrigin));
+  }
 }
+
+function withOrigin(problem: Problem): Problem {
+  const hint = origins[problem.path];
+  return hint === undefined ? problem : { hint, ...problem };
+}
+
+/** Where the harness takes from what a service has to be told, for those who left it out. */
+const origins: Readonly<Record<string, string>> = {
+  'platform.balancer.battery': 'add a device of kind bess',
+  'platform.balancer.breaker': 'add a pmu at branch:<transformer>:from or :to, which measures the exchange',
+};
 
 type Config = Readonly<Record<string, unknown>>;
 

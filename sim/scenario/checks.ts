@@ -72,19 +72,21 @@ const LAST_US = parseInstant('9999-12-31T00:00:00Z');
 
 function checkClock({ clock, profiles }: Scenario): ScenarioFault[] {
   const { start, duration, step } = clock;
-  if (start === 'csv' && profiles.csv === undefined) {
-    return [{ path: ['clock', 'start'], message: 'is "csv", but profiles.csv names no file' }];
-  }
-  if (step === 0) return [{ path: ['clock', 'step'], message: 'a step of zero never ends' }];
-  if (duration === 0) return [{ path: ['clock', 'duration'], message: 'a duration of zero has no instant' }];
+  const at = (key: keyof typeof clock, message: string): ScenarioFault => ({ path: ['clock', key], message });
+  const faults: ScenarioFault[] = [];
+  if (start === 'csv' && profiles.csv === undefined)
+    faults.push(at('start', 'is "csv", but profiles.csv names no file'));
+  if (step === 0) faults.push(at('step', 'a step of zero never ends'));
+  if (duration === 0) faults.push(at('duration', 'a duration of zero has no instant'));
   const [first, last] = [parseInstant(start), endInstant({ start, duration })];
-  if (first < 0 || last > LAST_US) {
+  if (first < 0 || last > LAST_US || duration > LAST_US) {
     const key = first < 0 || first > LAST_US ? 'start' : 'duration';
-    return [{ path: ['clock', key], message: 'leads out of the years 1970 to 9999' }];
+    faults.push(at(key, 'leads out of the years 1970 to 9999'));
+  } else if (duration % step > 0) {
+    const message = `a duration of ${showDuration(duration)} is no multiple of the step of ${showDuration(step)}`;
+    faults.push(at('duration', message));
   }
-  if (!(duration % step > 0)) return [];
-  const message = `a duration of ${showDuration(duration)} is no multiple of the step of ${showDuration(step)}`;
-  return [{ path: ['clock', 'duration'], message }];
+  return faults;
 }
 
 function checkDevices({ devices, clock }: Scenario): ScenarioFault[] {

@@ -72,8 +72,9 @@ export function expandDevices(
       const owner = owners.get(id);
       if (owner !== undefined) {
         const where = owner === entry ? 'this entry' : `devices.${owner}`;
+        const path = ['devices', entry, ...(device.id === undefined ? [] : ['id'])];
         const hint = device.id === undefined ? 'give this entry an `id` of its own' : 'ids are unique over all kinds';
-        faults.push({ path: ['devices', entry], message: `device id "${id}" is already used by ${where}`, hint });
+        faults.push({ path, message: `device id "${id}" is already used by ${where}`, hint });
         break;
       }
       owners.set(id, entry);

@@ -1,5 +1,6 @@
 /** Makes the platform's own copy of the grid wrong on purpose: `"lines.feeder-1-3.lengthM": 250`. */
 import { closest } from '../../numerics/edit-distance.ts';
+import { formatPath, type JsonPath } from '../../grids/json-source.ts';
 import { checkGrid } from '../../grids/load.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 
@@ -19,27 +20,27 @@ export function changeGrid(
 ): { readonly grid: GridDocument; readonly faults: readonly GridChangeFault[] } {
   const copy: Record<string, unknown> = { ...structuredClone(grid) };
   const faults: GridChangeFault[] = [];
+  /** Keys of the changes by the path in the document that each leads to. */
+  const keys = new Map<string, string>();
   for (const [key, value] of Object.entries(changes)) {
-    const fault = applyChange(copy, key, value);
-    if (fault !== undefined) faults.push({ key, ...fault });
+    const applied = applyChange(copy, key, value);
+    if ('message' in applied) faults.push({ key, ...applied });
+    else keys.set(formatPath(applied.path), key);
   }
-  if (faults.length > 0) return { grid, faults };
   const { document, problems } = checkGrid(copy);
-  if (document !== undefined && problems.length === 0) return { grid: document, faults };
-  return {
-    grid,
-    faults: problems.map(({ path, message, hint }) => ({
-      message: `leaves the grid invalid: ${path}: ${message}`,
-      ...(hint !== undefined && { hint }),
-    })),
-  };
+  for (const { path, message, hint } of problems) {
+    const key = keys.get(path);
+    const text = key === undefined ? `leaves the grid invalid: ${path}: ${message}` : message;
+    faults.push({ ...(key !== undefined && { key }), message: text, ...(hint !== undefined && { hint }) });
+  }
+  return { grid: faults.length === 0 && document !== undefined ? document : grid, faults };
 }
 
 function applyChange(
   grid: Record<string, unknown>,
   key: string,
   value: GridChange,
-): Omit<GridChangeFault, 'key'> | undefined {
+): Omit<GridChangeFault, 'key'> | { readonly path: JsonPath } {
   const [listName = '', ...rest] = key.split('.');
   const list = grid[listName];
   if (!isElements(list)) {
@@ -71,7 +72,7 @@ function applyChange(
     owner = below as Record<string, unknown>;
   }
   owner[fields.at(-1) ?? ''] = value;
-  return undefined;
+  return { path: [listName, list.indexOf(element), ...fields] };
 }
 
 type Element = Record<string, unknown> & { readonly id: string };

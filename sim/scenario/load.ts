@@ -57,11 +57,15 @@ export interface LoadedScenario {
 /** Loads `file`. Throws `InvalidInputError` with every fault found; writes nothing. */
 export async function loadScenario(file: string, options: LoadOptions = {}): Promise<LoadedScenario> {
   const files: string[] = [];
-  const { root, problems } = readWithOverrides(file, options, files);
+  const { root, problems, isPart } = readWithOverrides(file, options, files);
   if (root === undefined) throw new InvalidInputError(problems);
 
   const { scenario: readable, faults: ofForm, isReplaced, doubtfulDevices } = soundPart(plainValue(root));
   const locate = (fault: ScenarioFault) => toProblem(root, fault);
+  if (isPart === true) {
+    const written = ofForm.filter(({ path }) => nodeAt(root, path) !== undefined);
+    throw new InvalidInputError([...problems, ...written.map(locate)]);
+  }
   if (readable === undefined) throw new InvalidInputError([...problems, ...ofForm.map(locate)]);
 
   const scenario = handOnCsv(readable, (path) => resolveBeside(root, path));
@@ -105,10 +109,12 @@ function assemble(
 interface Reading {
   readonly root: Located | undefined;
   readonly problems: Problem[];
+  /** What the file extends could not be read: nobody knows what is missing. */
+  readonly isPart?: boolean;
 }
 
 function readWithOverrides(file: string, options: LoadOptions, files: string[]): Reading {
-  const { root, problems } = readChain(file, [], files);
+  const { root, problems, isPart = false } = readChain(file, [], files);
   if (root === undefined) return { root, problems };
   const overrides = [
     ...(options.set ?? []).map((text) => ({ flag: `--set ${text}`, ...splitOverride(text) })),
@@ -125,7 +131,7 @@ function readWithOverrides(file: string, options: LoadOptions, files: string[]):
     if (typeof result === 'string') problems.push({ file: flag, path: '', message: result });
     else changed = result;
   }
-  return { root: startOfCsv(changed), problems };
+  return { root: startOfCsv(changed), problems, isPart };
 }
 
 /** A file and all that it extends, base first, merged. */
@@ -141,21 +147,20 @@ function readChain(file: string, chain: readonly string[], files: string[]): Rea
   if (root === undefined) return { root, problems: [...problems] };
   const base = nodeAt(root, ['extends']);
   if (base === undefined) return { root, problems: [] };
-  if (base.kind !== 'value' || typeof base.value !== 'string') {
-    return { root: undefined, problems: [{ ...base.place, path: 'extends', message: 'is not the name of a file' }] };
-  }
+  const own = withoutKey(root, 'extends');
+  const refuse = (message: string): Reading => {
+    return { root: own, problems: [{ ...base.place, path: 'extends', message }], isPart: true };
+  };
+  if (base.kind !== 'value' || typeof base.value !== 'string') return refuse('is not the name of a file');
   const target = resolve(folderOf(absolute), base.value);
   if ([...chain, absolute].includes(target)) {
-    const message = `extends itself through ${[...chain, absolute, target].map(shownPath).join(' > ')}`;
-    return { root: undefined, problems: [{ ...base.place, path: 'extends', message }] };
+    return refuse(`extends itself through ${[...chain, absolute, target].map(shownPath).join(' > ')}`);
   }
-  if (!existsSync(target)) {
-    const message = `extends ${shownPath(target)}, which does not exist`;
-    return { root: undefined, problems: [{ ...base.place, path: 'extends', message }] };
-  }
+  if (!existsSync(target)) return refuse(`extends ${shownPath(target)}, which does not exist`);
+  if (statSync(target).isDirectory()) return refuse(`extends ${shownPath(target)}, which is a folder`);
   const below = readChain(target, [...chain, absolute], files);
-  if (below.root === undefined) return below;
-  return { root: mergeLocated(below.root, withoutKey(root, 'extends')), problems: below.problems };
+  if (below.root === undefined) return { root: own, problems: below.problems, isPart: true };
+  return { ...below, root: mergeLocated(below.root, own) };
 }
 
 function splitOverride(text: string): { readonly path: string[] | undefined; readonly value: string } {

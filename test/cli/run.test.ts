@@ -105,6 +105,10 @@ describe('twin run', () => {
       ['--set', 'devices.1.at=bus:mv'],
       '--set devices.1.at=bus:mv: devices.1.at: bess "cbes": the grid has no battery at bus:mv',
     ],
+    [
+      ['--set', 'devices.0.at=bus:busbar'],
+      'breaker: missing (add a pmu at branch:<transformer>:from or :to, which measures the exchange)',
+    ],
     [['--set', 'platform.powerCalculation=false'], 'balancer waits for power-calculation, which does not take part'],
     [['--set', 'platform.bridge=false'], 'platform: has no bridge, so what pmu-breaker publishes at the access layer'],
     [['--service', 'historan=process'], 'the scenario has no historan'],

@@ -145,6 +145,7 @@ describe('form', () => {
     ],
     ['name: Sound', 'name: Sound\nname: Again', /^s\.yaml:3:1: is no valid YAML: Map keys must be unique/],
     ['name: Sound', 'name: *n', /^s\.yaml:2:7: is no valid YAML: no anchor &n stands before its alias \*n$/],
+    ['name: Sound', 'name: Sound\n---\nname: x', /^s\.yaml:\d+:1: .*: a second document begins here, and one is read$/],
     ['name: Sound', 'name: "Sound', /^s\.yaml:\d+:\d+: is no valid YAML: Missing closing "quote/],
   ])('malformed YAML: %s -> %s', async (from, to, fault) => {
     expect((await faultsWith(from, to))[0]).toMatch(fault);
@@ -248,7 +249,10 @@ describe('sense', () => {
     [
       'platform:',
       'platform:\n  gridChanges: { "lines.1-2.lengthM": 5, "buses.2.nominalVoltageV": -1 }',
-      's.yaml:11:18: platform.gridChanges.lines.1-2.lengthM: lines has no element "1-2" (did you mean "12"?)',
+      [
+        's.yaml:11:18: platform.gridChanges.lines.1-2.lengthM: lines has no element "1-2" (did you mean "12"?)',
+        's.yaml:11:42: platform.gridChanges.buses.2.nominalVoltageV: -1 is not above 0 in "2"',
+      ],
     ],
   ])('%s -> %s', async (from, to, fault) => {
     expect(await faultsWith(from, to)).toEqual([fault].flat());
@@ -279,12 +283,15 @@ describe('sense', () => {
     ]);
   });
 
-  it('refuses grid changes that leave no valid grid', async () => {
-    const change = 'platform:\n  gridChanges: { "buses.2.nominalVoltageV": -1 }';
+  it('refuses grid changes that leave no valid grid, at the change where that is to blame alone', async () => {
+    const change = 'platform:\n  gridChanges: { "lines.1.to": "1", "buses.18.nominalVoltageV": 400 }';
     expect(await faultsWith('platform:', change)).toEqual([
-      expect.stringMatching(
-        /^s\.yaml:11:16: platform\.gridChanges: leaves the grid invalid: buses\[1\]\.nominalVoltageV: /,
-      ),
+      's.yaml:11:18: platform.gridChanges.lines.1.to: line "1" has both ends at bus "1"',
+    ]);
+    const voltage = 'platform:\n  gridChanges: { "buses.18.nominalVoltageV": 400 }';
+    expect(await faultsWith('platform:', voltage)).toEqual([
+      expect.stringMatching(/^s\.yaml:11:16: platform\.gridChanges: leaves the grid invalid: lines\[\d+\]/),
+      expect.stringMatching(/^s\.yaml:11:16: platform\.gridChanges: leaves the grid invalid: lines\[\d+\]/),
     ]);
   });
 

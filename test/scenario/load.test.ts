@@ -7,7 +7,27 @@ import { createWorkshop, soundScenario } from './workshop.ts';
 
 const { path, write, faultsOf } = createWorkshop();
 
+it("keys of an anchored map can be merged, and the map's own count more", async () => {
+  const pmus = soundScenario
+    .replace('- { kind: pmu, id: pmu-1,', '- &first { kind: pmu, id: pmu-1,')
+    .replace('platform:', '  - { id: pmu-2, <<: *first, at: "bus:3" }\n  - { <<: [{ id: pmu-3 }, *first] }\nplatform:');
+  const { devices } = await loadScenario(write('merge.yaml', pmus));
+  expect(devices.filter(({ kind }) => kind === 'pmu').map(({ id, at }) => `${id} ${at}`)).toEqual([
+    'pmu-1 bus:2',
+    'pmu-2 bus:3',
+    'pmu-3 bus:2',
+  ]);
+});
+
 describe('extends', () => {
+  it('of what is not there hides no other fault, and nothing is missed', async () => {
+    expect(await faultsOf(write('top.yaml', 'extends: gone.yaml\nname: 7\nclock: { duration: 90x }\n'))).toEqual([
+      'top.yaml:1:10: extends: extends gone.yaml, which does not exist',
+      'top.yaml:2:7: name: 7 is not a text',
+      expect.stringMatching(/^top\.yaml:3:20: clock\.duration: "90x" is no duration/),
+    ]);
+  });
+
   it('merges maps key by key and replaces lists and values', async () => {
     write('base/base.yaml', soundScenario);
     const file = write('top.yaml', 'extends: base/base.yaml\nname: Top\nclock: { duration: 2h }\nexpect: []\n');
@@ -44,6 +64,9 @@ describe('extends', () => {
     );
     expect((await faultsOf(write('d.yaml', 'extends: [a.yaml]\n')))[0]).toBe(
       'd.yaml:1:10: extends: is not the name of a file',
+    );
+    expect((await faultsOf(write('sub/e.yaml', 'extends: ../sub\n')))[0]).toMatch(
+      /^sub\/e\.yaml:1:10: extends: extends sub, which is a folder$/,
     );
   });
 });
