@@ -16,13 +16,25 @@ export const command = defineCommand<{ readonly service: string; readonly config
       does: 'Broker from the environment',
     },
   ],
-  async run({ service, config }, { interruption }) {
+  async run({ service, config }, { terminal, interruption }) {
     if (!servableNames.some((name) => name === service)) {
       const near = closest(service, servableNames);
       const hint = near === undefined ? `one of ${servableNames.join(', ')}` : `did you mean "${near}"?`;
       throw new UsageError(`there is no service "${service}"; ${hint}`);
     }
-    await serveService(service, config, interruption());
+    const supervised = (terminal.env.TWIN_UNTIL_INPUT_ENDS ?? '') !== '';
+    const signals = [interruption(), ...(supervised ? [endOfInput()] : [])];
+    await serveService(service, config, AbortSignal.any(signals));
     return exitCodes.pass.code;
   },
 });
+
+/** Whoever started this service holds the other end of its standard input, and lets it go by dying at the latest. */
+function endOfInput(): AbortSignal {
+  const ended = new AbortController();
+  const { stdin } = process;
+  stdin.once('close', () => ended.abort()).resume();
+  // Waiting for it is no reason to stay.
+  if ('unref' in stdin) stdin.unref();
+  return ended.signal;
+}

@@ -28,8 +28,9 @@ export function startChild({ name, settings, environment, directory, log, onDeat
   const file = join(directory, `${name}.config.json`);
   writeFileSync(file, `${JSON.stringify(settings, undefined, 2)}\n`);
   const child = spawn(process.execPath, [launcher, 'serve', name, '--config', file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
+    // Its input says nothing, and ends when this process is gone, however that ended.
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment, TWIN_UNTIL_INPUT_ENDS: '1' },
     // Out of the terminal's reach: Ctrl-C is for the run, which finishes its instant with all services alive.
     detached: true,
   });

@@ -41,6 +41,9 @@ export async function verifyRun(directory: string, signal: AbortSignal): Promise
     manifest.dirty || dirty ? ' (with uncommitted changes in the checkout, which the record does not hold)' : '';
   const before = readText(join(directory, 'accuracy.json'));
   const out = mkdtempSync(join(tmpdir(), 'twin-verify-'));
+  const remove = () => rmSync(out, { recursive: true, force: true });
+  // A second Ctrl-C ends the process without coming back here.
+  process.once('exit', remove);
   try {
     const again = await runScenario({ ...optionsOf(manifest), out }, signal);
     signal.throwIfAborted();
@@ -50,7 +53,8 @@ export async function verifyRun(directory: string, signal: AbortSignal): Promise
     }
     return { code: 0, message: `same: accuracy.json has hash ${again.accuracyHash} again${doubt}` };
   } finally {
-    rmSync(out, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 

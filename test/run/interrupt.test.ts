@@ -1,11 +1,14 @@
 /** A real Ctrl-C: the run finishes its instant, reports, and leaves neither processes nor ports behind. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { topics } from '../../platform/contract/topics.ts';
-import { hamlet, readRehearsal, temporaryFolder } from './rehearsal.ts';
+import { broker, closeAll } from '../bridge/brokers.ts';
+import { hamlet, readRehearsal, rehearse, temporaryFolder } from './rehearsal.ts';
 import { freePort, stranger, twinProcess } from './strangers.ts';
+
+afterAll(closeAll);
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
@@ -91,6 +94,39 @@ describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
     expect(await twin.ended).toBe(40);
     await expect.poll(() => children.filter(isAlive)).toEqual([]);
   });
+});
+
+describe.skipIf(process.platform !== 'linux')('a run that is killed', () => {
+  it('takes the services in processes of their own with it, also at brokers that live on', async () => {
+    const { url } = await broker('databus');
+    const port = Number(new URL(url).port);
+    const args = ['run', hamlet, '--out', join(temporaryFolder(), 'run'), '--pace', '20x'];
+    const processes = ['power-calculation', 'bridge'].flatMap((name) => ['--service', `${name}=process`]);
+    const twin = twinProcess([...args, ...processes, '--databus', url]);
+    await tickOn(port, 2);
+    const children = childrenOf(twin.child.pid ?? 0);
+    expect(children).toHaveLength(2);
+    twin.child.kill('SIGKILL');
+    await twin.ended;
+    await expect.poll(() => children.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('twin verify', () => {
+  it.each([1, 2])(
+    'interrupted %i times ends with 40 and leaves nothing in the folder for such things',
+    async (times) => {
+      const { directory } = await rehearse({ scenarioFile: hamlet });
+      const temporary = temporaryFolder();
+      const twin = twinProcess(['verify', directory], { TMPDIR: temporary });
+      await expect
+        .poll(() => readdirSync(temporary).some((name) => name.startsWith('twin-verify-')), { timeout: 30_000 })
+        .toBe(true);
+      for (let time = 0; time < times; time += 1) twin.interrupt();
+      expect(await twin.ended).toBe(40);
+      expect(readdirSync(temporary)).toEqual([]);
+    },
+  );
 });
 
 /** A process that has ended may wait a while for its parent to take notice. */
