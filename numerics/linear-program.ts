@@ -78,6 +78,8 @@ export type LinearAnswer =
       readonly status: 'optimal';
       readonly objective: number;
       readonly x: Float64Array;
+      /** What the objective gains by each unit that a row's bound gives way, with its sign; 0 where none holds the row back. */
+      readonly rowDual: Float64Array;
     }
   | { readonly status: 'infeasible' }
   | { readonly status: 'unbounded' }
@@ -187,7 +189,8 @@ function createSession(highs: Highs, model: Model, program: LinearProgram, start
       return { status: 'unsolved', code: error.status ?? state.unknown };
     }
     if (status === state.optimal) {
-      return { status: 'optimal', objective: model.getObjectiveValue(), x: model.getSolution().colValue };
+      const { colValue, rowDual } = model.getSolution();
+      return { status: 'optimal', objective: model.getObjectiveValue(), x: colValue, rowDual };
     }
     if (status === state.infeasible) return { status: 'infeasible' };
     if (status === state.unbounded) return { status: 'unbounded' };

@@ -24,10 +24,11 @@ const trade = fc
     importPrices: fc.array(fc.integer({ min: -30, max: 30 }), { minLength: 3, maxLength: 3 }),
     exportPrices: fc.array(fc.integer({ min: -30, max: 30 }), { minLength: 3, maxLength: 3 }),
     netKW: fc.array(fc.integer({ min: -12, max: 8 }), { minLength: 3, maxLength: 3 }),
-    peakPrice: fc.constantFrom(0, 0.05),
+    importPeak: fc.constantFrom(0, 0.05),
+    exportPeak: fc.constantFrom(0, 0.03),
     initialSoc: fc.constantFrom(0, 0.5, 1),
   })
-  .map(({ importPrices, exportPrices, netKW, peakPrice, initialSoc }) =>
+  .map(({ importPrices, exportPrices, netKW, importPeak, exportPeak, initialSoc }) =>
     plainProblem(3, {
       loadW: netKW.map((net) => Math.max(0, net) * 1000),
       generationW: netKW.map((net) => Math.max(0, -net) * 1000),
@@ -37,7 +38,8 @@ const trade = fc
           importPrices.map((price) => price / 100),
           exportPrices.map((price) => price / 100),
         ),
-        importPeakPerKW: peakPrice,
+        importPeakPerKW: importPeak,
+        exportPeakPerKW: exportPeak,
       },
     }),
   );
@@ -49,7 +51,8 @@ function leastOfAllPatterns({ loadW, generationW, batteries, costs }: PlanProble
   let least = Infinity;
   for (let pattern = 0; pattern < 64; pattern += 1) {
     const program = createLinearProgram();
-    const peak = program.addColumn(costs.importPeakPerKW, 0, Infinity);
+    const importPeak = program.addColumn(costs.importPeakPerKW, 0, Infinity);
+    const exportPeak = program.addColumn(costs.exportPeakPerKW, 0, Infinity);
     let before = program.addColumn(0, battery.initialSoc * 10, battery.initialSoc * 10);
     for (const [step, load] of loadW.entries()) {
       const [imports, discharges] = [(pattern >> (2 * step)) & 1, (pattern >> (2 * step + 1)) & 1];
@@ -62,7 +65,8 @@ function leastOfAllPatterns({ loadW, generationW, batteries, costs }: PlanProble
       program.addRow(net, net, [exchange, power], [1, 1]);
       const drawn = discharges === 1 ? 1 / battery.dischargeEfficiency : battery.chargeEfficiency;
       program.addRow(0, 0, [energy, before, power], [1, -1, drawn]);
-      program.addRow(-Infinity, 0, [exchange, peak], [1, -1]);
+      program.addRow(-Infinity, 0, [exchange, importPeak], [1, -1]);
+      program.addRow(0, Infinity, [exchange, exportPeak], [1, 1]);
       before = energy;
     }
     const session = solver.open(program);
@@ -92,6 +96,48 @@ test('finds the best of all patterns', () => {
     { numRuns: 40, seed: 5 },
   );
   expect(searched).toBeGreaterThan(10);
+});
+
+describe('one battery in a day of quarters of an hour', () => {
+  const quarters = Array.from({ length: 96 }, (_, quarter) => quarter);
+  const wave = (quarter: number, periods: number) => Math.sin((quarter / 96) * 2 * Math.PI * periods);
+  const isPaidFor = (quarter: number) => quarter >= 44 && quarter < 60;
+  const day = (change: Partial<PlanProblem['costs']>) =>
+    plainProblem(96, {
+      stepS: quarters.map(() => 900),
+      loadW: quarters.map((quarter) => 25e3 + 10e3 * wave(quarter, 2) + 900 * (quarter % 7)),
+      generationW: quarters.map((quarter) => Math.max(0, -150e3 * wave(quarter + 24, 1))),
+      batteries: [
+        lossy({ maxChargeW: 300e3, maxDischargeW: 300e3, capacityWh: 800e3, initialSoc: 0.3, wearPerKWh: 0.02 }),
+      ],
+      costs: {
+        ...tariffCosts(
+          quarters.map((quarter) =>
+            isPaidFor(quarter) ? -0.05 - 0.003 * (quarter % 5) : 0.31 + 0.09 * wave(quarter, 2),
+          ),
+          quarters.map(() => 0.08),
+        ),
+        storedValuePerKWh: 0.1,
+        ...change,
+      },
+    });
+
+  test('is planned exactly by one path where peaks cost nothing, though import is paid for', () => {
+    const { effort } = planOf(day({}));
+    expect(effort).toEqual({ solves: 2, gap: expect.closeTo(0, 9) });
+  });
+
+  test('is planned to a hundred-thousandth in few paths where the peak of the import costs something', () => {
+    const { effort } = planOf(day({ importPeakPerKW: 0.2 }));
+    expect(effort.solves).toBeLessThanOrEqual(43);
+    expect(effort.gap).toBeLessThan(1e-5);
+  });
+
+  test('is planned to a few hundredths in few paths where both peaks do', () => {
+    const { effort } = planOf(day({ importPeakPerKW: 0.2, exportPeakPerKW: 0.05 }));
+    expect(effort.solves).toBeLessThanOrEqual(43);
+    expect(effort.gap).toBeLessThan(0.03);
+  });
 });
 
 describe('a search that is cut off', () => {

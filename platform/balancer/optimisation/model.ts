@@ -39,6 +39,8 @@ export interface PlanModel {
   readonly groups: readonly DemandGroup[];
   readonly demands: readonly Demand[];
   readonly columns: PlanColumns;
+  /** The rows by step that keep the import and the export below their peaks; none where a peak costs nothing. */
+  readonly peakRows: PeakRows;
   /** What the objective of the plan is above that of the program: it counts peaks that are paid and all production. */
   readonly costOffset: number;
 }
@@ -68,7 +70,9 @@ export function buildPlanModel(problem: PlanProblem, purpose: 'plan' | 'feasibil
   const powers = addColumns(problem, program, prices, unlimitedPower(problem, hours));
   addBalances(problem, program, powers, hours);
   const isPlan = purpose === 'plan';
-  const columns = { ...powers, ...(isPlan ? addPeaks(problem, program, powers) : NO_PEAKS) };
+  const { importPeak, exportPeak } = isPlan ? addPeaks(problem, program, powers) : NO_PEAKS;
+  const columns = { ...powers, importPeak: importPeak.column, exportPeak: exportPeak.column };
+  const peakRows = { import: importPeak.rows, export: exportPeak.rows };
   if (isPlan) addDeviations(problem, program, columns, hours);
   const book = createDemandBook(program);
   demandExchange(problem, columns, book);
@@ -77,7 +81,7 @@ export function buildPlanModel(problem: PlanProblem, purpose: 'plan' | 'feasibil
   for (const [index, battery] of problem.batteries.entries()) demandOfBattery(battery, index, columns, book);
   for (const each of problem.packages) demandPackage(each, problem, columns, hours, book);
   const costOffset = isPlan ? offsetOf(problem, hours) : 0;
-  return { problem, hours, program, groups: book.groups, demands: book.demands, columns, costOffset };
+  return { problem, hours, program, groups: book.groups, demands: book.demands, columns, peakRows, costOffset };
 }
 
 function offsetOf({ costs, generationW }: PlanProblem, hours: readonly number[]): number {
@@ -187,12 +191,23 @@ function unlimitedPower(problem: PlanProblem, hours: readonly number[]): number 
   return (2 * (site + batteries + packages + Math.max(0, ...limits)) + 1000) / 1000;
 }
 
-type Peaks = Pick<PlanColumns, 'importPeak' | 'exportPeak'>;
+export interface PeakRows {
+  readonly import: readonly number[];
+  readonly export: readonly number[];
+}
 
 /** Without those of the peaks. */
-type PowerColumns = Omit<PlanColumns, keyof Peaks>;
+type PowerColumns = Omit<PlanColumns, 'importPeak' | 'exportPeak'>;
 
-const NO_PEAKS: Peaks = { importPeak: undefined, exportPeak: undefined };
+interface Peak {
+  readonly column: number | undefined;
+  readonly rows: readonly number[];
+}
+
+type Peaks = Readonly<Record<'importPeak' | 'exportPeak', Peak>>;
+
+const NO_PEAK: Peak = { column: undefined, rows: [] };
+const NO_PEAKS: Peaks = { importPeak: NO_PEAK, exportPeak: NO_PEAK };
 
 function addColumns(problem: PlanProblem, program: LinearProgram, prices: Prices, unlimited: number): PowerColumns {
   const steps = problem.stepS.length;
@@ -235,11 +250,10 @@ function addBalances(
 }
 
 function addPeaks({ costs }: PlanProblem, program: LinearProgram, columns: PowerColumns): Peaks {
-  const addPeak = (price: number, soFarW: number, powers: readonly number[]) => {
-    if (price === 0) return undefined;
-    const peak = program.addColumn(price, soFarW / 1000, Infinity);
-    for (const power of powers) program.addRow(-Infinity, 0, [power, peak], [1, -1]);
-    return peak;
+  const addPeak = (price: number, soFarW: number, powers: readonly number[]): Peak => {
+    if (price === 0) return NO_PEAK;
+    const column = program.addColumn(price, soFarW / 1000, Infinity);
+    return { column, rows: powers.map((power) => program.addRow(-Infinity, 0, [power, column], [1, -1])) };
   };
   return {
     importPeak: addPeak(costs.importPeakPerKW, costs.importPeakSoFarW, columns.import),

@@ -3,8 +3,10 @@
  * imports and exports at once, and that cannot be netted without loss, the directions are searched for.
  */
 import type { Bounds, LinearAnswer, LinearProgram, LinearSolver } from '../../../numerics/linear-program.ts';
+import { hasPath } from './battery-path.ts';
 import { buildPlanModel, planBounds, type PlanModel } from './model.ts';
 import { net } from './net.ts';
+import { searchPeaks } from './peak-search.ts';
 import type { Plan, UnsolvedPlan } from './plan.ts';
 import type { PlanProblem } from './problem.ts';
 import { searchPhysical, type Candidate } from './search.ts';
@@ -62,22 +64,20 @@ function solvePhysically(
   model: PlanModel,
   bounds: Bounds,
 ): Found | UnsolvedPlan | { readonly status: 'infeasible' } {
-  const relaxed = solveOnce(solver, { ...model.program, ...bounds });
-  if (relaxed.status === 'infeasible') return { status: 'infeasible' };
-  if (relaxed.status !== 'optimal') return { status: 'unsolved', reason: reasonOf(relaxed) };
-  const { x, objective } = relaxed;
-  const { batteriesKW, violated } = net(model, bounds, x);
-  if (violated.length === 0) return { status: 'optimal', x, objective, batteriesKW, bound: objective, solves: 1 };
-  const goal = { isAnyGood: false, gap: GAP, solvesMax: solvesMax(model.program) };
-  const { best, bound, solves } = searchPhysical(solver, model, bounds, tighten(model, bounds), goal);
-  if (best !== undefined) return { status: 'optimal', ...best, bound: Math.max(bound, objective), solves: 1 + solves };
-  return bound === Infinity ? { status: 'infeasible' } : { status: 'unsolved', reason: TOO_MANY };
-}
-
-function solveOnce(solver: LinearSolver, program: LinearProgram): LinearAnswer {
-  const session = solver.open(program);
+  const session = solver.open({ ...model.program, ...bounds });
   try {
-    return session.solve();
+    const relaxed = session.solve();
+    if (relaxed.status === 'infeasible') return { status: 'infeasible' };
+    if (relaxed.status !== 'optimal') return { status: 'unsolved', reason: reasonOf(relaxed) };
+    const { x, objective, rowDual } = relaxed;
+    const { batteriesKW, violated } = net(model, bounds, x);
+    if (violated.length === 0) return { status: 'optimal', x, objective, batteriesKW, bound: objective, solves: 1 };
+    const exact = hasPath(model) ? searchPeaks(session, model, bounds, rowDual, GAP) : undefined;
+    const goal = { isAnyGood: false, gap: GAP, solvesMax: solvesMax(model.program) };
+    const { best, bound, solves } = exact ?? searchPhysical(solver, model, bounds, tighten(model, bounds), goal);
+    if (best !== undefined)
+      return { status: 'optimal', ...best, bound: Math.max(bound, objective), solves: 1 + solves };
+    return bound === Infinity ? { status: 'infeasible' } : { status: 'unsolved', reason: TOO_MANY };
   } finally {
     session.dispose();
   }
