@@ -73,6 +73,8 @@ export class WlsSolver {
   private readonly before: Float64Array;
   /** Variances of the problem, from which a factor may have limited those in use. */
   private readonly given: Float64Array;
+  /** Reference rows of islands that only currents turn. */
+  private turnedByCurrents: readonly number[] = [];
 
   constructor(problem: EstimationProblem) {
     const equations = layOutEquations(problem);
@@ -119,6 +121,7 @@ export class WlsSolver {
       if (ratio > WEIGHT_CHANGE || ratio * WEIGHT_CHANGE < 1) this.factorExists = false;
     }
     this.given.set(variance);
+    this.turnedByCurrents = loaded.turnedByCurrents.map((island) => this.equations.referenceRow[island]!);
     return loaded;
   }
 
@@ -210,8 +213,10 @@ export class WlsSolver {
       const { busPhaseOfState, voltages } = this.equations;
       for (let i = 0; i < 2 * voltages; i += 1) this.noLoadX[i] = voltage[2 * busPhaseOfState[i >> 1]! + (i & 1)]!;
     }
-    evaluate(this.noLoad, this.noLoadX);
     const { rows, measuredRows, variance, jacobian, entryRow } = this.equations;
+    // How an island stands that only currents turn is no matter of what is measured where: they do once they flow.
+    this.fixReferences(true);
+    evaluate(this.noLoad, this.noLoadX);
     const { matrix, scale } = this;
     this.findLargestDerivatives();
     matrix.set(variance);
@@ -223,9 +228,18 @@ export class WlsSolver {
       if (row < measuredRows) matrix[row] = h > 0 ? h * h : 1;
     }
     matrix.fill(0, rows + entryRow.length);
+    this.fixReferences(false);
     this.ldl.factorise(matrix, scale, RANK_TOLERANCE, RANK_PIVOT);
     this.factorExists = false;
     this.factorCurrent = false;
+  }
+
+  private fixReferences(fixed: boolean): void {
+    const { active, variance } = this.equations;
+    for (const row of this.turnedByCurrents) {
+      active[row] = fixed ? 1 : 0;
+      variance[row] = fixed ? 0 : 1;
+    }
   }
 
   /** Largest derivative of a row when a factor was last made. */
@@ -303,7 +317,7 @@ export class WlsSolver {
     }
     this.ldl.solve(step);
     let size = 0;
-    for (let i = 0; i < unknowns; i += 1) {
+    for (let i = 0; i < 2 * this.equations.voltages; i += 1) {
       const change = Math.abs(step[i]!);
       if (!(change <= size)) size = change;
     }
@@ -335,7 +349,7 @@ function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Arr
       rows.push(from[0]!);
       columns.push(unknown);
     }
-    for (const unknown of from.slice(1)) {
+    for (const unknown of [...from.slice(1), ...unknownsOfCurrent(equations, branch.index)]) {
       rows.push(unknown);
       columns.push(to[0]!);
     }
@@ -346,6 +360,14 @@ function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Arr
 function unknownsOfBus(stateOf: Int32Array, bus: number, phases: number): number[] {
   const states = Array.from(stateOf.subarray(bus * phases, (bus + 1) * phases)).filter((state) => state >= 0);
   return states.flatMap((state) => [2 * state, 2 * state + 1]);
+}
+
+/** None but for short branches. */
+function unknownsOfCurrent({ seriesState, shortBranches }: Equations, branch: number): number[] {
+  const first = seriesState.get(branch);
+  if (first === undefined) return [];
+  const carried = shortBranches.find((short) => short.branch === branch)!.phases.length;
+  return Array.from({ length: 2 * carried }, (_, i) => 2 * first + i);
 }
 
 function concatenate(...parts: readonly Int32Array[]): Int32Array {

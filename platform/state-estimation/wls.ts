@@ -5,7 +5,7 @@ import { flatStart } from './flat-start.ts';
 import { StructureMemory } from './structure-memory.ts';
 import { NOTHING_OPEN, type Open, unobserved, withdrawUnobserved } from './unobserved.ts';
 import { WlsSolver } from './wls-solver.ts';
-import { startSolver, turnPhasor } from './wls-start.ts';
+import { startBesideCurrents, startSolver, turnPhasor } from './wls-start.ts';
 import { flowSigmas } from './flow-sigmas.ts';
 import { residualStatistics, suspectsOf, testObjective, voltageSigmas } from './wls-statistics.ts';
 
@@ -36,26 +36,34 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
 
       const warm = lastVoltage?.grid === grid && solver.isKnownObservable();
       let { open, active } = { open: NOTHING_OPEN, active: loaded.active };
-      if (!warm) {
-        // Observability is judged at no load, before anything is solved.
-        startSolver(solver, flatStart(grid), loaded, false);
-        solver.factoriseUnweighted();
-        ({ open, active } = withdrawUnobserved(solver, active));
-        solver.rememberObservable(open.buses.length === 0);
-      } else startSolver(solver, lastVoltage!.voltage, loaded, true);
+      let approach = 0;
+      const startCold = () => {
+        const flat = flatStart(grid);
+        startSolver(solver, flat, loaded, false);
+        if (!warm) {
+          // Observability is judged at no load, before anything is solved.
+          solver.factoriseUnweighted();
+          ({ open, active } = withdrawUnobserved(solver, active));
+          solver.rememberObservable(open.buses.length === 0);
+        }
+        if (open.buses.length === 0) approach = startBesideCurrents(solver, problem, { voltage: flat, loaded });
+      };
+      if (warm) startSolver(solver, lastVoltage!.voltage, loaded, true);
+      else startCold();
       let iteration = isAllOpen(solver, open) ? NOT_ITERATED : solver.iterate({ tolerance, iterationsMax });
       if (!iteration.converged && warm) {
-        startSolver(solver, flatStart(grid), loaded, false);
+        startCold();
         iteration = solver.iterate({ tolerance, iterationsMax });
       }
+      const iterations = approach + iteration.iterations;
       if (open.buses.length === 0) open = unobserved(solver);
       if (!iteration.converged || active === 0 || isAllOpen(solver, open)) {
         lastVoltage = undefined;
         const status = open.buses.length > 0 ? 'not-observable' : 'diverged';
-        return withoutAnswer(problem, status, iteration.iterations, open.buses);
+        return withoutAnswer(problem, status, iterations, open.buses);
       }
       lastVoltage = open.buses.length > 0 ? undefined : { grid, voltage: expand(solver) };
-      return answer(problem, solver, active, iteration.iterations, open);
+      return answer(problem, solver, active, iterations, open);
     },
   };
 }

@@ -7,6 +7,7 @@ import { branchEndFlow, busInjections } from '../../platform/state-estimation/br
 import type { ScalarMeasurement } from '../../platform/state-estimation/estimator.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { createPowerFlow } from '../../sim/physics/power-flow.ts';
+import { largestError, randomMesh } from './random-mesh.ts';
 
 const BUSES = 20;
 
@@ -120,5 +121,25 @@ describe('very short lines and very unlike weights', () => {
     // It is off by a hundred of its sigmas, and the others say so.
     expect(result.status).toBe('converged');
     expect(result.suspects[0]!.measurement).toBe('p');
+  });
+
+  describe.each([1, 3] as const)('meshes of random lengths, phases: %i', (phases) => {
+    test.each([
+      { lengthsM: [0.1, 10_000], mixed: 'log-uniform', busesPerLoop: 5, sigmaRatio: 1 },
+      { lengthsM: [0.1, 10_000], mixed: 'log-uniform', busesPerLoop: 5, sigmaRatio: 1e4 },
+      { lengthsM: [0.1, 10_000], mixed: 'log-uniform', busesPerLoop: 1, sigmaRatio: 1 },
+      { lengthsM: [0.001, 10_000], mixed: 'log-uniform', busesPerLoop: 5, sigmaRatio: 1 },
+      { lengthsM: [0.01, 10_000], mixed: 'one or the other', busesPerLoop: 5, sigmaRatio: 1 },
+      { lengthsM: [0.1, 300], mixed: 'log-uniform', busesPerLoop: 5, sigmaRatio: 1, voltageV: 400 },
+    ] as const)('$lengthsM m, $mixed, a loop to $busesPerLoop buses, sigmas that differ by $sigmaRatio', (options) => {
+      for (let seed = 1; seed <= 30; seed += 1) {
+        const { problem, truth } = randomMesh(seed, { ...options, phases, currentMagnitudes: false });
+        const result = createWeightedLeastSquares().estimate(problem);
+        expect(result.status, `seed ${seed}`).toBe('converged');
+        expect(result.iterations, `seed ${seed}`).toBeLessThan(16);
+        expect(largestError(result.voltage, truth), `seed ${seed}`).toBeLessThan(1e-7);
+        expect(result.flowSigmas!.branch.every(Number.isFinite), `seed ${seed}`).toBe(true);
+      }
+    });
   });
 });

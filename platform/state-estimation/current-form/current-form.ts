@@ -13,6 +13,7 @@
  * It covers grids of any shape in one phase or three, and every kind of measurement; not errors with a common cause,
  * branches so short that their currents are unknowns, and what elimination bus by bus cannot solve: unobservable grids.
  */
+import { ROW } from '../equations/row-kinds.ts';
 import type { EstimationProblem, EstimatorMeasurement, FlowSigmas } from '../estimator.ts';
 import { flatStart } from '../flat-start.ts';
 import { flowSigmas } from '../flow-sigmas.ts';
@@ -75,6 +76,8 @@ const REFINED_STEP = 1e-5;
 /** A step that shrinks by less than this is slow; so many are borne with. A factor costs about as much as a dozen steps. */
 const SLOW = 0.5;
 const SLOW_STEPS_MAX = 3;
+/** A step of this size and less ends the approach to where the currents' directions can be told. */
+const APPROACHED_STEP = 1e-3;
 /** Where rounding stops the steps from shrinking, this is small enough. */
 const STALL_STEP = 1e-8;
 
@@ -94,7 +97,13 @@ export function createFrameEstimator(
   const frame = createMeasuredFrame(structure, state, problem, (entry) => Math.atan2(flat[entry + 1]!, flat[entry]!));
   putFlatStart(structure, voltages, flat);
   vector.set(flat);
-  if (!(makeFactor(structure, state, FLAT) < FACTOR_ERROR_MAX)) return 'it is not observable, or too badly conditioned';
+  const { active } = structure.rows;
+  const late = rowsInUseLate(structure);
+  const useLate = (use: 0 | 1): void => late.forEach((row) => (active[row] = use));
+  useLate(0);
+  const error = makeFactor(structure, state, FLAT);
+  useLate(1);
+  if (!(error < FACTOR_ERROR_MAX)) return 'it is not observable, or too badly conditioned';
 
   const voltage = new Float64Array(voltages.length).fill(Number.NaN);
   const read = createReader(structure, problem.referenceBus, voltage);
@@ -102,7 +111,7 @@ export function createFrameEstimator(
   let near = false;
   let answered = false;
   const renew = (): boolean => (near = makeFactor(structure, state, NEAR) < FACTOR_ERROR_MAX);
-  const iterate = (start: 'flat' | 'last'): number => {
+  const iterate = (start: 'flat' | 'last', enough: number): number => {
     let previous = Number.POSITIVE_INFINITY;
     let slow = 0;
     let refined = false;
@@ -110,7 +119,7 @@ export function createFrameEstimator(
       const change: number = refined
         ? refine(structure, state, NEAR)
         : step(structure, state, iterations === 1 && start === 'flat' ? FLAT : NEAR);
-      if (refined && change <= tolerancePu * tolerancePu) return iterations;
+      if ((refined || enough > REFINED_STEP) && change <= enough * enough) return iterations;
       if (!(change < Number.POSITIVE_INFINITY)) return -iterations;
       if (change > SLOW * SLOW * previous) slow += 1;
       if (refined && slow > SLOW_STEPS_MAX && change < STALL_STEP * STALL_STEP) return iterations;
@@ -123,15 +132,24 @@ export function createFrameEstimator(
     }
     return -iterationsMax;
   };
+  const iterateFromFlat = (): number => {
+    vector.set(flat);
+    if (late.length === 0) return iterate('flat', tolerancePu);
+    useLate(0);
+    near = false;
+    const approach = iterate('flat', APPROACHED_STEP);
+    useLate(1);
+    if (approach < 0 || !renew()) return -Math.abs(approach);
+    const rest = iterate('last', tolerancePu);
+    return Math.sign(rest) * (approach + Math.abs(rest));
+  };
   return {
     voltage,
     degreesOfFreedom: frame.degreesOfFreedom,
     weigh: frame.weigh,
     estimate: (values, start) => {
       const base = frame.take(values);
-      const from = answered && near ? start : 'flat';
-      if (from === 'flat') vector.set(flat);
-      const iterations = iterate(from);
+      const iterations = answered && near && start === 'last' ? iterate(start, tolerancePu) : iterateFromFlat();
       answered = iterations > 0;
       if (!answered) {
         voltage.fill(Number.NaN);
@@ -151,6 +169,13 @@ export function createFrameEstimator(
       };
     },
   };
+}
+
+/** Magnitudes and angles of currents: from no load they are left out until currents flow (see `startBesideCurrents`). */
+function rowsInUseLate({ rows: { kind, active, measuredRows } }: CurrentFormStructure): number[] {
+  return Array.from(kind.subarray(0, measuredRows).keys()).filter(
+    (row) => active[row] === 1 && (kind[row] === ROW.currentMagnitude || kind[row] === ROW.currentAngle),
+  );
 }
 
 /** Voltages of no load, with the phase that is fixed in each island without measured angles at angle zero. */

@@ -102,7 +102,7 @@ export function layOutEquations(problem: EstimationProblem): Equations {
   }
   for (const short of space.shortBranches) {
     short.phases.forEach((_, position) => {
-      const drop = currents.shortDrop(short, position);
+      const drop = currents.shortDrop(short.branch, position);
       const { from } = grid.branches[short.branch]!;
       addRow(draft, ROW.linearReal, -1, from, [[drop, -1]]);
       addRow(draft, ROW.linearImaginary, -1, from, [[drop, -1]]);

@@ -75,11 +75,12 @@ export class LinearCurrents {
   }
 
   /** z i - (v_from - v_to) of one phase of a short branch: zero. */
-  shortDrop(short: ShortBranch, position: number): number {
-    return this.numberOf(`drop:${short.branch}:${position}`, (currents) => currents.dropCoefficients(short, position));
+  shortDrop(branch: number, position: number): number {
+    return this.numberOf(`drop:${branch}:${position}`, (currents) => currents.dropCoefficients(branch, position));
   }
 
-  private dropCoefficients({ branch, phases, impedance }: ShortBranch, position: number): Coefficients {
+  private dropCoefficients(branch: number, position: number): Coefficients {
+    const { phases, impedance } = this.short.get(branch)!;
     const into: Coefficients = new Map();
     const first = this.space.seriesState.get(branch)!;
     phases.forEach((_, column) => {

@@ -13,6 +13,8 @@ export interface Loaded {
   /** Per island: state and angle of the first voltage measured against the common time base; -1 without one. */
   readonly anchorState: Int32Array;
   readonly anchorRad: Float64Array;
+  /** Islands of which only currents are measured against it: while none flows nothing tells how they are turned. */
+  readonly turnedByCurrents: readonly number[];
 }
 
 /** Fills targets and variances; decides in which islands the reference angle is fixed. */
@@ -58,7 +60,8 @@ export function loadMeasurements(equations: Equations, measurements: readonly Es
     }
   }
   loadConstraints(equations, synchronised);
-  return { active: count, anchorState, anchorRad };
+  const turnedByCurrents = Array.from(synchronised.keys()).filter((i) => synchronised[i] === 1 && anchorState[i]! < 0);
+  return { active: count, anchorState, anchorRad, turnedByCurrents };
 }
 
 /** Zero injections always hold; the angle of an island is fixed where no measurement carries it. */

@@ -9,8 +9,11 @@ import type { CompiledBranch, CompiledGrid, ComplexBlock } from '../../../grids/
 import { complex } from '../../../numerics/complex.ts';
 import { invertMatrix } from '../../../numerics/complex-matrix.ts';
 
-/** Admittance over the median of all branches from which on a branch is short: five digits are then at stake. */
-const SHORT_RATIO = 1e3;
+/**
+ * Admittance over the smallest of all branches from which on a branch is short. Beside it the small currents would lose
+ * the digits of this ratio, and the weights of powers at its ends theirs squared.
+ */
+const SHORT_RATIO = 3e3;
 
 export interface ShortBranch {
   readonly branch: number;
@@ -28,9 +31,9 @@ export function findShortBranches(grid: CompiledGrid): ShortBranch[] {
   const live = grid.branches.filter((branch) => joins(branch) && grid.energised[branch.from] === 1);
   const sizes = new Float64Array(live.length);
   for (let k = 0; k < live.length; k++) sizes[k] = largest(live[k]!.yft);
-  const median = sizes.toSorted()[sizes.length >> 1] ?? 0;
+  const limit = SHORT_RATIO * sizes.reduce((least, size) => Math.min(least, size), Infinity);
   return live.flatMap((branch, k) => {
-    if (!(sizes[k]! > SHORT_RATIO * median) || !isReciprocal(branch)) return [];
+    if (!(sizes[k]! > limit) || !isReciprocal(branch)) return [];
     const short = splitBranch(branch, grid.phases);
     return short === undefined ? [] : [short];
   });
