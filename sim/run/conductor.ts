@@ -108,7 +108,11 @@ async function rollCall(options: ConductorOptions, signal: AbortSignal): Promise
     signal.throwIfAborted();
   } while (wallUs() - beganUs < patience.answerUs);
   const silent = board.behind(0).join(', ');
-  throw new ServiceFailure('start', silent, `no answer from ${silent}: is it running, and on the same databus?`);
+  const question = `no answer from ${silent}: is it running, and on the same databus?`;
+  const declare =
+    'A program without ticks has to be declared under "tickless" in the scenario, with the number of its answers';
+  const refusal = 'one whose answers nobody can count beforehand cannot take part';
+  throw new ServiceFailure('start', silent, `${question} ${declare}; ${refusal}`);
 }
 
 async function playInstant(options: ConductorOptions, truth: Truth, sequence: number, final: boolean): Promise<void> {

@@ -184,7 +184,9 @@ describe('at the start', () => {
     const options = { databus: `embedded:${await freePort()}`, service, patience: { answerUs: 5e5 } };
     const { code, sentence, directory } = await failing(options);
     expect(code).toBe(30);
-    expect(sentence).toBe('no answer from power-calculation: is it running, and on the same databus?');
+    expect(sentence).toBe(
+      'no answer from power-calculation: is it running, and on the same databus? A program without ticks has to be declared under "tickless" in the scenario, with the number of its answers; one whose answers nobody can count beforehand cannot take part',
+    );
     expect(existsSync(directory)).toBe(false);
   });
 
