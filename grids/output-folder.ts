@@ -20,9 +20,16 @@ export function makeOutputFolder(folder: string, existing: 'empty' | 'any' = 'em
   return inWords(directory, () => {
     const firstMade = makeFolders(directory);
     const entries = readdirSync(directory);
-    if (existing === 'empty' && entries.length > 0) throw refusal(directory, 'the folder is not empty');
+    if (existing === 'empty' && entries.length > 0) throw refusal(directory, NOT_EMPTY);
     return { directory, firstMade };
   });
+}
+
+/** Throws InvalidInputError when there is something in `folder` that must be new or empty; makes nothing. */
+export function refuseUsedFolder(folder: string): void {
+  const directory = resolve(folder);
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  if (inWords(directory, () => readdirSync(directory)).length > 0) throw refusal(directory, NOT_EMPTY);
 }
 
 /** Makes a folder that nobody else has: `folder`, or with a number behind it when that is taken. Throws the same. */
@@ -60,7 +67,9 @@ function makeOne(folder: string): boolean {
   }
 }
 
-function inWords(folder: string, make: () => OutputFolder): OutputFolder {
+const NOT_EMPTY = 'the folder is not empty';
+
+function inWords<Result>(folder: string, make: () => Result): Result {
   try {
     return make();
   } catch (error) {

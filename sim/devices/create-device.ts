@@ -1,11 +1,10 @@
 /** From the expanded devices of a scenario to devices that measure and act: the one place that knows all kinds. */
 import type { CompiledGrid } from '../../grids/model.ts';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { ConditionOf } from '../faults/device-faults.ts';
 import type { AirTemperature } from '../profiles/air-temperature.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
-import { bessFaults, createBess, type BessDevice } from './bess.ts';
+import { createBess, type BessDevice } from './bess.ts';
 import type { ControllableDevice, Device, MeteringDevice, PhasorDevice } from './device.ts';
 import type { DeviceClock } from './message.ts';
 import { terminalAt } from './place.ts';
@@ -23,9 +22,44 @@ export interface DevicePark {
   readonly batteries: ReadonlyMap<string, ControllableDevice>;
 }
 
+/** A device that does not fit its place. */
+export interface PlaceFault {
+  readonly path: readonly ['devices', number, 'at'];
+  readonly message: string;
+  readonly hint: string;
+}
+
+interface Places {
+  /** The grid's battery, by id, that each battery device drives, by its id. */
+  readonly driven: ReadonlyMap<string, string>;
+  readonly faults: readonly PlaceFault[];
+}
+
+/** Which devices of a scenario stand where the grid has nothing for them. */
+export function placeDevices(devices: readonly ExpandedDevice[], grid: CompiledGrid): Places {
+  const driven = new Map<string, string>();
+  const faults = devices.flatMap((device): PlaceFault[] => {
+    const fault = (message: string, hint: string): PlaceFault[] => [
+      { path: ['devices', device.entry, 'at'], message: `${device.kind} "${device.id}": ${message}`, hint },
+    ];
+    if (device.kind === 'pmu' && terminalAt(grid, device.at) === undefined) {
+      return fault(`${device.at} is no place for a PMU`, 'use bus:<id> or branch:<id>:from|to');
+    }
+    if (device.kind === 'smart-meter' && meterPointAt(grid, device.at) === undefined) {
+      return fault(`${device.at} is no place for a meter`, 'use bus:<id> or load:<id>');
+    }
+    if (device.kind !== 'bess') return [];
+    const battery = findBattery(device, grid.document, new Set(driven.values()));
+    if (typeof battery === 'object') return fault(battery.message, battery.hint);
+    driven.set(device.id, battery);
+    return [];
+  });
+  return { driven, faults };
+}
+
 /**
  * Builds every device. Each one's chance comes from streams named after its own kind and id, so that adding a device
- * changes no other's messages. Throws InvalidInputError with every device that does not fit its place.
+ * changes no other's messages. Their places and plates have to be sound: see `placeDevices` and `bessFaults`.
  */
 export function createDevices(options: {
   readonly devices: readonly ExpandedDevice[];
@@ -38,42 +72,29 @@ export function createDevices(options: {
   readonly air?: Pick<AirTemperature, 'meanC'>;
 }): DevicePark {
   const { grid, seed, clock } = options;
-  const problems: Problem[] = [];
+  const { driven, faults } = placeDevices(options.devices, grid);
+  if (faults[0] !== undefined) throw new Error(`unchecked device: ${faults[0].message}`);
   const devices: Device[] = [];
   const phasorDevices: PhasorDevice[] = [];
   const meters: MeteringDevice[] = [];
   const batteries = new Map<string, ControllableDevice>();
 
   for (const device of options.devices) {
-    const fault = (key: string, message: string, hint?: string) =>
-      problems.push({
-        path: `devices.${device.entry}.${key}`,
-        message: `${device.kind} "${device.id}": ${message}`,
-        ...(hint === undefined ? {} : { hint }),
-      });
     if (device.kind === 'pmu') {
-      const terminal = terminalAt(grid, device.at);
-      if (terminal === undefined)
-        fault('at', `${device.at} is no place for a PMU`, 'use bus:<id> or branch:<id>:from|to');
-      else phasorDevices.push(keep(devices, createPmu({ device, grid, terminal, seed, clock })));
+      const terminal = terminalAt(grid, device.at)!;
+      phasorDevices.push(keep(devices, createPmu({ device, grid, terminal, seed, clock })));
     } else if (device.kind === 'smart-meter') {
-      const point = meterPointAt(grid, device.at);
-      if (point === undefined) fault('at', `${device.at} is no place for a meter`, 'use bus:<id> or load:<id>');
-      else meters.push(keep(devices, createSmartMeter({ device, grid, point, seed, clock })));
+      const point = meterPointAt(grid, device.at)!;
+      meters.push(keep(devices, createSmartMeter({ device, grid, point, seed, clock })));
     } else if (device.kind === 'weather-station') {
       if (options.air === undefined) throw new Error('a weather station needs air');
       keep(devices, createWeatherStation({ device, air: options.air, seed, clock }));
     } else {
-      const battery = findBattery(device, grid.document, batteries, fault);
-      for (const { key, message } of bessFaults(device)) fault(key, message);
-      if (battery === undefined || problems.length > 0) continue;
-      batteries.set(
-        battery,
-        keep(devices, createBess({ device, battery, seed, clock, condition: options.conditions?.(device) })),
-      );
+      const battery = driven.get(device.id)!;
+      const condition = options.conditions?.(device);
+      batteries.set(battery, keep(devices, createBess({ device, battery, seed, clock, condition })));
     }
   }
-  if (problems.length > 0) throw new InvalidInputError(problems);
   return { devices, phasorDevices, meters, controllables: [...batteries.values()], batteries };
 }
 
@@ -86,23 +107,18 @@ function keep<Kind extends Device>(devices: Device[], device: Kind): Kind {
 function findBattery(
   device: BessDevice,
   grid: GridDocument,
-  taken: ReadonlyMap<string, unknown>,
-  fault: (key: string, message: string, hint?: string) => void,
-): string | undefined {
+  taken: ReadonlySet<string>,
+): string | Pick<PlaceFault, 'message' | 'hint'> {
   const [what, id] = device.at.split(':');
-  const here = grid.batteries.filter((battery) => (what === 'battery' ? battery.id : battery.bus) === id);
   if (what !== 'battery' && what !== 'bus') {
-    fault('at', `${device.at} is no place for a battery`, 'use battery:<id> or bus:<id>');
-    return undefined;
+    return { message: `${device.at} is no place for a battery`, hint: 'use battery:<id> or bus:<id>' };
   }
+  const here = grid.batteries.filter((battery) => (what === 'battery' ? battery.id : battery.bus) === id);
   const free = here.find((battery) => !taken.has(battery.id));
-  if (free === undefined) {
-    const message =
-      here.length === 0
-        ? `the grid has no battery at ${device.at}`
-        : `another device already drives ${here.map((battery) => battery.id).join(', ')}`;
-    fault('at', message, 'add the battery to the grid document');
-    return undefined;
-  }
-  return free.id;
+  if (free !== undefined) return free.id;
+  const message =
+    here.length === 0
+      ? `the grid has no battery at ${device.at}`
+      : `another device already drives ${here.map((battery) => battery.id).join(', ')}`;
+  return { message, hint: 'add the battery to the grid document' };
 }

@@ -72,11 +72,32 @@ export function createProfiles(options: ProfileOptions): Profiles {
   };
 }
 
+type Setting = Pick<ProfileOptions, 'grid' | 'profiles'>;
+
+/** What the grid lacks for the profiles, whatever their files say. */
+export function profileFaults(setting: Setting): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (loadKindOf(setting) !== 'grid') collectFaults(problems, () => createCustomers(setting));
+  if (['sun', 'csv'].includes(generationKindOf(setting))) collectFaults(problems, () => createSystems(setting));
+  return problems;
+}
+
+/** Without a word about loads, those of a grid that knows no customers keep their constant powers. */
+function loadKindOf({ grid, profiles }: Setting): 'h0' | 'csv' | 'grid' {
+  return profiles.load?.kind ?? (grid.loads.some((load) => load.annualEnergyWh !== undefined) ? 'h0' : 'grid');
+}
+
+function generationKindOf({ grid, profiles }: Setting): 'sun' | 'csv' | 'grid' | 'none' {
+  return grid.generators.some(isPv) ? (profiles.pv?.kind ?? 'sun') : 'grid';
+}
+
+function isPv({ kind }: GridGenerator): boolean {
+  return kind === 'pv';
+}
+
 function createLoadSource(options: SourceOptions): Source {
-  const { grid, profiles } = options;
-  // Without a word about loads, those of a grid that knows no customers keep their constant powers.
-  const isCustomer = (load: GridLoad) => load.annualEnergyWh !== undefined;
-  const kind = profiles.load?.kind ?? (grid.loads.some(isCustomer) ? 'h0' : 'grid');
+  const { grid } = options;
+  const kind = loadKindOf(options);
   if (kind === 'grid') return createDocumentSource(grid.loads, grid, 'loads: the constant powers of the grid document');
   const customers = createCustomers(options);
   return kind === 'h0' ? createH0Source(options, customers) : createLoadCsvSource(options, customers);
@@ -107,7 +128,7 @@ interface Customer {
 }
 
 /** Scales annual energies so that their mean is the scenario's, where it names one. */
-function createCustomers({ grid, profiles }: ProfileOptions): Customer[] {
+function createCustomers({ grid, profiles }: Setting): Customer[] {
   const phases = phaseCount(grid);
   const found = grid.loads.flatMap((load, i) =>
     load.annualEnergyWh === undefined || !load.inService
@@ -220,10 +241,9 @@ function sharesBy(weights: readonly number[]): readonly number[] {
 }
 
 function createGenerationSource(options: SourceOptions): Source {
-  const { grid, profiles } = options;
-  const kind = profiles.pv?.kind ?? 'sun';
-  const isPv = ({ kind }: GridGenerator) => kind === 'pv';
-  if (kind === 'grid' || !grid.generators.some(isPv)) {
+  const { grid } = options;
+  const kind = generationKindOf(options);
+  if (kind === 'grid') {
     return createDocumentSource(grid.generators, grid, 'generators: the constant powers of the grid document');
   }
   if (kind === 'none') {
@@ -242,14 +262,14 @@ interface System {
   readonly peakPowerW: number;
 }
 
-function createSystems({ grid, profiles }: ProfileOptions): System[] {
+function createSystems({ grid, profiles }: Setting): System[] {
   const phases = phaseCount(grid);
   const problems: Problem[] = [];
   const systems = grid.generators.flatMap((generator, i) => {
     if (generator.kind !== 'pv' || !generator.inService) return [];
     if (generator.ratedPowerW === undefined) {
       problems.push({
-        path: `generators[${i}].ratedPowerW`,
+        path: 'grid',
         message: `PV system "${generator.id}" of grid "${grid.name}" has no rated power to scale with`,
       });
       return [];

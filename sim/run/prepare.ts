@@ -13,7 +13,7 @@ import { createFaultInjector, type FaultInjector } from '../faults/injector.ts';
 import { createFrequency } from '../physics/frequency.ts';
 import { createWorld, type World } from '../physics/world.ts';
 import { createProfiles, type Profiles } from '../profiles/profiles.ts';
-import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
+import { inspectScenario, type LoadedScenario } from '../scenario/load.ts';
 import type { Pace, Schedule } from './conductor.ts';
 import type { Road } from './device-side.ts';
 import type { RunOptions, ServiceMode } from './options.ts';
@@ -50,10 +50,34 @@ export async function prepareRun(options: RunOptions): Promise<Preparation> {
   const { scenarioFile, set, seed, pace } = options;
   const problems: Problem[] = [];
   const places = collectFaults(problems, () => placesOf(options));
-  const loaded = await loadScenario(scenarioFile, { set, seed, pace }).catch((error: unknown) => {
-    throw error instanceof InvalidInputError ? new InvalidInputError([...problems, ...error.problems]) : error;
+  const { loaded, problems: ofScenario } = await inspectScenario(scenarioFile, { set, seed, pace });
+  problems.push(...ofScenario);
+  if (loaded !== undefined && places !== undefined && problems.length === 0) {
+    return await inItsPlace(loaded, async () => await prepare(loaded, options, places));
+  }
+  // Whoever has to mend something wants to hear of the services in the same go.
+  const ofServices = loaded === undefined ? [] : await faultsOfServices(loaded, options, places);
+  throw new InvalidInputError([...problems, ...ofServices]);
+}
+
+/** What speaks against the services of a scenario that is faulty itself. */
+async function faultsOfServices(
+  loaded: LoadedScenario,
+  options: RunOptions,
+  places: Places | undefined,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  const facts = { loaded, roads: roadsOf(loaded), keys: {}, seriesDirectory: 'series' };
+  await planServices(options, places ?? { databus: 'embedded', bal: 'embedded' }, facts).catch((error: unknown) => {
+    if (!(error instanceof InvalidInputError)) throw error;
+    problems.push(...error.problems);
   });
-  return await inItsPlace(loaded, async () => await prepare(loaded, options, { places, problems }));
+  // Files of profiles are told of with the scenario.
+  return loaded.locate(problems.filter(({ file }) => file === undefined || file.startsWith('--')));
+}
+
+function roadsOf({ devices }: LoadedScenario): readonly Road[] {
+  return devices.some(({ route }) => route === 'direct') ? ['bal', 'direct'] : ['bal'];
 }
 
 /** Gives the faults that devices, profiles and services find in the scenario the place where they were written. */
@@ -65,41 +89,26 @@ async function inItsPlace<Result>(loaded: LoadedScenario, work: () => Promise<Re
   }
 }
 
-async function prepare(
-  loaded: LoadedScenario,
-  options: RunOptions,
-  { places, problems }: { readonly places: Places | undefined; readonly problems: Problem[] },
-): Promise<Preparation> {
+async function prepare(loaded: LoadedScenario, options: RunOptions, places: Places): Promise<Preparation> {
   const { scenario } = loaded;
   const schedule = scheduleOf(loaded);
   const grid = compileGrid(loaded.grid);
-  const profiles = collectFaults(problems, () =>
-    createProfiles({
-      grid: loaded.grid,
-      profiles: scenario.profiles,
-      seed: scenario.seed,
-      clock: scenario.clock,
-      directory: '.',
-    }),
-  );
-  const park = collectFaults(problems, () =>
-    createDevices({
-      devices: loaded.devices,
-      grid,
-      seed: scenario.seed,
-      clock: schedule,
-      air: profiles?.air ?? NO_AIR,
-      conditions: deviceConditions(scenario.events, scenario.clock.start),
-    }),
-  );
-  const roads: Road[] = loaded.devices.some(({ route }) => route === 'direct') ? ['bal', 'direct'] : ['bal'];
-  if (places === undefined || profiles === undefined || park === undefined) {
-    // Whoever has to mend something wants to hear of the services in the same go.
-    const facts = { loaded, roads, keys: {}, seriesDirectory: 'series' };
-    const anywhere = { databus: 'embedded', bal: 'embedded' };
-    const services = await planServices(options, places ?? anywhere, facts).catch((error: unknown) => error);
-    throw new InvalidInputError([...problems, ...(services instanceof InvalidInputError ? services.problems : [])]);
-  }
+  const profiles = createProfiles({
+    grid: loaded.grid,
+    profiles: scenario.profiles,
+    seed: scenario.seed,
+    clock: scenario.clock,
+    directory: '.',
+  });
+  const park = createDevices({
+    devices: loaded.devices,
+    grid,
+    seed: scenario.seed,
+    clock: schedule,
+    air: profiles.air,
+    conditions: deviceConditions(scenario.events, scenario.clock.start),
+  });
+  const roads = roadsOf(loaded);
   const { startUs } = schedule;
   const frequency = createFrequency({
     seed: scenario.seed,
@@ -146,9 +155,6 @@ async function prepare(
       inItsPlace(loaded, () => planServices(options, places, { ...facts, seriesDirectory })),
   };
 }
-
-/** Faults of devices are the same in any weather. */
-const NO_AIR = { meanC: () => Number.NaN };
 
 function scheduleOf({ scenario: { clock } }: LoadedScenario): Schedule {
   return {

@@ -1,6 +1,8 @@
 /** One run from the scenario file to the report: prepare, set the stage, conduct, write down, judge. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, relative, resolve } from 'node:path';
+import { refuseUsedFolder } from '../../grids/output-folder.ts';
+import { collectFaults, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { projectRoot } from '../../grids/project-root.ts';
 import { formatInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 import type { Manifest } from '../../reports/record.ts';
@@ -39,10 +41,9 @@ export async function runScenario(
   signal: AbortSignal,
   onProgress?: (progress: RunProgress) => void,
 ): Promise<RunResult> {
-  const credentials = readCredentials(options.credentials);
   const beganUs = wallUs();
   const startedAt = formatInstant(calendarUs());
-  const preparation = await prepareRun(options);
+  const { credentials, preparation } = await readInputs(options);
   // Before somebody changes what went in.
   const inputHashes = hashesOf(preparation.loaded.files);
   const { seed } = preparation.loaded.scenario;
@@ -58,6 +59,18 @@ export async function runScenario(
     if (!existsSync(join(folder.directory, 'manifest.json'))) folder.discard();
     throw fromTheDisk(error, folder.directory);
   }
+}
+
+/** All that is read before anything is written. Throws InvalidInputError with the faults of all of it. */
+async function readInputs(options: RunOptions): Promise<Pick<Run, 'credentials' | 'preparation'>> {
+  const problems: Problem[] = [];
+  const credentials = collectFaults(problems, () => readCredentials(options.credentials));
+  if (options.out !== undefined) collectFaults(problems, () => refuseUsedFolder(options.out!));
+  const preparation = await prepareRun(options).catch((error: unknown) => {
+    throw error instanceof InvalidInputError ? new InvalidInputError([...problems, ...error.problems]) : error;
+  });
+  if (credentials === undefined || problems.length > 0) throw new InvalidInputError(problems);
+  return { credentials, preparation };
 }
 
 /** What a disk says when it takes no more: it is full, over quota or limit, read-only, or broken. */

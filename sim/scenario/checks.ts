@@ -7,7 +7,10 @@ import { closest } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { type Expectation, ExpectationError, parseExpectation } from '../../reports/expectations.ts';
 import { coverageProblem, type CsvInspection, inspectCsv, inspectTemperatureCsv } from '../profiles/csv.ts';
+import { compileGrid } from '../../grids/compile.ts';
+import { profileFaults } from '../profiles/profiles.ts';
 import { bessFaults } from '../devices/bess.ts';
+import { placeDevices } from '../devices/create-device.ts';
 import { faultCatalogue } from '../faults/catalogue.ts';
 import { faultParameter } from '../faults/parameters.ts';
 import { endInstant, eventInstant, showInstant } from './events.ts';
@@ -27,6 +30,8 @@ export interface CheckedScenario {
   /** Faults inside CSV files, which name their own rows. */
   readonly problems: readonly Problem[];
   readonly devices: readonly ExpandedDevice[];
+  /** False when the scenario means more devices than could be placed. */
+  readonly hasAllDevices: boolean;
   readonly expectations: readonly Expectation[];
   /** Undefined without a grid. */
   readonly platformGrid: GridDocument | undefined;
@@ -54,6 +59,8 @@ export function checkScenario(
       ...checkClock(scenario),
       ...csv.faults,
       ...deviceFaults,
+      ...(grid === undefined ? [] : placeDevices(devices, compileGrid(grid)).faults),
+      ...(grid === undefined ? [] : checkProfiles(scenario, grid)),
       ...checkDevices(scenario),
       ...checkWeather(scenario),
       ...changed.faults,
@@ -62,6 +69,7 @@ export function checkScenario(
     ],
     problems: csv.problems,
     devices,
+    hasAllDevices: expanded.isComplete && expanded.misplaced.length === 0,
     expectations: expectations.parsed,
     platformGrid: changed.grid,
   };
@@ -102,6 +110,10 @@ function checkDevices({ devices, clock }: Scenario): ScenarioFault[] {
     }
     return faults;
   });
+}
+
+function checkProfiles({ profiles }: Scenario, grid: GridDocument): ScenarioFault[] {
+  return profileFaults({ grid, profiles }).map(({ path, ...fault }) => ({ ...fault, path: path.split('.') }));
 }
 
 /** A thermometer needs weather, and heating a profile that can follow it. */

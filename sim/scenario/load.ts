@@ -56,17 +56,30 @@ export interface LoadedScenario {
 
 /** Loads `file`. Throws `InvalidInputError` with every fault found; writes nothing. */
 export async function loadScenario(file: string, options: LoadOptions = {}): Promise<LoadedScenario> {
+  const { loaded, problems } = await inspectScenario(file, options);
+  if (loaded === undefined || problems.length > 0) throw new InvalidInputError(problems);
+  return loaded;
+}
+
+interface InspectedScenario {
+  readonly problems: readonly Problem[];
+  /** With problems as well where services can be told apart all the same; undefined where too little is known. */
+  readonly loaded: LoadedScenario | undefined;
+}
+
+/** A scenario and every fault that was found in it; writes nothing. */
+export async function inspectScenario(file: string, options: LoadOptions): Promise<InspectedScenario> {
   const files: string[] = [];
   const { root, problems, isPart } = readWithOverrides(file, options, files);
-  if (root === undefined) throw new InvalidInputError(problems);
+  if (root === undefined) return { problems, loaded: undefined };
 
   const { scenario: readable, faults: ofForm, isReplaced, doubtfulDevices } = soundPart(plainValue(root));
   const locate = (fault: ScenarioFault) => toProblem(root, fault);
   if (isPart === true) {
     const written = ofForm.filter(({ path }) => nodeAt(root, path) !== undefined);
-    throw new InvalidInputError([...problems, ...written.map(locate)]);
+    return { problems: [...problems, ...written.map(locate)], loaded: undefined };
   }
-  if (readable === undefined) throw new InvalidInputError([...problems, ...ofForm.map(locate)]);
+  if (readable === undefined) return { problems: [...problems, ...ofForm.map(locate)], loaded: undefined };
 
   const scenario = handOnCsv(readable, (path) => resolveBeside(root, path));
   const grid = isReplaced(['grid']) ? { problems: [] } : readGrid(scenario.grid, root);
@@ -81,9 +94,14 @@ export async function loadScenario(file: string, options: LoadOptions = {}): Pro
     ...('problems' in grid ? grid.problems : []),
   ];
   const { platformGrid } = checked;
-  if (platformGrid === undefined || !('document' in grid) || faults.length > 0) throw new InvalidInputError(faults);
+  const { start, step } = scenario.clock;
+  const isKnown = ofForm.length === 0 && services.faults.length === 0 && checked.hasAllDevices;
+  if (platformGrid === undefined || !('document' in grid) || !isKnown || start === 'csv' || step === 0) {
+    return { problems: faults, loaded: undefined };
+  }
   const loaded = assemble(scenario, grid, { ...checked, platformGrid }, services.options, files);
-  return { ...loaded, locate: (known) => known.map((problem) => locateProblem(root, problem)) };
+  const locateAll = (known: readonly Problem[]) => known.map((problem) => locateProblem(root, problem));
+  return { problems: faults, loaded: { ...loaded, locate: locateAll } };
 }
 
 function assemble(

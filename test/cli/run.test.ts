@@ -38,7 +38,8 @@ async function run(args: readonly string[] = [], surroundings: Surroundings = {}
   runs += 1;
   const directory = join(folder, `run-${runs}`);
   const bus = args.includes('--databus') || args.includes('--bal') ? [] : ['--databus', 'memory'];
-  const answer = await twin(['run', minute, '--out', directory, ...bus, ...args], surroundings);
+  const out = args.includes('--out') ? [] : ['--out', directory];
+  const answer = await twin(['run', minute, ...out, ...bus, ...args], surroundings);
   return { directory, ...answer };
 }
 
@@ -128,12 +129,26 @@ describe('twin run', () => {
     expect(code).toBe(10);
     expect(err.split('\n')).toEqual([
       expect.stringContaining('pigeon is no broker'),
-      expect.stringContaining('profiles.load.households: is 7'),
       expect.stringContaining('bess "cbes": the grid has no battery at bus:mv'),
+      expect.stringContaining('profiles.load.households: is 7'),
       expect.stringContaining('the scenario has no historan'),
       expect.stringContaining('balancer waits for power-calculation'),
       '',
     ]);
+    const empty = join(folder, 'logins.yaml');
+    writeFileSync(empty, 'bal: { user: a }\n');
+    const { err: all, directory } = await run(['--set', 'clock.step=7s', '--credentials', empty, '--out', folder]);
+    expect(all.split('\n')).toEqual([
+      expect.stringContaining('logins.yaml:1:6: bal.username: missing'),
+      expect.stringContaining('logins.yaml:1:6: bal.password: missing'),
+      expect.stringContaining('logins.yaml:1:8: bal.user: unknown key "user"'),
+      expect.stringContaining(`${folder}: the folder is not empty`),
+      expect.stringContaining('clock.duration: a duration of 1 min is no multiple'),
+      expect.stringContaining('devices.0.every: 10 s is no multiple'),
+      expect.stringContaining('devices.1.every: 10 s is no multiple'),
+      '',
+    ]);
+    expect(existsSync(directory)).toBe(false);
     const { err: beside } = await run(['--set', 'clock.step=7s', '--databus', 'pigeon']);
     expect(beside).toMatch(/pigeon is no broker.*\n.*clock\.duration: /);
   });

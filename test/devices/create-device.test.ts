@@ -1,14 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidInputError } from '../../grids/problem.ts';
-import { createDevices } from '../../sim/devices/create-device.ts';
+import { createDevices, placeDevices } from '../../sim/devices/create-device.ts';
 import { expandDevices } from '../../sim/scenario/expand-devices.ts';
 import { deviceSchema } from '../../sim/scenario/schema.ts';
 import { clock, grid, START_US, STEP_US, truthOf } from './bench-house.ts';
 
-function park(entries: readonly Readonly<Record<string, unknown>>[], seed = '1') {
+type Entries = readonly Readonly<Record<string, unknown>>[];
+
+function expanded(entries: Entries) {
   const parsed = entries.map((entry) => deviceSchema.parse(entry));
-  const { devices } = expandDevices({ devices: parsed }, grid.document);
-  return createDevices({ devices, grid, seed, clock });
+  return expandDevices({ devices: parsed }, grid.document).devices;
+}
+
+function park(entries: Entries, seed = '1') {
+  return createDevices({ devices: expanded(entries), grid, seed, clock });
 }
 
 const meters = { kind: 'smart-meter', at: 'load:*', every: '30s' };
@@ -68,25 +72,22 @@ describe('the park of devices', () => {
   });
 
   test('every device that does not fit its place is told', () => {
-    const problems: { path: string; message: string }[] = [];
-    try {
-      park([
-        { ...pmu, at: 'load:kitchen' },
-        { kind: 'smart-meter', id: 'm', at: 'branch:service:from' },
-        { ...battery, at: 'bus:street' },
-        { ...battery, id: 'second', at: 'battery:cellar', soc: '99 %' },
-        { ...battery, id: 'third', at: 'load:kitchen' },
-      ]);
-    } catch (error) {
-      if (error instanceof InvalidInputError) problems.push(...error.problems);
-    }
-    expect(problems.map(({ path, message }) => `${path} ${message}`)).toEqual([
+    const entries = [
+      { ...pmu, at: 'load:kitchen' },
+      { kind: 'smart-meter', id: 'm', at: 'branch:service:from' },
+      { ...battery, at: 'bus:street' },
+      { ...battery, id: 'second', at: 'battery:cellar' },
+      { ...battery, id: 'third', at: 'load:kitchen' },
+    ];
+    const { driven, faults } = placeDevices(expanded(entries), grid);
+    expect([...driven]).toEqual([['second', 'cellar']]);
+    expect(faults.map(({ path, message }) => `${path.join('.')} ${message}`)).toEqual([
       'devices.0.at pmu "pmu": load:kitchen is no place for a PMU',
       'devices.1.at smart-meter "m": branch:service:from is no place for a meter',
       'devices.2.at bess "store": the grid has no battery at bus:street',
-      'devices.3.soc bess "second": 99 % is outside the window of 8.75 % to 87.5 %',
       'devices.4.at bess "third": load:kitchen is no place for a battery',
     ]);
+    expect(() => park(entries)).toThrow('unchecked device: pmu "pmu"');
   });
 
   test('two devices cannot drive one battery', () => {

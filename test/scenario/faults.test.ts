@@ -186,23 +186,23 @@ describe('sense', () => {
       's.yaml:8:13: devices.0.kind: a weather station has nothing to measure: the scenario has no profiles.temperature (add profiles: { temperature: {} })',
     ],
     [
-      'grid: ieee-33',
-      'grid: ieee-33\nprofiles: { load: { kind: grid }, temperature: { loadPerKelvin: 1 % } }',
+      'grid: ./g.json',
+      'grid: ./g.json\nprofiles: { load: { kind: grid }, temperature: { loadPerKelvin: 1 % } }',
       's.yaml:7:65: profiles.temperature.loadPerKelvin: acts on H0 loads only, and those of this scenario are of kind grid',
     ],
     [
-      'grid: ieee-33',
-      'grid: ieee-33\nprofiles: { temperature: { anomaly: -8 C } }',
+      'grid: ./g.json',
+      'grid: ./g.json\nprofiles: { temperature: { anomaly: -8 C } }',
       's.yaml:7:37: profiles.temperature.anomaly: "-8 C" is no temperature difference: write a number with K, for example "8 K"',
     ],
     [
-      'grid: ieee-33',
-      'grid: ieee-33\nprofiles: { temperature: { csv: { file: nowhere.csv } } }',
+      'grid: ./g.json',
+      'grid: ./g.json\nprofiles: { temperature: { csv: { file: nowhere.csv } } }',
       's.yaml:7:41: profiles.temperature.csv.file: file "nowhere.csv" does not exist',
     ],
     [
-      'grid: ieee-33',
-      'grid: ieee-33\nprofiles: { temperature: { kind: csv } }',
+      'grid: ./g.json',
+      'grid: ./g.json\nprofiles: { temperature: { kind: csv } }',
       's.yaml:7:26: profiles.temperature.csv: missing: the kind is csv (add csv: { file: ... })',
     ],
     ['duration: 1h', 'duration: 1000000000h', 's.yaml:5:56: clock.duration: leads out of the years 1970 to 9999'],
@@ -226,7 +226,7 @@ describe('sense', () => {
       's.yaml:9:5: devices.1: device id "11" is already used by devices.0 (give this entry an `id` of its own)',
     ],
     [
-      'grid: ieee-33',
+      'grid: ./g.json',
       'grid: ieee-34',
       's.yaml:6:7: grid: "ieee-34" is neither a native network nor a file (did you mean "ieee-33"?)',
     ],
@@ -340,7 +340,7 @@ describe('sense', () => {
   it('an id of the grid that no topic can carry names its device entry', async () => {
     const grid = JSON.parse(readFileSync('grids/networks/ieee-33/grid.json', 'utf8')) as { buses: { id: string }[] };
     write('grid.json', JSON.stringify(grid).replaceAll('"17"', '"1/7"'));
-    expect(await faultsWith('ieee-33', './grid.json')).toEqual([
+    expect(await faultsWith('./g.json', './grid.json')).toEqual([
       's.yaml:9:5: devices.1: device id "1/7" is no level of a topic, for its / + # or control characters (put devices at such elements one by one, with an `id`)',
     ]);
   });

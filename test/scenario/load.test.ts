@@ -222,7 +222,7 @@ it('gives the platform its own, wrong copy of the grid', async () => {
 });
 
 it('finds a grid file beside the scenario', async () => {
-  const file = write('s.yaml', soundScenario.replace('grid: ieee-33', 'grid: ./grid.json'));
+  const file = write('s.yaml', soundScenario.replace('./g.json', './grid.json'));
   expect((await faultsOf(file))[0]).toMatch(/^s\.yaml:6:7: grid: file ".*grid\.json" does not exist$/);
   write('grid.json', '{ "schema": 1, "name": "g", "representation": "three", "buses": [] }');
   expect((await faultsOf(file))[0]).toMatch(/grid\.json:1:.*: buses: /);

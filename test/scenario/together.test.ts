@@ -9,7 +9,7 @@ name: Sound
 site: germany
 seed: s1
 clock: { start: "2021-04-01T00:00:00+02:00", duration: 1h, step: 10s }
-grid: ieee-33
+grid: ./g.json
 profiles:
   csv: { file: day.csv, load: load_kw, pv: pv_kw, unit: kW, gaps: error }
   temperature: { anomaly: 1 K }
@@ -37,6 +37,7 @@ const slips: readonly (readonly [from: string, to: string, path: string])[] = [
   ['at: "bus:2"', 'at: "bus:99"', 'devices.0.at'],
   ['at: "bus:1*"', 'at: "1*"', 'devices.1.at'],
   ['at: "bus:3"', 'at: "bus:x3"', 'devices.2.at'],
+  ['profiles:', 'profiles:\n  load: { households: 7 }', 'profiles.load.households'],
   ['every: 10s', 'every: 15s', 'devices.0.every'],
   ['every: 15min', 'every: 15', 'devices.1.every'],
   ['id: pmu-1', 'id: 7', 'devices.0.id'],
@@ -48,7 +49,7 @@ const slips: readonly (readonly [from: string, to: string, path: string])[] = [
   ['duration: 1h', 'duration: 1x', 'clock.duration'],
   ['step: 10s', 'step: -10s', 'clock.step'],
   ['site: germany', 'sit: germany', 'site sit'],
-  ['grid: ieee-33', 'grid: 33', 'grid'],
+  ['grid: ./g.json', 'grid: 33', 'grid'],
   ['unit: kW', 'unit: kwh', 'profiles.csv.unit'],
   ['gaps: error', 'gaps: fill', 'profiles.csv.gaps'],
   ['anomaly: 1 K', 'anomaly: 1 C', 'profiles.temperature.anomaly'],
@@ -71,7 +72,7 @@ const unknowable = new Map([
   ['clock.duration', ['events.0.at', 'events.1.for']],
   // Multiples of an unknown step, places in an unknown grid, limits of an unknown profile.
   ['clock.step', ['devices.0.every']],
-  ['grid', ['devices.0.at', 'devices.2.at', 'events.0.target', 'events.2.target']],
+  ['grid', ['profiles.load.households', 'devices.0.at', 'devices.2.at', 'events.0.target', 'events.2.target']],
   // Whose devices they would be is not known.
   ['devices.0.id', ['events.0.target', 'events.2.target']],
   ['devices.1.kind', ['events.0.target', 'events.2.target', 'devices.1.every', 'devices.1.at']],
@@ -95,6 +96,13 @@ async function pathsWith(...changes: readonly (readonly [string, string, string]
 it('alone', async () => {
   expect(await pathsWith()).toBe('');
   for (const slip of slips) expect([slip[1], await pathsWith(slip)]).toEqual([slip[1], slip[2]]);
+});
+
+it('a device in the wrong place is told beside what is wrong elsewhere', async () => {
+  const place = ['at: "bus:3"', 'at: "bus:4"', ''] as const;
+  expect(await pathsWith(place, ['site: germany', 'sit: germany', ''], ['for: 5min', 'for: 5h', ''])).toBe(
+    'site sit devices.2.at events.1.for',
+  );
 });
 
 const sorted = (paths: string) => paths.split(' ').sort();

@@ -1,18 +1,29 @@
 /** A scratch folder for scenario files, and the faults of a scenario as lines of text. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
 import { formatProblem, InvalidInputError } from '../../grids/problem.ts';
 import { loadScenario, type LoadOptions } from '../../sim/scenario/load.ts';
 
-/** A valid scenario on a small grid; tests change it line by line. */
+/** The 33-bus grid with a battery at bus 3, and a customer whom profiles can drive. */
+function gridOfTests(): string {
+  const grid = JSON.parse(readFileSync('grids/networks/ieee-33/grid.json', 'utf8')) as { loads: object[] };
+  const battery = { id: 'store', bus: '3', ratedPowerW: 3000, capacityWh: 9000 };
+  return JSON.stringify({
+    ...grid,
+    loads: grid.loads.map((load) => ({ ...load, annualEnergyWh: 3e6 })),
+    batteries: [battery],
+  });
+}
+
+/** A valid scenario on a small grid, which stands beside it; tests change it line by line. */
 export const soundScenario = `schema: 1
 name: Sound
 site: germany
 seed: s1
 clock: { start: "2021-04-01T00:00:00+02:00", duration: 1h, step: 10s }
-grid: ieee-33
+grid: ./g.json
 devices:
   - { kind: pmu, id: pmu-1, at: "bus:2", every: 10s }
   - { kind: smart-meter, at: "bus:1*", every: 15min }
@@ -28,6 +39,7 @@ export function createWorkshop() {
   const path = (name: string) => join(folder, name);
   const write = (name: string, text: string): string => {
     mkdirSync(dirname(path(name)), { recursive: true });
+    writeFileSync(join(dirname(path(name)), 'g.json'), gridOfTests());
     writeFileSync(path(name), text);
     return path(name);
   };
