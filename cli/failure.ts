@@ -12,7 +12,10 @@ export interface Failure {
 }
 
 /** A file or folder that the system keeps from us is no bug, whichever command meets it. */
-const FORBIDDEN = ['EACCES', 'EPERM', 'EROFS'];
+const FORBIDDEN = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'];
+
+/** Nor is a disk that takes no more. */
+const EXHAUSTED = ['ENOSPC', 'EDQUOT'];
 
 /** `debug` adds the stack of an error that nobody expected. */
 export function describeFailure(error: unknown, debug: boolean): Failure {
@@ -45,6 +48,10 @@ export function describeFailure(error: unknown, debug: boolean): Failure {
   }
   if (FORBIDDEN.includes(code) && path !== undefined) {
     return { code: exitCodes.invalidInput.code, lines: [`${shownPath(path)}: ${describeSystemError(error)}`] };
+  }
+  if (EXHAUSTED.includes(code)) {
+    const place = path === undefined ? 'what has to be written' : shownPath(path);
+    return { code: exitCodes.died.code, lines: [`${place}: ${describeSystemError(error)}`] };
   }
   return { code: exitCodes.bug.code, lines: describeBug(error, debug) };
 }

@@ -184,6 +184,10 @@ function isSocketError(error: Error): boolean {
 /** Return codes of CONNACK (MQTT 3.1.1, 3.2.2.3): bad user name or password; not authorised. */
 const REFUSED_LOGINS = [4, 5];
 
+/** What the parser says of bytes that are no MQTT, such as the answer of a web server. */
+const NO_PACKET =
+  /^(?:Invalid (?:header flag|connack)|Cannot parse|Packet (?:too short|must)|Malformed |Not supported)/;
+
 /** A sentence from an error of the socket or a refusal of the broker; AggregateErrors (localhost on IPv4 and IPv6) carry theirs inside. */
 function describe(error: Error): string {
   const inner = error instanceof AggregateError ? (error.errors[0] as Error) : error;
@@ -191,7 +195,7 @@ function describe(error: Error): string {
   if (code === 'ECONNREFUSED') return 'nothing listens there; start the broker or correct the URL';
   if (REFUSED_LOGINS.includes(Number(code))) return `${inner.message}; the broker wants another user name and password`;
   if (code === 'ENOTFOUND') return 'no such host; correct the URL';
-  if (inner.message === 'connack timeout')
+  if (inner.message === 'connack timeout' || NO_PACKET.test(inner.message))
     return 'what listens there does not answer as an MQTT broker; check port and mqtt:// or mqtts://';
   return inner.message === '' ? (code ?? inner.name) : inner.message;
 }

@@ -17,6 +17,16 @@ it('a server that says nothing is told apart from a broker, with what to check',
   await new Promise((done) => server.close(done));
 });
 
+it('so is a web server, which answers in its own language', async () => {
+  const server = createServer((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  await expect(
+    mqttDatabus(`mqtt://127.0.0.1:${port}`).connect({ clientId: 'guest', onMessage: () => {} }),
+  ).rejects.toThrow('what listens there does not answer as an MQTT broker');
+  await new Promise((done) => server.close(done));
+});
+
 it('a client whose first attempt fails does not knock again, although it would get a lost connection back', async () => {
   let knocks = 0;
   const server = createServer((socket) => {

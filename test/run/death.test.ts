@@ -87,7 +87,7 @@ describe('in mid-run', () => {
     const set = ['platform.historian.directory=/dev/null/nowhere'];
     const { code, sentence } = await failing({ databus: 'embedded', service, set });
     expect(code).toBe(31);
-    expect(sentence).toMatch(/^historian died in mid-run: its process ended with exit code 1: .*ENOTDIR[^{]*$/);
+    expect(sentence).toMatch(/^historian died in mid-run: its process ended with exit code 10: .*ENOTDIR[^{]*$/);
   });
 
   it.skipIf(process.platform !== 'linux')('a bridge whose process is killed ends the run with 31', async () => {
