@@ -1,6 +1,7 @@
 /** `twin balance REQUEST`: answers a balancing request of the Platone WP5 balancer's form, in its own response shape. */
+import { createSourceMap, parseJson, parsePath } from '../../grids/json-source.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
-import { parsePymfmRequest } from '../../platform/balancer/pymfm-request.ts';
+import { parsePymfmRequest, type PymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { parseRequestJson } from '../../platform/balancer/rest/request-json.ts';
 import { defineCommand } from '../command.ts';
@@ -8,22 +9,40 @@ import { exitCodes } from '../exit-codes.ts';
 import { readText } from '../../grids/read-text.ts';
 
 /**
- * Reads `file` and answers it as JSON text. Throws `InvalidInputError` with every fault and its JSON path. Demands that
+ * Reads `file` and answers it as JSON text. Throws `InvalidInputError` with every fault and its place. Demands that
  * cannot be met together are an answer, for exit code 20: `met` is false.
  */
 export async function balance(file: string): Promise<{ readonly text: string; readonly met: boolean }> {
-  const answer = await answerPymfmRequest(parsePymfmRequest(readJson(file), file));
+  const answer = await answerPymfmRequest(readRequest(file));
   return { text: JSON.stringify(answer, undefined, 2), met: !('status' in answer) };
 }
 
-function readJson(file: string): unknown {
+function readRequest(file: string): PymfmRequest {
   const text = readText(file);
+  const value = readJson(file, text);
+  try {
+    return parsePymfmRequest(value, file);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    const source = createSourceMap(text);
+    throw new InvalidInputError(
+      error.problems.map((problem) => {
+        const isKey = problem.message.startsWith('unknown key');
+        return { ...problem, ...source.place(parsePath(problem.path), isKey) };
+      }),
+    );
+  }
+}
+
+function readJson(file: string, text: string): unknown {
   try {
     return parseRequestJson(text);
   } catch (error) {
-    throw new InvalidInputError([
-      { file, path: '', message: `is no JSON: ${(error as Error).message.replaceAll(/\s+/g, ' ')}` },
-    ]);
+    if (!(error instanceof SyntaxError)) throw error;
+    const parsed = parseJson(text);
+    const problems =
+      'problems' in parsed ? parsed.problems : [{ path: '', message: `is not valid JSON: ${error.message}` }];
+    throw new InvalidInputError(problems.map((problem) => ({ file, ...problem })));
   }
 }
 

@@ -460,8 +460,8 @@ describe('requests', () => {
     await expect(balance(join(folder, 'none.json'))).rejects.toThrow(/none\.json: file does not exist/);
     const file = join(folder, 'bad.json');
     writeFileSync(file, '{"id": ');
-    await expect(balance(file)).rejects.toThrow(/bad\.json: is no JSON/);
+    await expect(balance(file)).rejects.toThrow(/bad\.json:\d+:\d+: is not valid JSON/);
     writeFileSync(file, JSON.stringify(nearRequest).replace('-25.7', 'NaN'));
-    await expect(balance(file)).rejects.toThrow(/bad\.json: measurements_request\.P_net_meas_kW: /);
+    await expect(balance(file)).rejects.toThrow(/bad\.json:1:\d+: measurements_request\.P_net_meas_kW: /);
   });
 });

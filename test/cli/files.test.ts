@@ -1,6 +1,6 @@
 /** Files and folders that commands cannot use: a sentence that says what to do, one way to write paths, exit code 10. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -82,6 +82,21 @@ describe('what cannot be used is said in words', () => {
     const { status, stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, launcher]);
     const said = 'the current folder was removed: change to one that is there, and type the command again\n';
     expect({ status, out: String(stdout), err: String(stderr) }).toEqual({ status: 10, out: '', err: said });
+  });
+
+  it('twin balance: every fault of a request at its line and column', async () => {
+    const request = readFileSync('docs/examples/balance-request.json', 'utf8');
+    const line = (key: string) => request.slice(0, request.indexOf(`"${key}"`)).split('\n').length;
+    writeFileSync(path('request.json'), request.replace('"id"', '"idx"').replace('"bat_type"', '"batt_type"'));
+    const { code, out, err } = await twin(['balance', path('request.json')]);
+    expect({ code, out }).toEqual({ code: 10, out: '' });
+    expect(err.split('\n').map((text) => /request\.json:(\d+):\d+: (.*)$/.exec(text)?.slice(1).join(' '))).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining(`${line('id')} idx: unknown key "idx"`),
+        expect.stringContaining(`${line('bat_type')} battery_specs.batt_type: unknown key`),
+        '1 id: is missing',
+      ]),
+    );
   });
 
   it('without the words of the JSON parser breaking the line', async () => {
