@@ -26,10 +26,7 @@ function readRequest(file: string): PymfmRequest {
     if (!(error instanceof InvalidInputError)) throw error;
     const source = createSourceMap(text);
     throw new InvalidInputError(
-      error.problems.map((problem) => {
-        const isKey = problem.message.startsWith('unknown key');
-        return { ...problem, ...source.place(parsePath(problem.path), isKey) };
-      }),
+      error.problems.map((problem) => ({ ...problem, ...source.place(parsePath(problem.path)) })),
     );
   }
 }

@@ -64,8 +64,9 @@ export async function runScenario(
 /** All that is read before anything is written. Throws InvalidInputError with the faults of all of it. */
 async function readInputs(options: RunOptions): Promise<Pick<Run, 'credentials' | 'preparation'>> {
   const problems: Problem[] = [];
+  const { out } = options;
   const credentials = collectFaults(problems, () => readCredentials(options.credentials));
-  if (options.out !== undefined) collectFaults(problems, () => refuseUsedFolder(options.out!));
+  if (out !== undefined) collectFaults(problems, () => refuseUsedFolder(out));
   const preparation = await prepareRun(options).catch((error: unknown) => {
     throw error instanceof InvalidInputError ? new InvalidInputError([...problems, ...error.problems]) : error;
   });
