@@ -28,7 +28,7 @@ export interface ScalarMeasurement {
   readonly place: MeasuredPlace;
   /** `sum` adds the powers of all phases (activePower and reactivePower only). */
   readonly phase: number | 'sum';
-  /** Per unit, angles in rad. */
+  /** Per unit, angles in rad. A negative magnitude of a current (noise) counts as zero. */
   readonly value: number;
   /** Standard deviation in the same unit, positive; Infinity = absent at present (keeps the structure). */
   readonly sigma: number;

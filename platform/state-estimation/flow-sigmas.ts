@@ -163,9 +163,9 @@ function totalSigmas(solver: SolvedState, { phases, shunts }: CompiledGrid): Pic
   return { losses: sigma([...injected, ...less]), shunts: sigma(drawn) };
 }
 
-/** R - R Z R of the P and Q injections that are measured themselves; NaN at all others. */
+/** R less the residual's variance, of the P and Q injections that are measured themselves; NaN at all others. */
 function measuredInjectionSigmas(solver: SolvedState, busPhases: number): Float64Array {
-  const { measuredRows, kind, active, partStart, partOwn, causeEntry, variance, unknowns } = solver.equations;
+  const { measuredRows, kind, active, partStart, partOwn, causeEntry, variance } = solver.equations;
   const { busPhaseOfState, injectionOf } = solver.equations;
   const sigmas = new Float64Array(2 * busPhases).fill(Number.NaN);
   for (let row = 0; row < measuredRows; row += 1) {
@@ -175,8 +175,8 @@ function measuredInjectionSigmas(solver: SolvedState, busPhases: number): Float6
     const state = partOwn[first]!;
     if (injectionOf[state] !== solver.equations.partCurrent[first]) continue;
     const r = variance[row]!;
-    const known = r * solver.ldl.inverseEntry(unknowns + row, unknowns + row);
-    if (1 - known > CANCELLED) sigmas[2 * busPhaseOfState[state]! + part] = Math.sqrt(r * (1 - known));
+    const known = r - solver.residualVariance(row);
+    if (known > CANCELLED * r) sigmas[2 * busPhaseOfState[state]! + part] = Math.sqrt(known);
   }
   return sigmas;
 }

@@ -76,7 +76,7 @@ export function derivativesAlong(
   const along = measurements.map((): Along => ({ changes: vectors.map(() => 0), size: 0 }));
   for (let entry = 0; entry < equations.entryRow.length; entry += 1) {
     const row = equations.entryRow[entry]!;
-    if (row >= equations.measuredRows || equations.kind[row] === ROW.inert) continue;
+    if (row >= measurements.length || equations.kind[row] === ROW.inert) continue;
     const { changes } = along[row]!;
     const derivative = equations.jacobian[entry]!;
     along[row]!.size = Math.max(along[row]!.size, Math.abs(derivative));

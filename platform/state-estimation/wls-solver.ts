@@ -15,10 +15,11 @@ import { SparseLdl } from '../../numerics/sparse-ldl.ts';
 import { joins } from '../../grids/compile.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimationProblem } from './estimator.ts';
-import { evaluate } from './equations/evaluate.ts';
+import { evaluate, withoutAcross } from './equations/evaluate.ts';
 import { layOutEquations, noLoadEquations, type Equations } from './equations/layout.ts';
 import { loadMeasurements, type Loaded } from './equations/load.ts';
 import { flatStart } from './flat-start.ts';
+import { CRITICAL_SHARE } from './wls-statistics.ts';
 
 /** Pivots of the unweighted matrix below this are zero: the numeric rank, hence observability, is decided by it. */
 const RANK_TOLERANCE = 1e-10;
@@ -27,7 +28,7 @@ const RANK_PIVOT = 0.5;
 /** The same of the weighted matrix, whose pivots may be as small as the weights are far apart: rounding only. */
 const PIVOT_TOLERANCE = 1e-13;
 /** Variances count up to so many times that of the most precise row, both against the row's largest derivative. */
-const VARIANCE_RATIO_MAX = 1e16;
+const VARIANCE_RATIO_MAX = 1e20;
 /** A step is cut to this many per unit, so that a poor start does not throw the iteration off. */
 const STEP_MAX = 0.5;
 /** The next matrix is made anew while steps are larger than this, later only when they shrink too slowly. */
@@ -71,8 +72,9 @@ export class WlsSolver {
   private readonly largest: Float64Array;
   private readonly step: Float64Array;
   private readonly before: Float64Array;
-  /** Variances of the problem, from which a factor may have limited those in use. */
-  private readonly given: Float64Array;
+  /** Variances that the steps are made with: those of the problem, limited against the most precise row. */
+  private readonly used: Float64Array;
+  private varianceLimit = Infinity;
   /** Reference rows of islands that only currents turn. */
   private turnedByCurrents: readonly number[] = [];
 
@@ -103,7 +105,7 @@ export class WlsSolver {
     this.largest = new Float64Array(rows);
     this.step = new Float64Array(unknowns + rows);
     this.before = new Float64Array(rows);
-    this.given = new Float64Array(rows);
+    this.used = new Float64Array(rows);
     this.x = new Float64Array(unknowns);
     this.noLoadX = new Float64Array(unknowns);
     this.multiplier = new Float64Array(rows);
@@ -120,7 +122,7 @@ export class WlsSolver {
       const ratio = variance[row]! / this.before[row]!;
       if (ratio > WEIGHT_CHANGE || ratio * WEIGHT_CHANGE < 1) this.factorExists = false;
     }
-    this.given.set(variance);
+    this.limitVariances();
     this.turnedByCurrents = loaded.turnedByCurrents.map((island) => this.equations.referenceRow[island]!);
     return loaded;
   }
@@ -136,7 +138,6 @@ export class WlsSolver {
       const row = entryRow[entry]!;
       active[row] = 0;
       variance[row] = 1;
-      this.given[row] = 1;
       this.multiplier[row] = 0;
     }
     this.factorExists = false;
@@ -199,7 +200,23 @@ export class WlsSolver {
   /** Makes the factor that belongs to the present state: what variances and observability are read from. */
   factoriseHere(): void {
     evaluate(this.equations, this.x);
-    if (!this.factorCurrent) this.factorise();
+    if (this.factorCurrent && this.equations.acrossRows.length === 0) return;
+    withoutAcross(this.equations);
+    this.factorise();
+  }
+
+  /** Measured minus estimated, of a row in use after the iteration. */
+  residual(row: number): number {
+    return this.used[row]! * this.multiplier[row]!;
+  }
+
+  /** Variance of the residual by the factor of `factoriseHere`; no more than a trace of the row's own where it is critical. */
+  residualVariance(row: number): number {
+    const used = this.used[row]!;
+    const unknowns = this.x.length;
+    const left = used * this.ldl.inverseEntry(unknowns + row, unknowns + row);
+    // What a limit has taken from the variance no estimate knows of: it is the residual's.
+    return left > CRITICAL_SHARE ? this.equations.variance[row]! - used * (1 - left) : left * used;
   }
 
   /**
@@ -248,11 +265,13 @@ export class WlsSolver {
   }
 
   /** Beyond this a measurement has no say beside the others, and the digits for it would be missing elsewhere. */
-  private limitVariances(ratio: number): void {
+  private limitVariances(): void {
     const { variance, measuredRows } = this.equations;
+    const { used } = this;
+    used.set(variance);
     for (let row = 0; row < measuredRows; row += 1) {
-      const limit = ratio * this.largest[row]! ** 2;
-      if (this.largest[row]! > 0 && variance[row]! > limit) variance[row] = limit;
+      const limit = this.varianceLimit * this.largest[row]! ** 2;
+      if (this.largest[row]! > 0 && used[row]! > limit) used[row] = limit;
     }
   }
 
@@ -270,9 +289,6 @@ export class WlsSolver {
     const { rows, variance, jacobian } = this.equations;
     const { matrix, scale } = this;
     const unknowns = this.x.length;
-    // What an earlier state made too large may be in range here: the angle of a current that had not begun to flow.
-    variance.set(this.given);
-    matrix.set(variance);
     matrix.set(jacobian, rows);
     // Rows to largest entry 1; then all multipliers by a and all states by 1 / a, so that the scaled R lie around 1:
     // a redundant precise row ends in a pivot as small as its R, a state that one poor row sees in one of size 1 / R,
@@ -287,15 +303,14 @@ export class WlsSolver {
       largest = Math.max(largest, r);
       smallest = Math.min(smallest, r);
     }
-    if (largest > VARIANCE_RATIO_MAX * smallest) {
-      largest = VARIANCE_RATIO_MAX * smallest;
-      this.limitVariances(largest);
-      matrix.set(variance);
-    }
+    this.varianceLimit = VARIANCE_RATIO_MAX * smallest;
+    largest = Math.min(largest, this.varianceLimit);
+    this.limitVariances();
+    matrix.set(this.used);
     const a = largest > 0 ? (largest * smallest) ** -0.25 : 1;
     for (let row = 0; row < rows; row += 1) {
       const h = this.largest[row]!;
-      scale[unknowns + row] = h > 0 ? a / h : 1 / Math.sqrt(variance[row]! || 1);
+      scale[unknowns + row] = h > 0 ? a / h : 1 / Math.sqrt(this.used[row]! || 1);
     }
     scale.fill(1 / a, 0, unknowns);
     this.ldl.factorise(matrix, scale, PIVOT_TOLERANCE);
@@ -305,12 +320,12 @@ export class WlsSolver {
 
   /** Solves for the step; answers with the largest change of a voltage component. */
   private solveStep(): number {
-    const { rows, value, target, variance, jacobian, entryRow, entryColumn, active } = this.equations;
-    const { step, multiplier } = this;
+    const { rows, value, target, jacobian, entryRow, entryColumn, active } = this.equations;
+    const { step, multiplier, used } = this;
     const unknowns = this.x.length;
     step.fill(0, 0, unknowns);
     for (let row = 0; row < rows; row += 1) {
-      step[unknowns + row] = active[row] === 1 ? target[row]! - value[row]! - variance[row]! * multiplier[row]! : 0;
+      step[unknowns + row] = active[row] === 1 ? target[row]! - value[row]! - used[row]! * multiplier[row]! : 0;
     }
     for (let entry = 0; entry < entryRow.length; entry += 1) {
       step[entryColumn[entry]!]! -= jacobian[entry]! * multiplier[entryRow[entry]!]!;

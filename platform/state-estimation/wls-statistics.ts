@@ -26,8 +26,8 @@ export function testObjective(
   return { chiSquareLimit, withSigmas, withResiduals: withSigmas || (statistics === 'on-suspicion' && suspicious) };
 }
 
-/** A solved problem with what its uncertainty is read from: the inverse of the augmented matrix in (x, mu, lambda). */
-export interface SolvedState extends Pick<WlsSolver, 'equations' | 'x' | 'multiplier'> {
+/** A solved problem with what its uncertainty is read from: the inverse of the augmented matrix, over the unknowns x. */
+export interface SolvedState extends Pick<WlsSolver, 'equations' | 'x' | 'residual' | 'residualVariance'> {
   readonly ldl: Pick<WlsSolver['ldl'], 'inverseEntry' | 'quadraticForm' | 'solve'>;
 }
 
@@ -43,24 +43,24 @@ export function residualStatistics(
   solver: SolvedState,
   measurements: readonly EstimatorMeasurement[],
 ): ResidualStatistics {
-  const { measuredRows, variance, active, source, unknowns } = solver.equations;
+  const { measuredRows, variance, active, source } = solver.equations;
   const residuals: Residual[] = [];
   const largest = new Float64Array(measurements.length).fill(Number.NaN);
   for (let row = 0; row < measuredRows; row += 1) {
     const of = source[row]!;
     if (active[row] !== 1 || of < 0) continue;
     const measurement = measurements[of]!;
-    const z = solver.ldl.inverseEntry(unknowns + row, unknowns + row);
-    const multiplier = solver.multiplier[row]!;
-    const checked = z * variance[row]! > CRITICAL_SHARE;
-    const normalised = checked ? Math.abs(multiplier) / Math.sqrt(z) : Number.NaN;
+    const own = solver.residualVariance(row);
+    const residual = solver.residual(row);
+    const checked = own > CRITICAL_SHARE * variance[row]!;
+    const normalised = checked ? Math.abs(residual) / Math.sqrt(own) : Number.NaN;
     // The part of a phasor across its direction, over its magnitude, is the residual of its angle.
     const isAngle = row > 0 && source[row - 1] === of && 'angleRad' in measurement;
     const length = isAngle ? Math.max(Math.abs(measurement.value), measurement.sigma) : 1;
     residuals.push({
       index: of,
       measurement: isAngle ? (measurement.angleId ?? measurement.id) : measurement.id,
-      residual: (variance[row]! * multiplier) / length,
+      residual: residual / length,
       sigma: Math.sqrt(variance[row]!) / length,
       normalised,
     });

@@ -129,12 +129,12 @@ function answer(
   };
 }
 
-/** Sum of (z - h)^2 / R over measurements in use, at the state of the last step: R mu are its residuals. */
+/** Sum of (z - h)^2 / R over measurements in use, at the state of the last step. */
 function objectiveOf(solver: WlsSolver): number {
-  const { measuredRows, variance, active } = solver.equations;
+  const { measuredRows, acrossRows, variance, active } = solver.equations;
   let sum = 0;
-  for (let row = 0; row < measuredRows; row += 1) {
-    if (active[row] === 1) sum += variance[row]! * solver.multiplier[row]! ** 2;
+  for (let row = 0; row < measuredRows - acrossRows.length; row += 1) {
+    if (active[row] === 1) sum += solver.residual(row) ** 2 / variance[row]!;
   }
   return sum;
 }

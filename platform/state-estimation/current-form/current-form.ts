@@ -10,8 +10,8 @@
  * f is found bus by bus and each step costs one forward and one backward pass through the factor of M. The matrix only
  * decides how fast the steps shrink, not where they end; it is made anew where they shrink slowly.
  *
- * It covers grids of any shape in one phase or three, and every kind of measurement; not errors with a common cause,
- * branches so short that their currents are unknowns, and what elimination bus by bus cannot solve: unobservable grids.
+ * It covers grids of any shape in one phase or three, and every kind of measurement; not errors with a common cause, and
+ * what elimination bus by bus cannot solve: unobservable grids, and lines so short that the digits do not suffice.
  */
 import { ROW } from '../equations/row-kinds.ts';
 import type { EstimationProblem, EstimatorMeasurement, FlowSigmas } from '../estimator.ts';
@@ -171,11 +171,11 @@ export function createFrameEstimator(
   };
 }
 
+const LATE: ReadonlySet<number> = new Set([ROW.currentMagnitude, ROW.currentAcross, ROW.currentAngle]);
+
 /** Magnitudes and angles of currents: from no load they are left out until currents flow (see `startBesideCurrents`). */
 function rowsInUseLate({ rows: { kind, active, measuredRows } }: CurrentFormStructure): number[] {
-  return Array.from(kind.subarray(0, measuredRows).keys()).filter(
-    (row) => active[row] === 1 && (kind[row] === ROW.currentMagnitude || kind[row] === ROW.currentAngle),
-  );
+  return Array.from(kind.subarray(0, measuredRows).keys()).filter((row) => active[row] === 1 && LATE.has(kind[row]!));
 }
 
 /** Voltages of no load, with the phase that is fixed in each island without measured angles at angle zero. */

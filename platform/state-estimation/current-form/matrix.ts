@@ -4,7 +4,7 @@
  *     [ Y' + conj(c .) W             ]        W = sum of h h' / variance over the rows.
  * Complex numbers act on (re, im) as real 2x2 matrices; so do conjugations.
  */
-import { evaluate } from '../equations/evaluate.ts';
+import { evaluate, withoutAcross } from '../equations/evaluate.ts';
 import type { Equations } from '../equations/layout.ts';
 import { subtractNetwork } from './network.ts';
 import { type CurrentFormState, LINEAR, type Linearisation, MEASURED } from './steps.ts';
@@ -13,9 +13,14 @@ import { type CurrentFormStructure, entryOfVoltage } from './structure.ts';
 /**
  * Works at the state in the vector, which stays as it is. Answers with the largest error of a voltage when the factor is
  * tried on this state, about 1e-13 when all is well: elimination does not exchange blocks, and an unobservable grid has no
- * factor.
+ * factor. `linearised` it is that of which the inverse holds covariances, without what only helps the steps.
  */
-export function makeFactor(structure: CurrentFormStructure, state: CurrentFormState, factor: number): number {
+export function makeFactor(
+  structure: CurrentFormStructure,
+  state: CurrentFormState,
+  factor: number,
+  rowsAre: 'curved' | 'linearised' = 'curved',
+): number {
   const { ldl, rows } = structure;
   const { vector, order } = ldl;
   const linear = state.linearisations[factor]!;
@@ -27,6 +32,7 @@ export function makeFactor(structure: CurrentFormStructure, state: CurrentFormSt
   findCurrents(structure, current);
   addInjections(structure, state, linear, matrix);
   evaluate(rows, vector);
+  if (rowsAre === 'linearised') withoutAcross(rows);
   addRows(structure, linear, matrix);
   ldl.multiply();
   let worst = Number.POSITIVE_INFINITY;

@@ -99,6 +99,10 @@ export function createMeasuredFrame(
           cosine[row] = Math.cos(angle[k]! - base);
           sine[row] = Math.sin(angle[k]! - base);
           break;
+        case ROW.currentMagnitude:
+          target[row] = Math.max(0, values[k]!);
+          break;
+        case ROW.currentAcross:
         case ROW.linearReal:
         case ROW.linearImaginary:
           break;
@@ -153,10 +157,10 @@ function degreesOfFreedomOf(
   { equations, quantityOf, alive }: CurrentFormStructure,
   { grid, measurements, zeroInjections }: EstimationProblem,
 ): number {
-  const { active, measuredRows, rows, stateOf } = equations;
+  const { active, measuredRows, acrossRows, rows, stateOf } = equations;
   let values = 0;
   let constraints = 0;
-  for (let row = 0; row < measuredRows; row++) values += active[row]!;
+  for (let row = 0; row < measuredRows - acrossRows.length; row++) values += active[row]!;
   for (let row = measuredRows; row < rows; row++) constraints += active[row]!;
   for (const bus of zeroInjections) {
     for (let k = bus * grid.phases; k < (bus + 1) * grid.phases; k++) constraints += stateOf[k]! >= 0 ? 2 : 0;

@@ -62,12 +62,8 @@ export function layOutCurrentForm(problem: EstimationProblem): CurrentFormStruct
     else if (isZero[Math.floor(places[k]! / phases)] === 1)
       return `${one.id} measures an injection that is known to be zero`;
   }
-  const equations = layOutEquations({
-    ...problem,
-    measurements: others.map((k) => measurements[k]!),
-    zeroInjections: [],
-  });
-  if (equations.shortBranches.length > 0) return 'it has very short branches';
+  const measuredOtherwise = { ...problem, measurements: others.map((k) => measurements[k]!), zeroInjections: [] };
+  const equations = layOutEquations(measuredOtherwise, []);
 
   const { busOfBlock, entryRow, entryColumn } = equations;
   const rowStart = new Int32Array(equations.rows + 1);

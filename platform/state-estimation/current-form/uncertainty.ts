@@ -29,30 +29,29 @@ export function solvedState(
   state: CurrentFormState,
   { problem, values, frame }: Answer,
 ): SolvedState | undefined {
-  if (!(makeFactor(structure, state, NEAR) < FACTOR_ERROR_MAX)) return undefined;
+  if (!(makeFactor(structure, state, NEAR, 'linearised') < FACTOR_ERROR_MAX)) return undefined;
   const { ldl, entryOfState, quantityOf, rows, equations: own } = structure;
-  const equations = layOutEquations(problem);
+  const equations = layOutEquations(problem, []);
   loadMeasurements(equations, problem.measurements);
-  const { unknowns, measuredRows, source, variance, active, blockOfUnknown } = equations;
+  const { unknowns, measuredRows, acrossRows, source, variance, active, blockOfUnknown } = equations;
   const inverse = ldl.invert(NEAR);
   const entry = (unknown: number): number => entryOfState[unknown >> 1]! + (unknown & 1);
   const covariance = (a: number, b: number): number =>
     inverse(blockOfUnknown[a]!, blockOfUnknown[b]!, entry(a) % ldl.order, entry(b) % ldl.order);
 
-  const multiplier = new Float64Array(equations.rows);
-  const residualInformation = new Float64Array(equations.rows);
+  const residual = new Float64Array(equations.rows);
+  const residualVariance = new Float64Array(equations.rows);
   // The rows that are no injections stand in the same order in both sets of equations.
   let ownRow = 0;
-  for (let row = 0; row < measuredRows; row += 1) {
+  for (let row = 0; row < measuredRows - acrossRows.length; row += 1) {
     const k = source[row]!;
     const isInjection = quantityOf[k]! >= 0;
     if (active[row] === 1) {
-      const residual = isInjection ? frame.injectionResidual(k, values[k]!) : own.target[ownRow]! - rows.value[ownRow]!;
-      multiplier[row] = residual / variance[row]!;
+      residual[row] = isInjection ? frame.injectionResidual(k, values[k]!) : own.target[ownRow]! - rows.value[ownRow]!;
       const left = isInjection
         ? variance[row]! - estimatedVariance(structure, state, quantityOf[k]!, inverse)
         : cut(variance[row]! - rowVariance(own, structure.rowStart, ownRow, covariance), variance[row]!);
-      residualInformation[row] = Math.max(0, left) / variance[row]! ** 2;
+      residualVariance[row] = Math.max(0, left);
     }
     if (!isInjection) ownRow += 1;
   }
@@ -70,9 +69,10 @@ export function solvedState(
   return {
     equations,
     x,
-    multiplier,
+    residual: (row) => residual[row]!,
+    residualVariance: (row) => residualVariance[row]!,
     ldl: {
-      inverseEntry: (a, b) => (a < unknowns ? -covariance(a, b) : residualInformation[a - unknowns]!),
+      inverseEntry: (a, b) => -covariance(a, b),
       quadraticForm: (variables, factors) => {
         let sum = 0;
         timesCovariance(

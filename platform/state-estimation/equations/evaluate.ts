@@ -23,7 +23,10 @@ const GAMMA = 10;
 const DELTA = 11;
 const part = new Float64Array(12);
 
-/** Computes h(x) and the Jacobian at x (unknowns as in the layout). Rows out of use get zeros. */
+/**
+ * Computes h(x) and the Jacobian at x (unknowns as in the layout), and the variances of `currentAcross`. Rows out of use get
+ * zeros.
+ */
 export function evaluate(equations: Equations, x: Float64Array): void {
   const { kind, active, value, jacobian, partStart, causeEntry, entryColumn, cosine, sine, target } = equations;
   const { partCurrent, partOwn, currentValue } = equations;
@@ -48,6 +51,44 @@ export function evaluate(equations: Equations, x: Float64Array): void {
     const cause = causeEntry[row]!;
     if (cause >= 0) h += jacobian[cause]! * x[entryColumn[cause]!]!;
     value[row] = h;
+  }
+  evaluateAcross(equations);
+}
+
+/**
+ * Second derivative of (z - |i|)^2 / 2R along t, across the current: t t' (|i| - z) / (|i| R). Where |i| is larger than
+ * measured it is no small thing beside what other measurements say, and without it Gauss-Newton swings about |i| = 0: there it
+ * holds the current in both directions alike. As a row t' i = 0 with variance R |i| / (|i| - z) it changes no solution.
+ */
+function evaluateAcross(equations: Equations): void {
+  const { acrossRows, magnitudeRows, partStart, partCurrent, target, value, variance, active, currentValue } =
+    equations;
+  for (let k = 0; k < acrossRows.length; k += 1) {
+    const row = acrossRows[k]!;
+    const magnitude = magnitudeRows[k]!;
+    variance[row] = 1;
+    if (active[row] === 0) continue;
+    const first = partStart[row]!;
+    const current = partCurrent[first]!;
+    const ir = currentValue[2 * current]!;
+    const ii = currentValue[2 * current + 1]!;
+    const size = Math.sqrt(ir * ir + ii * ii);
+    const above = value[magnitude]! - target[magnitude]!;
+    if (!(above > 0 && size > CURRENT_MIN)) continue;
+    variance[row] = (variance[magnitude]! * size) / above;
+    part[ALPHA] = -ii / size;
+    part[BETA] = ir / size;
+    part[GAMMA] = 0;
+    part[DELTA] = 0;
+    writeDerivatives(equations, first, current, -1);
+  }
+}
+
+/** Takes what `evaluate` says of `currentAcross` out again: variances are those of the linearised measurements. */
+export function withoutAcross({ acrossRows, partStart, partEntry, jacobian, entryRow, variance }: Equations): void {
+  for (const row of acrossRows) {
+    variance[row] = 1;
+    for (let entry = partEntry[partStart[row]!]!; entryRow[entry] === row; entry += 1) jacobian[entry] = 0;
   }
 }
 
@@ -105,6 +146,7 @@ function derive(kind: number): void {
     case ROW.linearReal:
     case ROW.linearImaginary:
       return deriveCurrent(kind);
+    case ROW.currentAcross:
     case ROW.inert:
       part[H] = 0;
       return undefined;

@@ -13,6 +13,7 @@ import type { EstimationProblem, EstimatorMeasurement, MeasuredPlace } from '../
 import { LinearCurrents } from './linear-currents.ts';
 import { atNoLoad } from './no-load.ts';
 import { ROW } from './row-kinds.ts';
+import type { ShortBranch } from './short-branches.ts';
 import { layOutStates, type StateSpace } from './state-space.ts';
 
 /** Rows, their parts and their currents in typed arrays; the values of one problem and one state. */
@@ -28,6 +29,9 @@ export interface Equations extends StateSpace {
   /** Measured rows first (shared causes at their end), then two constraints per bus-phase without injection
    * and per phase of a short branch. */
   readonly measuredRows: number;
+  /** The last of the measured rows: one `currentAcross` for each row of a current's magnitude. */
+  readonly acrossRows: Int32Array;
+  readonly magnitudeRows: Int32Array;
   readonly rows: number;
   /** Row that fixes the angle of each electrical island, in use where no measurement does: the last rows of all. */
   readonly referenceRow: Int32Array;
@@ -82,15 +86,20 @@ interface Draft {
 }
 
 /** Lays out the rows of a problem. Values are filled by `loadMeasurements` and `evaluate`. */
-export function layOutEquations(problem: EstimationProblem): Equations {
+export function layOutEquations(problem: EstimationProblem, shortBranches?: readonly ShortBranch[]): Equations {
   const { grid } = problem;
-  const space = layOutStates(grid, problem.referenceBus);
+  const space = layOutStates(grid, problem.referenceBus, shortBranches);
   const currents = new LinearCurrents(grid, space);
   const draft: Draft = { grid, space, currents, causes: new Map(), rows: [] };
   problem.measurements.forEach((measurement, index) => addMeasurement(draft, measurement, index));
   for (const cause of draft.causes.values()) {
     draft.rows.push({ kind: ROW.cause, source: -1, block: space.busOfBlock.length + cause, parts: [], cause });
   }
+  const magnitudeRows = draft.rows.flatMap(({ kind }, row) => (kind === ROW.currentMagnitude ? [row] : []));
+  const acrossRows = magnitudeRows.map((row) => {
+    draft.rows.push({ ...draft.rows[row]!, kind: ROW.currentAcross, source: -1, cause: -1 });
+    return draft.rows.length - 1;
+  });
   const measuredRows = draft.rows.length;
   for (const bus of problem.zeroInjections) {
     for (let phase = 0; phase < grid.phases; phase += 1) {
@@ -113,7 +122,7 @@ export function layOutEquations(problem: EstimationProblem): Equations {
     addRow(draft, ROW.reference, -1, bus, [[-1, state]]);
     return draft.rows.length - 1;
   });
-  return freeze(draft, measuredRows, referenceRow);
+  return freeze(draft, { measuredRows, acrossRows, magnitudeRows, referenceRow });
 }
 
 function addMeasurement(draft: Draft, measurement: EstimatorMeasurement, index: number): void {
@@ -201,7 +210,14 @@ function addRow(
   draft.rows.push({ kind, source, block: bus < 0 ? -1 : draft.space.blockOfBus[bus]!, parts, cause });
 }
 
-function freeze(draft: Draft, measuredRows: number, referenceRow: Int32Array): Equations {
+interface RowNumbers {
+  readonly measuredRows: number;
+  readonly acrossRows: readonly number[];
+  readonly magnitudeRows: readonly number[];
+  readonly referenceRow: Int32Array;
+}
+
+function freeze(draft: Draft, { measuredRows, acrossRows, magnitudeRows, referenceRow }: RowNumbers): Equations {
   const { rows, grid, space, causes } = draft;
   const currents = draft.currents.list;
   const { phases } = grid;
@@ -220,6 +236,8 @@ function freeze(draft: Draft, measuredRows: number, referenceRow: Int32Array): E
     blockOfUnknown,
     blockCount: blocks + causes.size,
     measuredRows,
+    acrossRows: Int32Array.from(acrossRows),
+    magnitudeRows: Int32Array.from(magnitudeRows),
     rows: rows.length,
     referenceRow,
     kind: Uint8Array.from(rows, (row) => row.kind),

@@ -32,7 +32,8 @@ export function loadMeasurements(equations: Equations, measurements: readonly Es
     anchorState[island] = state;
     anchorRad[island] = rad;
   };
-  for (let row = 0; row < measuredRows; row += 1) {
+  const { acrossRows, magnitudeRows } = equations;
+  for (let row = 0; row < measuredRows - acrossRows.length; row += 1) {
     const rowKind = kind[row]!;
     target[row] = 0;
     variance[row] = 1;
@@ -54,11 +55,13 @@ export function loadMeasurements(equations: Equations, measurements: readonly Es
       synchronise(row, rowKind === ROW.voltageRadial, measurement.angleRad);
       continue;
     }
-    target[row] = measurement.value;
+    // No magnitude is less than nothing: the noise of an ammeter without current.
+    target[row] = rowKind === ROW.currentMagnitude ? Math.max(0, measurement.value) : measurement.value;
     if (rowKind === ROW.voltageAngle || rowKind === ROW.currentAngle) {
       synchronise(row, rowKind === ROW.voltageAngle, measurement.value);
     }
   }
+  for (let k = 0; k < acrossRows.length; k += 1) active[acrossRows[k]!] = active[magnitudeRows[k]!]!;
   loadConstraints(equations, synchronised);
   const turnedByCurrents = Array.from(synchronised.keys()).filter((i) => synchronised[i] === 1 && anchorState[i]! < 0);
   return { active: count, anchorState, anchorRad, turnedByCurrents };

@@ -20,4 +20,6 @@ export const ROW = {
   cause: 13,
   /** Nothing: a measurement at a dead bus. */
   inert: 14,
+  /** No measurement: what the linearised magnitude of a current leaves out of the objective when the current turns. */
+  currentAcross: 15,
 } as const;

@@ -25,7 +25,11 @@ export interface StateSpace {
   readonly referenceOfIsland: Int32Array;
 }
 
-export function layOutStates(grid: CompiledGrid, referenceBus: number): StateSpace {
+export function layOutStates(
+  grid: CompiledGrid,
+  referenceBus: number,
+  shortBranches: readonly ShortBranch[] = findShortBranches(grid),
+): StateSpace {
   const { phases, busCount } = grid;
   const stateOf = new Int32Array(busCount * phases).fill(-1);
   const blockOfBus = new Int32Array(busCount).fill(-1);
@@ -41,7 +45,6 @@ export function layOutStates(grid: CompiledGrid, referenceBus: number): StateSpa
       busPhaseOfState.push(k);
     }
   }
-  const shortBranches = findShortBranches(grid);
   const seriesState = new Map<number, number>();
   // A current stands where its branch begins: in the block and the island of that bus.
   const busOfState: number[] = [];
