@@ -28,8 +28,10 @@ export function makeOutputFolder(folder: string, existing: 'empty' | 'any' = 'em
 /** Throws InvalidInputError when there is something in `folder` that must be new or empty; makes nothing. */
 export function refuseUsedFolder(folder: string): void {
   const directory = resolve(folder);
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) return;
-  if (inWords(directory, () => readdirSync(directory)).length > 0) throw refusal(directory, NOT_EMPTY);
+  inWords(directory, () => {
+    const isFolder = statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (isFolder && readdirSync(directory).length > 0) throw refusal(directory, NOT_EMPTY);
+  });
 }
 
 /** Makes a folder that nobody else has: `folder`, or with a number behind it when that is taken. Throws the same. */
