@@ -168,18 +168,19 @@ function checkEvents(scenario: Scenario, expanded: Expanded): ScenarioFault[] {
 type FaultAt = (key: string, message: string, hint?: string) => ScenarioFault;
 
 function checkEventTime(event: ScenarioEvent, { clock }: Scenario, at: FaultAt): ScenarioFault[] {
+  const none = 'fault' in event && event.for === 0 ? [at('for', 'a fault of no duration strikes nothing')] : [];
   const begin = eventInstant(event.at, clock.start);
-  if (typeof begin === 'string') return [at('at', begin)];
+  if (typeof begin === 'string') return [at('at', begin), ...none];
   const [start, end] = [parseInstant(clock.start), endInstant(clock)];
-  if (!(end > start)) return [];
+  if (!(end > start)) return none;
   const show = (timeUs: number) => showInstant(timeUs, clock.start);
   if (begin < start || begin >= end) {
     const message = `${show(begin)} is outside the run (${show(start)} to ${show(end)})`;
-    return [at('at', message)];
+    return [at('at', message), ...none];
   }
   // A hold may be agreed for a time that the run does not live to see.
   const last = begin + ('fault' in event ? (event.for ?? 0) : 0);
-  return last > end ? [at('for', `lasts until ${show(last)}, after the end of the run (${show(end)})`)] : [];
+  return last > end ? [at('for', `lasts until ${show(last)}, after the end of the run (${show(end)})`)] : none;
 }
 
 function checkEventTarget(

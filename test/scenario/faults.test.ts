@@ -318,6 +318,7 @@ describe('sense', () => {
       'at: "00:30", for: 1h, target: pmu-1',
       's.yaml:13:25: events.0.for: lasts until 2021-04-01T01:30:00+02:00, after the end of the run (2021-04-01T01:00:00+02:00)',
     ],
+    ['at: 5min, for: 0s, target: pmu-1', 's.yaml:13:22: events.0.for: a fault of no duration strikes nothing'],
     ['at: 5min, target: pmu-2', 's.yaml:13:25: events.0.target: there is no device "pmu-2" (did you mean "pmu-1"?)'],
     ['at: 5min, target: "smart-meter/pmu*"', 's.yaml:13:25: events.0.target: no device matches "smart-meter/pmu*"'],
   ])('event %s', async (fields, fault) => {
