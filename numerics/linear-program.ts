@@ -98,7 +98,15 @@ export interface LinearSession {
 
 export interface LinearSolver {
   open(program: LinearProgram): LinearSession;
+  /**
+   * Looks for a point, whatever it costs, at which the values of the columns `whole` are whole numbers, to a millionth. The
+   * branch and cut ends soon after so many steps of the simplex method, which are the same on every machine.
+   */
+  findWhole(program: LinearProgram, whole: readonly number[], stepsMax: number): WholeAnswer;
 }
+
+/** A point, that there is none, or that neither was found. */
+export type WholeAnswer = Float64Array | 'none' | 'unknown';
 
 let loading: Promise<LinearSolver> | undefined;
 
@@ -117,28 +125,56 @@ function createSolver(highs: Highs): LinearSolver {
     open(program) {
       // Bounds that cross are an answer, not a mistake; the solver gets to see the other ones only.
       const bounds = uncrossed(program);
-      const { columnLower, columnUpper, rowLower, rowUpper } = bounds ?? noBounds(program);
-      const model = highs.createModel({
-        numCols: program.columns,
-        numRows: program.rows,
-        colCost: program.cost,
-        colLower: columnLower,
-        colUpper: columnUpper,
-        rowLower,
-        rowUpper,
-        matrix: {
-          format: 'csr',
-          numRows: program.rows,
-          numCols: program.columns,
-          starts: program.starts,
-          indices: program.indices,
-          values: program.values,
-        },
-      });
-      model.options.set({ output_flag: false });
+      const model = load(highs, program, bounds ?? noBounds(program), program.cost);
       return createSession(highs, model, program, bounds === undefined);
     },
+    findWhole(program, whole, stepsMax) {
+      const bounds = uncrossed(program);
+      if (bounds === undefined) return 'none';
+      const costless = program.cost.map(() => 0);
+      const model = load(highs, program, bounds, costless);
+      try {
+        for (const column of whole) model.changeColIntegrality(column, highs.constants.variableType.integer);
+        model.options.set({ mip_max_improving_sols: 1 });
+        const { modelStatus } = model.run({
+          [highs.constants.callbackType.mipInterrupt]: (event) => {
+            if ((event.data.mip_total_lp_iterations ?? 0n) > stepsMax) event.interrupt();
+          },
+        });
+        if (modelStatus === highs.constants.modelStatus.infeasible) return 'none';
+        // The state of the model is the same whether a point or the end of the steps stopped it.
+        const isPoint = model.info.get('primal_solution_status') === highs.constants.solutionStatus.feasible;
+        return isPoint ? model.getSolution().colValue : 'unknown';
+      } catch (error) {
+        if (!(error instanceof highs.errors.HighsError)) throw error;
+        return 'unknown';
+      } finally {
+        model.dispose();
+      }
+    },
   };
+}
+
+function load(highs: Highs, program: LinearProgram, bounds: Bounds, cost: readonly number[]): Model {
+  const model = highs.createModel({
+    numCols: program.columns,
+    numRows: program.rows,
+    colCost: cost,
+    colLower: bounds.columnLower,
+    colUpper: bounds.columnUpper,
+    rowLower: bounds.rowLower,
+    rowUpper: bounds.rowUpper,
+    matrix: {
+      format: 'csr',
+      numRows: program.rows,
+      numCols: program.columns,
+      starts: program.starts,
+      indices: program.indices,
+      values: program.values,
+    },
+  });
+  model.options.set({ output_flag: false });
+  return model;
 }
 
 /** Bounds that cross by no more than the solver's own tolerance meet in the middle; undefined when they cross by more. */

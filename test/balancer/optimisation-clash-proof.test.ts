@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { loadLinearSolver, type LinearSolver } from '../../numerics/linear-program.ts';
 import { boundsWith, buildPlanModel, type PlanModel } from '../../platform/balancer/optimisation/model.ts';
 import { loadOptimiser, type Optimiser } from '../../platform/balancer/optimisation/optimiser.ts';
+import { decideDirections, tightenForDemands } from '../../platform/balancer/optimisation/physical-point.ts';
 import { openExchange, type PlanProblem } from '../../platform/balancer/optimisation/problem.ts';
 import { plainBattery, plainProblem } from './plan-problems.ts';
 
@@ -103,6 +104,30 @@ function fewestOf(model: PlanModel, told: ReadonlySet<string>): readonly [kinds:
   const ofKind = (kind: string) => indices.filter((index) => model.groups[index]?.demand === kind);
   return [least(kinds.map(ofKind)), least([...told].flatMap(ofKind).map((index) => [index]))];
 }
+
+test('directions of charge and discharge are decided as trying every pattern does, and found ones keep every demand', () => {
+  const seen = { none: 0, found: 0 };
+  fc.assert(
+    fc.property(burning, (problem) => {
+      const model = buildPlanModel(problem, 'feasibility');
+      const bounds = boundsWith(model, () => true);
+      const directions = decideDirections(solver, tightenForDemands(model, bounds));
+      const isNone = directions === 'none';
+      seen[isNone ? 'none' : 'found'] += 1;
+      const columnUpper = [...bounds.columnUpper];
+      for (const { pair, isFirst } of typeof directions === 'string' ? [] : directions) {
+        columnUpper[isFirst ? pair.second : pair.first] = 0;
+      }
+      const session = solver.open({ ...model.program, ...bounds, columnUpper });
+      const isMet = session.solve().status === 'optimal';
+      session.dispose();
+      const isPossible = canBeMet(model, new Set(model.groups.keys()));
+      expect([directions === 'unknown', isNone, !isNone && isMet]).toEqual([false, !isPossible, isPossible]);
+    }),
+    { seed: 7, numRuns: 200 },
+  );
+  expect(Math.min(seen.none, seen.found)).toBeGreaterThan(10);
+});
 
 test('of batteries that lose energy is proven, and is the smallest of all sets that can be tried', () => {
   let seen = 0;

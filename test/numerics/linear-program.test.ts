@@ -94,3 +94,43 @@ describe('a linear program', () => {
     expect([start.columns, start.rows, start.starts.length]).toEqual([2, 2, 3]);
   });
 });
+
+describe('a point in whole numbers', () => {
+  /** x + y = total, 2 x + 3 y <= most, both 0 ... 10. */
+  function coins(total: number, most: number) {
+    const program = createLinearProgram();
+    const [x, y] = [program.addColumn(1, 0, 10), program.addColumn(1, 0, 10)];
+    program.addRow(total, total, [x, y], [1, 1]);
+    program.addRow(-Infinity, most, [x, y], [2, 3]);
+    return program;
+  }
+
+  test('is found where there is one, and costs nothing else its freedom', () => {
+    const point = solver.findWhole(coins(6.5, 17), [1], 1000);
+    if (typeof point === 'string') throw new Error(point);
+    const [x = Number.NaN, y = Number.NaN] = point;
+    expect(x + y).toBeCloseTo(6.5, 6);
+    expect(Math.abs(y - Math.round(y))).toBeLessThan(1e-6);
+    expect(2 * x + 3 * y).toBeLessThanOrEqual(17 + 1e-6);
+  });
+
+  test('is not there though there are others between whole numbers', () => {
+    expect(solver.findWhole(coins(6.5, 20), [0, 1], 1000)).toBe('none');
+    expect(solver.findWhole(coins(6, 11), [0, 1], 1000)).toBe('none');
+    const crossed = createLinearProgram();
+    crossed.addColumn(0, 1, 0);
+    expect(solver.findWhole(crossed, [0], 1000)).toBe('none');
+  });
+
+  /** G. Cornuejols, M. Dawande, "A class of hard small 0-1 programs", IPCO 1998. */
+  test('stays open where the steps run out: a market to be split evenly in four ways', () => {
+    const program = createLinearProgram();
+    const columns = Array.from({ length: 30 }, () => program.addColumn(0, 0, 1));
+    for (const [row, factor] of [7919, 6007, 4001, 9973].entries()) {
+      const sales = columns.map((column) => ((column + 3) * (column + row) * factor) % 97);
+      const half = Math.floor(sales.reduce((sum, each) => sum + each, 0) / 2);
+      program.addRow(half, half, columns, sales);
+    }
+    expect(solver.findWhole(program, columns, 50)).toBe('unknown');
+  });
+});

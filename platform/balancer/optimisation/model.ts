@@ -90,8 +90,11 @@ function offsetOf({ costs, generationW }: PlanProblem, hours: readonly number[])
   return costs.curtailmentPerKWh * produced - paid / 1000;
 }
 
-/** The bounds with the demands that `isActive` lets through, each as tight as the tightest. */
-export function boundsWith(model: PlanModel, isActive: (demand: Demand, index: number) => boolean): Bounds {
+/**
+ * The bounds with the demands that `isActive` lets through, each as tight as the tightest. Each may give way by `slack`, kW
+ * or kWh, but for powers that have to be zero.
+ */
+export function boundsWith(model: PlanModel, isActive: (demand: Demand, index: number) => boolean, slack = 0): Bounds {
   const { program } = model;
   const bounds = {
     columnLower: [...program.columnLower],
@@ -101,12 +104,13 @@ export function boundsWith(model: PlanModel, isActive: (demand: Demand, index: n
   };
   for (const [index, demand] of model.demands.entries()) {
     if (!isActive(demand, index)) continue;
+    const give = demand.on === 'column' && demand.value === 0 ? 0 : slack;
     if (demand.side === 'lower') {
       const lower = demand.on === 'column' ? bounds.columnLower : bounds.rowLower;
-      lower[demand.index] = Math.max(lower[demand.index] as number, demand.value);
+      lower[demand.index] = Math.max(lower[demand.index] as number, demand.value - give);
     } else {
       const upper = demand.on === 'column' ? bounds.columnUpper : bounds.rowUpper;
-      upper[demand.index] = Math.min(upper[demand.index] as number, demand.value);
+      upper[demand.index] = Math.min(upper[demand.index] as number, demand.value + give);
     }
   }
   return bounds;

@@ -1,12 +1,14 @@
 /**
  * Looks for a point that meets demands without any battery charging and discharging at once, where every answer of the
  * linear program does: proof that there is none by the tightened program, or a dive that decides directions in the order of
- * time, a few steps at once, each time from what the linear program makes of those before.
+ * time, a few steps at once, each time from what the linear program makes of those before; and where neither comes to an
+ * end, branch and cut over all directions.
  */
 import type { Bounds, LinearProgram, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
 import type { DemandGroup, PlanModel } from './model.ts';
 import { flows, flowsBothWays } from './net.ts';
 import type { PlanBattery } from './problem.ts';
+import type { Direction } from './search.ts';
 import { tighten, type TightModel, type TightPair } from './tighten.ts';
 
 /** Share of the horizon whose directions are decided at once. */
@@ -56,6 +58,20 @@ function dive(
     if (answer.status !== 'optimal') return undefined;
     x = answer.x;
   }
+}
+
+/** Of the simplex method: most questions are decided within 3,000, few of those that are not within many more. */
+const STEPS_MAX = 10_000;
+
+/** A direction for every pair of a tightened program, by a point that keeps to them; that there is none; or neither. */
+export function decideDirections(
+  solver: LinearSolver,
+  { program, batteryPairs }: TightModel,
+): readonly Direction[] | 'none' | 'unknown' {
+  const modes = batteryPairs.map(({ mode }) => mode);
+  const point = solver.findWhole(program, modes, STEPS_MAX);
+  if (typeof point === 'string') return point;
+  return batteryPairs.map((pair) => ({ pair, isFirst: (point[pair.mode] as number) >= 0.5 }));
 }
 
 /**

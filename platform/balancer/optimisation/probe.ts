@@ -2,8 +2,7 @@
 import type { Bounds, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
 import { boundsWith, type Demand, type PlanModel } from './model.ts';
 import { flows, flowsBothWays } from './net.ts';
-import { findPhysicalPoint, tightenForDemands } from './physical-point.ts';
-import { searchPhysical } from './search.ts';
+import { decideDirections, findPhysicalPoint, tightenForDemands } from './physical-point.ts';
 import { isLossy, pairsOf, type Pair } from './tighten.ts';
 
 type Choice = (demand: Demand, index: number) => boolean;
@@ -31,19 +30,11 @@ const TOLERANCE = 1e-6;
 /** Attempts to take the loops out of a point before there is a search. */
 const ROUNDINGS_MAX = 3;
 
-/** A dive that finds nothing, and the search that comes after it, take as long as so many dives that find a point. */
+/** A dive that finds nothing, and the branch and cut that comes after it, take as long as so many dives that find a point. */
 const IN_VAIN = 15;
-
-/** Linear programs of that search, times columns: it is for small problems, in which a direction more or less decides. */
-const SOLVES_TIMES_COLUMNS = 15e3;
 
 export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
   const linear = solver.open(model.program);
-  const goal = {
-    isAnyGood: true,
-    gap: 1,
-    solvesMax: Math.round(SOLVES_TIMES_COLUMNS / model.program.columns),
-  };
   const solve = (bounds: Bounds) => {
     linear.setBounds(bounds);
     return linear.solve();
@@ -51,6 +42,18 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
   const meetingAt = (x: Float64Array): MeetingPoint => {
     const point = withoutHarmlessLoops(model, x);
     return { isMet: (demand) => isMet(model, point, demand) };
+  };
+  /** A proof holds with a bit to spare; a point does without. */
+  const whereDecided = (isChosen: Choice): MeetingPoint | 'clash' | 'unknown' => {
+    const spared = tightenForDemands(model, boundsWith(model, isChosen, TOLERANCE));
+    const directions = decideDirections(solver, spared);
+    if (directions === 'none') return 'clash';
+    if (directions === 'unknown') return 'unknown';
+    const bounds = boundsWith(model, isChosen);
+    const columnUpper = [...bounds.columnUpper];
+    for (const { pair, isFirst } of directions) columnUpper[isFirst ? pair.second : pair.first] = 0;
+    const answer = solve({ ...bounds, columnUpper });
+    return answer.status === 'optimal' ? meetingAt(answer.x) : 'unknown';
   };
   let searches = 0;
   return {
@@ -63,16 +66,11 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
       if (point !== undefined) return meetingAt(point);
       if (effort === 'quick') return 'unknown';
       searches += 1;
-      const tight = tightenForDemands(model, bounds);
-      const found = findPhysicalPoint(solver, tight);
+      const found = findPhysicalPoint(solver, tightenForDemands(model, bounds));
       if (found === 'none') return 'clash';
       if (found !== 'unknown') return meetingAt(found);
       searches += IN_VAIN;
-      const { best, bound } = searchPhysical(solver, model, bounds, tight, goal);
-      if (best === undefined) return bound === Infinity ? 'clash' : 'unknown';
-      // Where loops were netted, the solver's point is not the plan's: it proves the chosen demands and no others.
-      const isNetted = lossyPairs(model).some((pairs) => pairs.some((pair) => flowsBothWays(best.x, pair)));
-      return isNetted ? { isMet: () => false } : meetingAt(best.x);
+      return whereDecided(isChosen);
     },
     clashes(isChosen, proof) {
       const bounds = boundsWith(model, isChosen);

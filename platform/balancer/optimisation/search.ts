@@ -26,8 +26,6 @@ export interface Candidate {
 }
 
 export interface SearchGoal {
-  /** Any physical plan will do. */
-  readonly isAnyGood: boolean;
   /** Relative distance from the bound at which a plan is as good as any. */
   readonly gap: number;
   readonly solvesMax: number;
@@ -42,7 +40,8 @@ interface Node {
   readonly decided: 'nothing' | 'range' | 'pair';
 }
 
-interface Direction {
+/** Which of a pair may flow. */
+export interface Direction {
   readonly pair: Pair;
   readonly isFirst: boolean;
 }
@@ -90,7 +89,7 @@ export function searchPhysical(
   model: PlanModel,
   bounds: Bounds,
   tight: TightModel,
-  { isAnyGood, gap, solvesMax }: SearchGoal,
+  { gap, solvesMax }: SearchGoal,
 ): SearchResult {
   const session = solver.open(tight.program);
   const relax = createRelaxation(session, tight);
@@ -102,7 +101,7 @@ export function searchPhysical(
   let solves = 0;
   let isWayKnown = false;
 
-  const isDone = () => solves >= solvesMax || (isAnyGood && best !== undefined);
+  const isDone = () => solves >= solvesMax;
   const cutOff = () => {
     if (best === undefined) return Infinity;
     return best.objective - gap * Math.max(1, Math.abs(best.objective + model.costOffset));

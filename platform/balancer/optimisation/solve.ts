@@ -73,7 +73,7 @@ function solvePhysically(
     const { batteriesKW, violated } = net(model, bounds, x);
     if (violated.length === 0) return { status: 'optimal', x, objective, batteriesKW, bound: objective, solves: 1 };
     const exact = hasPath(model) ? searchPeaks(session, model, bounds, rowDual, GAP) : undefined;
-    const goal = { isAnyGood: false, gap: GAP, solvesMax: solvesMax(model.program) };
+    const goal = { gap: GAP, solvesMax: solvesMax(model.program) };
     const { best, bound, solves } = exact ?? searchPhysical(solver, model, bounds, tighten(model, bounds), goal);
     if (best !== undefined)
       return { status: 'optimal', ...best, bound: Math.max(bound, objective), solves: 1 + solves };
