@@ -313,8 +313,8 @@ measurePlans(optimiser, 'tariff', 20, 96, rounds, 1000);
 measurePlans(optimiser, 'island', 20, 672, Math.min(rounds, 3), 15_000);
 measurePlans(optimiser, 'tariff', 20, 672, Math.min(rounds, 3), 15_000);
 for (const kind of ['negative', 'burning', 'clash'] as const) {
-  measurePlans(optimiser, kind, 1, 96, Math.min(rounds, 5));
-  measurePlans(optimiser, kind, 20, 96, Math.min(rounds, 3));
+  measurePlans(optimiser, kind, 1, 96, Math.min(rounds, 5), kind === 'clash' ? undefined : 150);
+  measurePlans(optimiser, kind, 20, 96, Math.min(rounds, 3), kind === 'clash' ? undefined : 1000);
 }
 measurePlans(optimiser, 'negative', 20, 672, 1, 15_000);
 await measureHorizon();

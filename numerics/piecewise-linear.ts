@@ -15,7 +15,7 @@ const COLLINEAR = 1e-13;
 /** Through points in ascending order. */
 export function piecewiseLinear(x: readonly number[], y: readonly number[]): PiecewiseLinear {
   const graph = createGraph();
-  for (const [i, at] of x.entries()) graph.lineTo(at, y[i] as number);
+  for (let i = 0; i < x.length; i += 1) graph.lineTo(x[i] as number, y[i] as number);
   return graph.drawn;
 }
 
@@ -71,9 +71,12 @@ export function bestSplit(f: PiecewiseLinear, g: PiecewiseLinear, x: number): nu
     if (sum < leastSum || (sum === leastSum && u < best)) [best, leastSum] = [u, sum];
   };
   // The sum is linear between the points of both: one of them, or an end, is best.
-  for (const [i, u] of f.x.entries()) if (u >= from && u <= to) offer(u, (f.y[i] as number) + valueNear(g, x - u));
-  for (const [i, v] of g.x.entries()) {
-    const u = x - v;
+  for (let i = 0; i < f.x.length; i += 1) {
+    const u = f.x[i] as number;
+    if (u >= from && u <= to) offer(u, (f.y[i] as number) + valueNear(g, x - u));
+  }
+  for (let i = 0; i < g.x.length; i += 1) {
+    const u = x - (g.x[i] as number);
     if (u >= from && u <= to) offer(u, valueNear(f, u) + (g.y[i] as number));
   }
   return best;
@@ -138,7 +141,10 @@ function lowerOf(f: PiecewiseLinear, g: PiecewiseLinear): PiecewiseLinear {
   let [i, j] = [0, 0];
   let [before, difference] = [Number.NaN, Number.NaN];
   while (i < f.x.length || j < g.x.length) {
-    const at = Math.min(f.x[i] ?? Infinity, g.x[j] ?? Infinity);
+    const at =
+      j === g.x.length || (i < f.x.length && (f.x[i] as number) < (g.x[j] as number))
+        ? (f.x[i] as number)
+        : (g.x[j] as number);
     const ofF = valueBefore(f, i, at);
     const ofG = valueBefore(g, j, at);
     const now = ofF - ofG;

@@ -38,11 +38,12 @@ export function searchPeaks(
   let best: Candidate | undefined;
   /** Least bound of what was not looked into. */
   let passed = Infinity;
-  let solves = 0;
+  let paths = 0;
   const most = pathsMax(model.hours.length);
+  const planAlong = rememberingPlans(session, model, bounds);
   const cutOff = () =>
     best === undefined ? Infinity : best.objective - gap * Math.max(1, Math.abs(best.objective + model.costOffset));
-  while (open.length > 0 && solves < most) {
+  while (open.length > 0 && paths < most) {
     const node = open.reduce((least, each) => (each.bound < least.bound ? each : least));
     open = open.filter((each) => each !== node);
     const path = node.bound < cutOff() ? cheapestPath(model, bounds, node.terms) : 'unknown';
@@ -51,9 +52,9 @@ export function searchPeaks(
       passed = Math.min(passed, node.bound);
       continue;
     }
-    solves += 1;
+    paths += 1;
     const bound = Math.max(node.bound, path.cost + leastPeaks(model, node.terms));
-    const plan = planAlong(session, model, bounds, path);
+    const plan = planAlong(path);
     if (plan !== undefined && plan.objective < (best?.objective ?? Infinity)) best = plan;
     if (bound >= cutOff()) passed = Math.min(passed, bound);
     else {
@@ -61,7 +62,13 @@ export function searchPeaks(
       open.push(...parted(model, { bound, terms }, path));
     }
   }
-  return best && { best, bound: Math.min(passed, best.objective, ...open.map((node) => node.bound)), solves };
+  return (
+    best && {
+      best,
+      bound: Math.min(passed, best.objective, ...open.map((node) => node.bound)),
+      solves: planAlong.solves(),
+    }
+  );
 }
 
 function wholeRange({ columns, program }: PlanModel, bounds: Bounds): Record<Side, PeakTerms> {
@@ -107,22 +114,32 @@ function priceOf({ columns, program }: PlanModel, side: Side): number {
   return column === undefined ? 0 : (program.cost[column] as number);
 }
 
-/** The cheapest plan with the directions of a path. */
-function planAlong(
-  session: LinearSession,
-  model: PlanModel,
-  bounds: Bounds,
-  { batteryKW, exchangeKW }: BatteryPath,
-): (Candidate & { readonly rowDual: Float64Array }) | undefined {
+type PlanAlong = (Candidate & { readonly rowDual: Float64Array }) | undefined;
+
+/** The cheapest plan with the directions of a path; more than half of the paths have those of one before. */
+function rememberingPlans(session: LinearSession, model: PlanModel, bounds: Bounds) {
   const { charge, discharge, import: imports, export: exports } = model.columns;
-  const columnUpper = [...bounds.columnUpper];
-  for (const [t, power] of batteryKW.entries()) columnUpper[(power < 0 ? discharge : charge)[0]?.[t] as number] = 0;
-  for (const [t, power] of exchangeKW.entries()) columnUpper[(power > 0 ? exports : imports)[t] as number] = 0;
-  session.setBounds({ ...bounds, columnUpper });
-  const answer = session.solve();
-  if (answer.status !== 'optimal') return undefined;
-  const { x, objective, rowDual } = answer;
-  return { x, objective, rowDual, batteriesKW: net(model, bounds, x).batteriesKW };
+  const known = new Map<string, PlanAlong>();
+  const solve = (closed: readonly number[]): PlanAlong => {
+    const columnUpper = [...bounds.columnUpper];
+    for (const column of closed) columnUpper[column] = 0;
+    session.setBounds({ ...bounds, columnUpper });
+    const answer = session.solve();
+    if (answer.status !== 'optimal') return undefined;
+    const { x, objective, rowDual } = answer;
+    return { x, objective, rowDual, batteriesKW: net(model, bounds, x).batteriesKW };
+  };
+  const planAlong = ({ batteryKW, exchangeKW }: BatteryPath): PlanAlong => {
+    const closed = [
+      ...batteryKW.map((power, t) => (power < 0 ? discharge : charge)[0]?.[t] as number),
+      ...exchangeKW.map((power, t) => (power > 0 ? exports : imports)[t] as number),
+    ];
+    const key = closed.join(' ');
+    const plan = known.has(key) ? known.get(key) : solve(closed);
+    known.set(key, plan);
+    return plan;
+  };
+  return Object.assign(planAlong, { solves: () => known.size });
 }
 
 /** Parts the range of the peak that the weights say less about, in the middle of what the path makes of it. */
