@@ -11,12 +11,11 @@ const ITERATIONS_MAX = 30;
 /** Standard deviations that lie further apart ask for the general form, which carries no covariances. */
 const SIGMA_RATIO_MAX = 1e4;
 
-/** A structure of measurements that is ready to be estimated frame after frame, and whether it stands at an answer. */
+/** A structure of measurements that is ready to be estimated frame after frame. */
 interface Prepared {
   readonly estimator: FrameEstimator;
   /** Values of the measurements at hand. */
   readonly values: Float64Array;
-  warm: boolean;
   /** Found too poor for standard deviations. */
   blunt: boolean;
 }
@@ -45,7 +44,7 @@ export function createLeastSquares(options: WlsOptions = {}): Estimator {
 function prepare(problem: EstimationProblem, tolerancePu: number): Prepared | undefined {
   const estimator = createFrameEstimator(problem, { tolerancePu, iterationsMax: ITERATIONS_MAX });
   if (typeof estimator === 'string') return undefined;
-  return { estimator, values: new Float64Array(problem.measurements.length), warm: false, blunt: false };
+  return { estimator, values: new Float64Array(problem.measurements.length), blunt: false };
 }
 
 /** Undefined when digits would be lost or nothing settles: the general form then answers. */
@@ -56,10 +55,8 @@ function estimatePrepared(prepared: Prepared, problem: EstimationProblem): Estim
   if (prepared.blunt && (statistics === 'always' || statistics === 'full')) return undefined;
   measurements.forEach((one, k) => (values[k] = 'value' in one ? one.value : 0));
   if (estimator.weigh(measurements) > SIGMA_RATIO_MAX) return undefined;
-  let solved = estimator.estimate(values, prepared.warm ? 'last' : 'flat');
-  if (solved.status !== 'converged' && prepared.warm) solved = estimator.estimate(values, 'flat');
-  prepared.warm = solved.status === 'converged';
-  if (!prepared.warm) return undefined;
+  const solved = estimator.estimate(values, 'last');
+  if (solved.status !== 'converged') return undefined;
   const { objective, iterations } = solved;
   const { chiSquareLimit, withSigmas, withResiduals } = testObjective(objective, degreesOfFreedom, statistics);
   const found = withResiduals ? estimator.statistics(values, measurements, statistics === 'full') : undefined;

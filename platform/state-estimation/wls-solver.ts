@@ -27,6 +27,8 @@ const RANK_TOLERANCE = 1e-10;
 const RANK_PIVOT = 0.5;
 /** The same of the weighted matrix, whose pivots may be as small as the weights are far apart: rounding only. */
 const PIVOT_TOLERANCE = 1e-13;
+/** A factor that is inverted has larger pivots than one for steps: the inverse loses the digits by which L grows. */
+const INVERSE_PIVOT = 0.1;
 /** Variances count up to so many times that of the most precise row, both against the row's largest derivative. */
 const VARIANCE_RATIO_MAX = 1e20;
 /** A step is cut to this many per unit, so that a poor start does not throw the iteration off. */
@@ -45,6 +47,11 @@ export interface SolverOptions {
   readonly iterationsMax: number;
 }
 
+export interface Solution {
+  readonly x: Float64Array;
+  readonly multiplier: Float64Array;
+}
+
 export interface Iteration {
   readonly converged: boolean;
   readonly iterations: number;
@@ -61,8 +68,6 @@ export class WlsSolver {
   /** State, and the multipliers mu and lambda by row. */
   readonly x: Float64Array;
   readonly multiplier: Float64Array;
-  /** Whether the factor belongs to the state and weights at hand. */
-  private factorCurrent = false;
   private factorExists = false;
   /** Rows in use when observability was last found complete; empty before. */
   private observableWith: Uint8Array = new Uint8Array(0);
@@ -113,7 +118,6 @@ export class WlsSolver {
 
   /** Fills in the values of a problem with this structure. Weights that changed much make the old factor useless. */
   load(problem: EstimationProblem): Loaded {
-    this.factorCurrent = false;
     const { active, rows, variance } = this.equations;
     this.before.set(variance);
     const loaded = loadMeasurements(this.equations, problem.measurements);
@@ -141,7 +145,6 @@ export class WlsSolver {
       this.multiplier[row] = 0;
     }
     this.factorExists = false;
-    this.factorCurrent = false;
     let left = 0;
     for (let row = 0; row < measuredRows; row += 1) if (source[row]! >= 0) left += active[row]!;
     return left;
@@ -164,6 +167,17 @@ export class WlsSolver {
     this.x.fill(0);
     this.x.set(voltage);
     this.multiplier.fill(0);
+    this.factorExists = false;
+  }
+
+  /** State and multipliers at hand, to come back to. */
+  solution(): Solution {
+    return { x: this.x.slice(), multiplier: this.multiplier.slice() };
+  }
+
+  resume({ x, multiplier }: Solution): void {
+    this.x.set(x);
+    this.multiplier.set(multiplier);
     this.factorExists = false;
   }
 
@@ -200,9 +214,8 @@ export class WlsSolver {
   /** Makes the factor that belongs to the present state: what variances and observability are read from. */
   factoriseHere(): void {
     evaluate(this.equations, this.x);
-    if (this.factorCurrent && this.equations.acrossRows.length === 0) return;
     withoutAcross(this.equations);
-    this.factorise();
+    this.factorise(INVERSE_PIVOT);
   }
 
   /** Measured minus estimated, of a row in use after the iteration. */
@@ -248,7 +261,6 @@ export class WlsSolver {
     this.fixReferences(false);
     this.ldl.factorise(matrix, scale, RANK_TOLERANCE, RANK_PIVOT);
     this.factorExists = false;
-    this.factorCurrent = false;
   }
 
   private fixReferences(fixed: boolean): void {
@@ -285,7 +297,7 @@ export class WlsSolver {
     }
   }
 
-  private factorise(): void {
+  private factorise(pivot?: number): void {
     const { rows, variance, jacobian } = this.equations;
     const { matrix, scale } = this;
     const unknowns = this.x.length;
@@ -313,9 +325,8 @@ export class WlsSolver {
       scale[unknowns + row] = h > 0 ? a / h : 1 / Math.sqrt(this.used[row]! || 1);
     }
     scale.fill(1 / a, 0, unknowns);
-    this.ldl.factorise(matrix, scale, PIVOT_TOLERANCE);
+    this.ldl.factorise(matrix, scale, PIVOT_TOLERANCE, pivot);
     this.factorExists = true;
-    this.factorCurrent = true;
   }
 
   /** Solves for the step; answers with the largest change of a voltage component. */
@@ -343,7 +354,6 @@ export class WlsSolver {
     const { x, multiplier, step } = this;
     for (let i = 0; i < x.length; i += 1) x[i]! += share * step[i]!;
     for (let row = 0; row < multiplier.length; row += 1) multiplier[row]! += share * step[x.length + row]!;
-    this.factorCurrent = false;
   }
 }
 

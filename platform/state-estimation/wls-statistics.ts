@@ -18,12 +18,19 @@ export function testObjective(
   degreesOfFreedom: number,
   statistics: EstimationProblem['statistics'],
 ): { readonly chiSquareLimit: number; readonly withSigmas: boolean; readonly withResiduals: boolean } {
-  const redundant = degreesOfFreedom > 0;
-  // What the objective of measurements without gross errors stays below; zero where nothing is redundant.
-  const chiSquareLimit = redundant ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
-  const suspicious = redundant && objective > chiSquareLimit;
+  const chiSquareLimit = chiSquareLimitOf(degreesOfFreedom);
   const withSigmas = statistics === 'always' || statistics === 'full';
-  return { chiSquareLimit, withSigmas, withResiduals: withSigmas || (statistics === 'on-suspicion' && suspicious) };
+  const suspicious = statistics === 'on-suspicion' && isSuspicious(objective, degreesOfFreedom);
+  return { chiSquareLimit, withSigmas, withResiduals: withSigmas || suspicious };
+}
+
+/** What the objective of measurements without gross errors stays below; zero where nothing is redundant. */
+function chiSquareLimitOf(degreesOfFreedom: number): number {
+  return degreesOfFreedom > 0 ? chiSquareQuantile(CHI_SQUARE_PROBABILITY, degreesOfFreedom) : 0;
+}
+
+export function isSuspicious(objective: number, degreesOfFreedom: number): boolean {
+  return degreesOfFreedom > 0 && objective > chiSquareLimitOf(degreesOfFreedom);
 }
 
 /** A solved problem with what its uncertainty is read from: the inverse of the augmented matrix, over the unknowns x. */
@@ -112,10 +119,25 @@ export function voltageSigmas(
     // d|v| = c dre + s dim, |v| dangle = -s dre + c dim.
     magnitude[k] = Math.sqrt(Math.max(0, c * c * rr + 2 * c * s * ri + s * s * ii));
     const own = (s * s * rr - 2 * c * s * ri + c * c * ii) / (size * size);
-    const variance = comparable(state) ? own + referenceVariance - 2 * alongAngle(common, x, state) : own;
+    let variance = comparable(state) ? own + referenceVariance - 2 * alongAngle(common, x, state) : own;
+    // Near the reference both turn together, by far more than against one another.
+    if (variance < CANCELLED * own) variance = varianceBetween(solver, state, reference);
     angle[k] = state === reference ? 0 : Math.sqrt(Math.max(0, variance));
   });
   return { magnitude, angle };
+}
+
+/** Share of a variance that is no longer known well as a difference of larger ones. */
+const CANCELLED = 1e-4;
+
+/** Of the angle between two states, by a solve of its own. */
+function varianceBetween({ ldl, x }: SolvedState, state: number, other: number): number {
+  const gradient = [state, other].flatMap((of, which) => {
+    const [re, im] = [x[2 * of]!, x[2 * of + 1]!];
+    const square = (which === 0 ? 1 : -1) * (re * re + im * im);
+    return [-im / square, re / square];
+  });
+  return -ldl.quadraticForm([2 * state, 2 * state + 1, 2 * other, 2 * other + 1], gradient);
 }
 
 /** Covariance of every state component with the angle of `state`: one solve with the angle's gradient. */

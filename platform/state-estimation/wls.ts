@@ -7,7 +7,7 @@ import { NOTHING_OPEN, type Open, unobserved, withdrawUnobserved } from './unobs
 import { WlsSolver } from './wls-solver.ts';
 import { startBesideCurrents, startSolver, turnPhasor } from './wls-start.ts';
 import { flowSigmas } from './flow-sigmas.ts';
-import { residualStatistics, suspectsOf, testObjective, voltageSigmas } from './wls-statistics.ts';
+import { isSuspicious, residualStatistics, suspectsOf, testObjective, voltageSigmas } from './wls-statistics.ts';
 
 export interface WlsOptions {
   /** Largest change of a voltage component in the last step, per unit (default 1e-10). */
@@ -51,9 +51,17 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
       if (warm) startSolver(solver, lastVoltage!.voltage, loaded, true);
       else startCold();
       let iteration = isAllOpen(solver, open) ? NOT_ITERATED : solver.iterate({ tolerance, iterationsMax });
-      if (!iteration.converged && warm) {
+      if (warm && !iteration.converged) {
         startCold();
         iteration = solver.iterate({ tolerance, iterationsMax });
+      } else if (warm && mayStandAtAnother(solver, active)) {
+        const last = { solution: solver.solution(), objective: objectiveOf(solver), iteration };
+        startCold();
+        iteration = solver.iterate({ tolerance, iterationsMax });
+        if (!(iteration.converged && objectiveOf(solver) < last.objective)) {
+          solver.resume(last.solution);
+          ({ iteration } = last);
+        }
       }
       const iterations = approach + iteration.iterations;
       if (open.buses.length === 0) open = unobserved(solver);
@@ -85,6 +93,19 @@ function expand(solver: WlsSolver): Float64Array {
   return voltage;
 }
 
+function degreesOfFreedomOf({ equations }: WlsSolver, active: number, open: Open): number {
+  let constraints = 0;
+  for (let row = equations.measuredRows; row < equations.rows; row += 1) constraints += equations.active[row]!;
+  return active - (2 * equations.states - open.states - (constraints - open.idleConstraints));
+}
+
+/** Magnitudes of currents have several solutions, and from the last state the wrong one may be the nearer. */
+function mayStandAtAnother(solver: WlsSolver, active: number): boolean {
+  if (solver.equations.acrossRows.length === 0) return false;
+  const objective = objectiveOf(solver);
+  return isSuspicious(objective, degreesOfFreedomOf(solver, active, NOTHING_OPEN));
+}
+
 function answer(
   problem: EstimationProblem,
   solver: WlsSolver,
@@ -92,11 +113,7 @@ function answer(
   iterations: number,
   open: Open,
 ): EstimateResult {
-  const { equations } = solver;
-  let constraints = 0;
-  for (let row = equations.measuredRows; row < equations.rows; row += 1) constraints += equations.active[row]!;
-  const freeStates = 2 * equations.states - open.states - (constraints - open.idleConstraints);
-  const degreesOfFreedom = active - freeStates;
+  const degreesOfFreedom = degreesOfFreedomOf(solver, active, open);
   const objective = objectiveOf(solver);
   const { chiSquareLimit, withSigmas, withResiduals } = testObjective(objective, degreesOfFreedom, problem.statistics);
   if (withResiduals) solver.factoriseHere();

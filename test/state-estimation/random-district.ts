@@ -12,6 +12,8 @@ export interface District {
   readonly grid: CompiledGrid;
   /** Voltages of a power flow, interleaved by bus-phase. */
   readonly truth: Float64Array;
+  /** The same with every load up to half larger or smaller, an own part each. */
+  readonly truthAt: (time: number) => Float64Array;
 }
 
 const MEDIUM = {
@@ -104,13 +106,24 @@ export function randomDistrict(seed: number, phases: 1 | 3): District {
   );
   const flow = createPowerFlow(grid, { tolerancePu: 1e-13 });
   if (!flow.solve().converged) throw new Error(`district ${seed} has no power flow`);
-  return { grid, truth: flow.voltage };
+  const nominal = flow.powers.load.slice();
+  return {
+    grid,
+    truth: flow.voltage.slice(),
+    truthAt: (time) => {
+      flow.powers.load.set(nominal.map((power, k) => power * (1 + 0.5 * Math.sin(k + 1.7 * time))));
+      if (!flow.solve().converged) throw new Error(`district ${seed} has no power flow at ${time}`);
+      return flow.voltage.slice();
+    },
+  };
 }
 
 export interface MeterOptions {
   /** Errors over their standard deviation, normal; 0 for exact values. */
   readonly noise: number;
   readonly sigma: number;
+  /** Besides, a part of what is measured (default 0). */
+  readonly sigmaShare?: number;
   /** Share of branch ends that are measured. */
   readonly flows: number;
   readonly currentMagnitudes: boolean;
@@ -118,9 +131,9 @@ export interface MeterOptions {
 
 /** Powers at all buses that have one, voltages at the source and a third of the buses, flows or currents in some branches. */
 export function measureDistrict(
-  { grid, truth }: District,
+  { grid, truth }: Pick<District, 'grid' | 'truth'>,
   seed: number,
-  { noise, sigma, flows, currentMagnitudes }: MeterOptions,
+  { noise, sigma: floor, sigmaShare = 0, flows, currentMagnitudes }: MeterOptions,
 ): EstimationProblem {
   const { phases } = grid;
   const random = randomStream(`meters-${seed}`, []);
@@ -128,6 +141,7 @@ export function measureDistrict(
   const zeroInjections = zeroInjectionBuses(grid);
   const measurements: ScalarMeasurement[] = [];
   const add = (kind: ScalarKind, place: ScalarMeasurement['place'], phase: number, exact: number): void => {
+    const sigma = floor + sigmaShare * Math.abs(exact);
     const value = exact + noise * sigma * random.normal();
     measurements.push({ id: `m${measurements.length}`, kind, place, phase, value, sigma });
   };

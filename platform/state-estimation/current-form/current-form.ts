@@ -18,7 +18,7 @@ import type { EstimationProblem, EstimatorMeasurement, FlowSigmas } from '../est
 import { flatStart } from '../flat-start.ts';
 import { flowSigmas } from '../flow-sigmas.ts';
 import { turnPhasor } from '../wls-start.ts';
-import { residualStatistics, type ResidualStatistics, voltageSigmas } from '../wls-statistics.ts';
+import { isSuspicious, residualStatistics, type ResidualStatistics, voltageSigmas } from '../wls-statistics.ts';
 import { makeFactor } from './matrix.ts';
 import { createMeasuredFrame } from './measured.ts';
 import { createCurrentFormState, refine, step } from './steps.ts';
@@ -50,7 +50,7 @@ export interface FrameEstimator {
   readonly weigh: (measurements: readonly EstimatorMeasurement[]) => number;
   /**
    * Estimates from values in the order of the problem's measurements, per unit; those of measurements that the problem
-   * declares absent do not matter. `flat` starts from no load, `last` from the last answer.
+   * declares absent do not matter. `flat` starts from no load, `last` from the last answer where that leads on.
    */
   readonly estimate: (values: Float64Array, start: 'flat' | 'last') => FrameEstimate;
   /** Standard deviations and residuals at the last answer, from these same values; none where the digits do not suffice. */
@@ -78,6 +78,8 @@ const SLOW = 0.5;
 const SLOW_STEPS_MAX = 3;
 /** A step of this size and less ends the approach to where the currents' directions can be told. */
 const APPROACHED_STEP = 1e-3;
+/** A step from the last answer that is longer leads anywhere: the answer is looked for from no load. */
+const STEP_MAX = 0.1;
 /** Where rounding stops the steps from shrinking, this is small enough. */
 const STALL_STEP = 1e-8;
 
@@ -120,7 +122,7 @@ export function createFrameEstimator(
         ? refine(structure, state, NEAR)
         : step(structure, state, iterations === 1 && start === 'flat' ? FLAT : NEAR);
       if ((refined || enough > REFINED_STEP) && change <= enough * enough) return iterations;
-      if (!(change < Number.POSITIVE_INFINITY)) return -iterations;
+      if (!(change < (start === 'last' ? STEP_MAX * STEP_MAX : Number.POSITIVE_INFINITY))) return -iterations;
       if (change > SLOW * SLOW * previous) slow += 1;
       if (refined && slow > SLOW_STEPS_MAX && change < STALL_STEP * STALL_STEP) return iterations;
       if (!near || slow > SLOW_STEPS_MAX) {
@@ -143,13 +145,26 @@ export function createFrameEstimator(
     const rest = iterate('last', tolerancePu);
     return Math.sign(rest) * (approach + Math.abs(rest));
   };
+  /** Magnitudes of currents have several solutions, and from the last state the wrong one may be the nearer. */
+  const lookElsewhere = (values: Float64Array, iterations: number): number => {
+    const objective = frame.objective(values);
+    if (!isSuspicious(objective, frame.degreesOfFreedom)) return iterations;
+    const last = vector.slice();
+    const again = iterateFromFlat();
+    if (again > 0 && frame.objective(values) < objective) return again;
+    vector.set(last);
+    return iterations;
+  };
   return {
     voltage,
     degreesOfFreedom: frame.degreesOfFreedom,
     weigh: frame.weigh,
     estimate: (values, start) => {
       const base = frame.take(values);
-      const iterations = answered && near && start === 'last' ? iterate(start, tolerancePu) : iterateFromFlat();
+      const fromLast = answered && near && start === 'last';
+      let iterations = fromLast ? iterate(start, tolerancePu) : iterateFromFlat();
+      if (fromLast && iterations < 0) iterations = iterateFromFlat();
+      else if (fromLast && late.length > 0) iterations = lookElsewhere(values, iterations);
       answered = iterations > 0;
       if (!answered) {
         voltage.fill(Number.NaN);
