@@ -117,45 +117,48 @@ export function voltageSigmas(
     const c = re / size;
     const s = im / size;
     // d|v| = c dre + s dim, |v| dangle = -s dre + c dim.
-    magnitude[k] = Math.sqrt(Math.max(0, c * c * rr + 2 * c * s * ri + s * s * ii));
-    const own = (s * s * rr - 2 * c * s * ri + c * c * ii) / (size * size);
-    let variance = comparable(state) ? own + referenceVariance - 2 * alongAngle(common, x, state) : own;
-    // Near the reference both turn together, by far more than against one another.
-    if (variance < CANCELLED * own) variance = varianceBetween(solver, state, reference);
-    angle[k] = state === reference ? 0 : Math.sqrt(Math.max(0, variance));
+    let along = c * c * rr + 2 * c * s * ri + s * s * ii;
+    let across = (s * s * rr - 2 * c * s * ri + c * c * ii) / (size * size);
+    const other = comparable(state) ? reference : -1;
+    if (other >= 0) across += referenceVariance - 2 * alongAngle(common, x, state);
+    const least = CANCELLED * (rr + ii);
+    if (along < least) along = -ldl.quadraticForm([2 * state, 2 * state + 1], [c, s]);
+    if (across * size * size < least) across = varianceBetween(solver, state, other);
+    magnitude[k] = Math.sqrt(Math.max(0, along));
+    angle[k] = state === reference ? 0 : Math.sqrt(Math.max(0, across));
   });
   return { magnitude, angle };
 }
 
-/** Share of a variance that is no longer known well as a difference of larger ones. */
-const CANCELLED = 1e-4;
+/** Share of a covariance block below which a variance is no longer known well as a difference within it. */
+const CANCELLED = 1e-3;
 
-/** Of the angle between two states, by a solve of its own. */
+/** Of the angle between two states (or of one, where the other is -1), by a solve of its own. */
 function varianceBetween({ ldl, x }: SolvedState, state: number, other: number): number {
-  const gradient = [state, other].flatMap((of, which) => {
-    const [re, im] = [x[2 * of]!, x[2 * of + 1]!];
-    const square = (which === 0 ? 1 : -1) * (re * re + im * im);
-    return [-im / square, re / square];
-  });
-  return -ldl.quadraticForm([2 * state, 2 * state + 1, 2 * other, 2 * other + 1], gradient);
+  const ends = other < 0 ? [state] : [state, other];
+  const unknowns = ends.flatMap((end) => [2 * end, 2 * end + 1]);
+  const gradient = ends.flatMap((end, i) => angleGradient(x, end).map((value) => (i === 0 ? value : -value)));
+  return -ldl.quadraticForm(unknowns, gradient);
+}
+
+function angleGradient(x: Float64Array, state: number): [re: number, im: number] {
+  const re = x[2 * state]!;
+  const im = x[2 * state + 1]!;
+  const square = re * re + im * im;
+  return [-im / square, re / square];
 }
 
 /** Covariance of every state component with the angle of `state`: one solve with the angle's gradient. */
 function covarianceWithAngle(solver: SolvedState, state: number): Float64Array {
   const column = new Float64Array(solver.equations.unknowns + solver.equations.rows);
   if (state < 0) return column;
-  const re = solver.x[2 * state]!;
-  const im = solver.x[2 * state + 1]!;
-  const square = re * re + im * im;
-  column[2 * state] = -im / square;
-  column[2 * state + 1] = re / square;
+  column.set(angleGradient(solver.x, state), 2 * state);
   solver.ldl.solve(column);
   return column.map((value) => -value);
 }
 
 /** Gradient of the angle of `state` times a covariance column. */
 function alongAngle(column: Float64Array, x: Float64Array, state: number): number {
-  const re = x[2 * state]!;
-  const im = x[2 * state + 1]!;
-  return (-im * column[2 * state]! + re * column[2 * state + 1]!) / (re * re + im * im);
+  const [re, im] = angleGradient(x, state);
+  return re * column[2 * state]! + im * column[2 * state + 1]!;
 }
