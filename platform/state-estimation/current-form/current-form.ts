@@ -118,9 +118,9 @@ export function createFrameEstimator(
     let slow = 0;
     let refined = false;
     for (let iterations = 1; iterations <= iterationsMax; iterations++) {
-      const change: number = refined
-        ? refine(structure, state, NEAR)
-        : step(structure, state, iterations === 1 && start === 'flat' ? FLAT : NEAR);
+      if (refined) refine(structure, state, NEAR);
+      else step(structure, state, iterations === 1 && start === 'flat' ? FLAT : NEAR);
+      const change = state.change[0]!;
       if ((refined || enough > REFINED_STEP) && change <= enough * enough) return iterations;
       if (!(change < (start === 'last' ? STEP_MAX * STEP_MAX : Number.POSITIVE_INFINITY))) return -iterations;
       if (change > SLOW * SLOW * previous) slow += 1;

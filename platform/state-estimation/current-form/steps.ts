@@ -26,6 +26,8 @@ export interface CurrentFormState {
   readonly push: Float64Array;
   readonly idle: Float64Array;
   readonly before: Float64Array;
+  /** Largest squared change of a voltage in the last step, NaN when one is NaN. A number returned would go to the heap. */
+  readonly change: Float64Array;
 }
 
 export function createCurrentFormState({ ldl, alive, rows }: CurrentFormStructure): CurrentFormState {
@@ -45,14 +47,15 @@ export function createCurrentFormState({ ldl, alive, rows }: CurrentFormStructur
     push: new Float64Array(ldl.vector.length),
     idle,
     before: new Float64Array(ldl.vector.length),
+    change: new Float64Array(1),
   };
 }
 
 /**
  * One step x -> M^-1 f(x) with one of the factors. The right side is found bus by bus, but what rounding has changed in the
- * factor changes where such steps end. Answers with the largest squared change of a voltage, NaN as soon as one is NaN.
+ * factor changes where such steps end.
  */
-export function step(structure: CurrentFormStructure, state: CurrentFormState, factor: number): number {
+export function step(structure: CurrentFormStructure, state: CurrentFormState, factor: number): void {
   const { ldl } = structure;
   const { before, push } = state;
   before.set(ldl.vector);
@@ -61,14 +64,14 @@ export function step(structure: CurrentFormStructure, state: CurrentFormState, f
   pushInjections(structure, state, state.linearisations[factor]!);
   ldl.vector.set(push);
   ldl.solve(factor);
-  return largestChange(structure, before);
+  findLargestChange(structure, state);
 }
 
 /**
  * One step x -> x - M^-1 F(x), with the equations F themselves on the right side: it ends where they hold, and costs a
  * product with the network more.
  */
-export function refine(structure: CurrentFormStructure, state: CurrentFormState, factor: number): number {
+export function refine(structure: CurrentFormStructure, state: CurrentFormState, factor: number): void {
   const { ldl, network } = structure;
   const { before, push } = state;
   const { vector } = ldl;
@@ -80,7 +83,7 @@ export function refine(structure: CurrentFormStructure, state: CurrentFormState,
   vector.set(push);
   ldl.solve(factor);
   for (let k = 0; k < vector.length; k++) vector[k]! += before[k]!;
-  return largestChange(structure, before);
+  findLargestChange(structure, state);
 }
 
 /** Of a row h(v), measured z, with h0 and weight w0 in the matrix: h0 (h0' v) w0 - h (h(v) - z) / variance. */
@@ -149,7 +152,7 @@ function pushInjections(
   }
 }
 
-function largestChange({ ldl }: CurrentFormStructure, before: Float64Array): number {
+function findLargestChange({ ldl }: CurrentFormStructure, { before, change }: CurrentFormState): void {
   const { vector, order } = ldl;
   const half = order / 2;
   let worst = 0;
@@ -161,5 +164,5 @@ function largestChange({ ldl }: CurrentFormStructure, before: Float64Array): num
       if (!(size <= worst) && worst === worst) worst = size;
     }
   }
-  return worst;
+  change[0] = worst;
 }

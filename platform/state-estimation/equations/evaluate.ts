@@ -189,7 +189,8 @@ function deriveVoltage(kind: number): void {
     }
     case ROW.voltageAngle: {
       const square = vr * vr + vi * vi;
-      part[H] = nearest(Math.atan2(vi, vr), part[TARGET]!);
+      part[H] = Math.atan2(vi, vr);
+      turnToTarget();
       part[GAMMA] = -vi / square;
       part[DELTA] = vr / square;
       break;
@@ -222,7 +223,8 @@ function deriveCurrent(kind: number): void {
       return;
     case ROW.currentAngle: {
       const square = Math.max(ir * ir + ii * ii, CURRENT_MIN * CURRENT_MIN);
-      part[H] = nearest(Math.atan2(ii, ir), part[TARGET]!);
+      part[H] = Math.atan2(ii, ir);
+      turnToTarget();
       part[ALPHA] = -ii / square;
       part[BETA] = ir / square;
       return;
@@ -258,7 +260,8 @@ function deriveCurrentMagnitude(): void {
   part[BETA] = (flows ? ii : vi) / length;
 }
 
-/** The turn of `angle` by whole revolutions that comes nearest to `target`. */
-function nearest(angle: number, target: number): number {
-  return angle + 2 * Math.PI * Math.round((target - angle) / (2 * Math.PI));
+/** Turns h, an angle, by the whole revolutions that bring it nearest to its target. */
+function turnToTarget(): void {
+  const angle = part[H]!;
+  part[H] = angle + 2 * Math.PI * Math.round((part[TARGET]! - angle) / (2 * Math.PI));
 }
