@@ -43,6 +43,11 @@ function heapLeft(work: () => void): number {
   return process.memoryUsage().heapUsed - before;
 }
 
+/** So many solves, or so long, until the compiler has seen to what it will: before, numbers in passing go to the heap. */
+function warmUp(run: () => void, solves: number): void {
+  for (let done = 0, us = 0; done < 3000 && us < 2e6; done += solves) us += timed(run);
+}
+
 /** The least of several that is not negative: a collection in between would count as a gift. */
 function least(look: () => number): number {
   const looks = Array.from({ length: 7 }, look).filter((bytes) => bytes >= 0);
@@ -140,6 +145,7 @@ function estimation(buses: number, shape: 'radial' | 'meshed', phases: 1 | 3, st
   };
   run();
   const solveUs = median(Array.from({ length: rounds }, () => timed(run) / frames.count));
+  warmUp(run, frames.count);
   const heapBytes = least(() => heapLeft(run)) / frames.count;
   return {
     name: `${phases === 3 ? 'three-phase' : 'balanced'} ${shape}, ${start === 'flat' ? 'flat start' : 'streaming'}, ${buses}`,
