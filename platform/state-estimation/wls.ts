@@ -61,6 +61,7 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
         if (!(iteration.converged && objectiveOf(solver) < last.objective)) {
           solver.resume(last.solution);
           ({ iteration } = last);
+          approach = 0;
         }
       }
       const iterations = approach + iteration.iterations;
