@@ -32,7 +32,7 @@ const common = {
   /** Period of the setpoints. */
   everyUs: z.int().positive().default(10_000_000),
   /** How long the device holds a setpoint without a newer one. */
-  validForPeriods: z.int().positive().default(3),
+  validForPeriods: z.int().positive().max(3).default(3),
 };
 
 /** Components of the forecast that make up the net power. */
@@ -77,7 +77,7 @@ const nearRealTimeSchema = z.strictObject({
   alpha: z.number().positive().max(0.3).default(0.24),
   filter: z.enum(['auto', 'always']).default('auto'),
   /** Measurements older than so many periods are not acted upon: see `fallback`. */
-  staleAfterPeriods: z.int().positive().default(3),
+  staleAfterPeriods: z.int().positive().max(3).default(3),
 });
 
 const scheduleSchema = z.strictObject({

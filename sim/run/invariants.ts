@@ -14,6 +14,8 @@ export interface BatteryPlate extends Omit<BatteryNameplate, 'commandDelayUs'> {
   readonly device: string;
   /** From the arrival of a setpoint to its effect, faults included. */
   readonly responseUsMax: number;
+  /** So long a setpoint may be in force, whatever it says itself, us. */
+  readonly commandUsMax: number;
   /** Who may command it. */
   readonly commandedBy: readonly string[];
 }
@@ -247,7 +249,8 @@ export function createInvariantChecker(options: {
       if (battery === undefined || !battery.plate.commandedBy.includes(setpoint.issuer)) return;
       const taggedUs = parseInstant(setpoint.timestamp);
       checkSetpoint(timeUs, battery, setpoint, taggedUs);
-      const untilUs = timeUs + battery.plate.responseUsMax + setpoint.validForUs;
+      const { responseUsMax, commandUsMax } = battery.plate;
+      const untilUs = timeUs + responseUsMax + Math.min(setpoint.validForUs, commandUsMax);
       battery.commandedUntilUs = Math.max(battery.commandedUntilUs, untilUs);
       battery.setpoint = { taggedUs, powerW: setpoint.activePowerW };
       battery.lawful.add(`${setpoint.timestamp} ${setpoint.sequence}`);

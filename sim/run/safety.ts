@@ -1,4 +1,4 @@
-/** The invariant checker of a run: nameplates from the devices, freshness from how the balancer is configured. */
+/** The invariant checker of a run: nameplates from the devices, periods from how the balancer is configured. */
 import type { ServicePlan } from './services.ts';
 import { commandDelays } from '../faults/device-faults.ts';
 import type { DevicePark } from '../devices/create-device.ts';
@@ -6,21 +6,25 @@ import type { LoadedScenario } from '../scenario/load.ts';
 import { type BatteryPlate, createInvariantChecker, type FreshnessRule, type InvariantChecker } from './invariants.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 
+/** Older measurements are stale, and a battery that has heard nothing for longer is at its default: no configuration changes that. */
+const PERIODS = 3;
+
 export function createSafety(
   { scenario: { events, clock } }: Pick<LoadedScenario, 'scenario'>,
   { controllables }: Pick<DevicePark, 'controllables'>,
   services: readonly Pick<ServicePlan, 'name' | 'config'>[],
 ): InvariantChecker {
   const latest = commandDelays(events);
+  const balancer = services.find(({ name }) => name === 'balancer')?.config as LoopConfig | undefined;
   const plates = controllables.map((device): BatteryPlate => {
     const { commandDelayUs, ...nameplate } = device.nameplate;
     const { id, commandedBy } = device;
-    return { device: id, ...nameplate, responseUsMax: commandDelayUs + latest(device), commandedBy };
+    const responseUsMax = commandDelayUs + latest(device);
+    return { device: id, ...nameplate, responseUsMax, commandUsMax: PERIODS * periodUs(id, balancer), commandedBy };
   });
-  const balancer = services.find(({ name }) => name === 'balancer');
   return createInvariantChecker({
     plates,
-    freshness: balancer === undefined ? undefined : freshnessOf(balancer.config),
+    freshness: balancer && freshnessOf(balancer),
     startUs: parseInstant(clock.start),
   });
 }
@@ -29,14 +33,21 @@ export function createSafety(
 interface LoopConfig {
   readonly mode: string;
   readonly everyUs: number;
-  readonly staleAfterPeriods: number;
+  readonly households?: readonly { readonly device: string }[];
+  readonly householdEveryUs?: number;
   readonly fallback: string;
   readonly battery: { readonly device: string };
   readonly breaker: { readonly device: string };
 }
 
-function freshnessOf(config: unknown): FreshnessRule | undefined {
-  const { mode, everyUs, staleAfterPeriods, fallback, battery, breaker } = config as LoopConfig;
+/** Infinite for a battery that is none of the balancer's. */
+function periodUs(device: string, balancer: LoopConfig | undefined): number {
+  if (balancer?.battery.device === device) return balancer.everyUs;
+  const isHousehold = balancer?.households?.some((household) => household.device === device) ?? false;
+  return isHousehold ? (balancer?.householdEveryUs ?? Infinity) : Infinity;
+}
+
+function freshnessOf({ mode, everyUs, fallback, battery, breaker }: LoopConfig): FreshnessRule | undefined {
   if (mode !== 'near-real-time') return undefined;
   return {
     device: battery.device,
@@ -44,7 +55,7 @@ function freshnessOf(config: unknown): FreshnessRule | undefined {
       { kind: 'pmu', device: breaker.device },
       { kind: 'bess', device: battery.device },
     ],
-    staleAfterUs: staleAfterPeriods * everyUs,
+    staleAfterUs: PERIODS * everyUs,
     planAllowed: fallback === 'plan',
   };
 }

@@ -28,6 +28,7 @@ const plate: BatteryPlate = {
   standbyLossW: 0,
   rampTimeUs: 60e6,
   responseUsMax: 1e6,
+  commandUsMax: 30e6,
   commandedBy: ['balancer'],
 };
 

@@ -45,17 +45,23 @@ describe('the safety of a run', () => {
 
   it.each([
     ['a setpoint that runs out', [], 4],
+    ['no setpoint for longer than three periods', [], 4, 1000e6],
     ['the lateness of a fault besides', ['events=[{ at: 10s, fault: late-response, target: cbes, value: 45s }]'], 8],
-  ])('lets a battery act as long as its nameplate allows, and %s', async (_what, set, lastStep) => {
+  ])('lets a battery act as long as its nameplate allows, and %s', async (_what, set, lastStep, validForUs = 30e6) => {
     const { safety, at, fresh, setpoint, violated } = await safetyOf(...set);
     fresh(0);
-    safety.delivered(at(0), setpoint(0));
+    safety.delivered(at(0), setpoint(0, { validForUs }));
     const state = { activePowerW: 10e3, energyStoredWh: 400e3, lossesWh: 0, saturated: false };
     // One second of command delay, 30 s of validity, one second of ramp: the step that begins after them must be idle.
     for (let k = 0; k <= lastStep; k += 1) safety.state(at(k), 'cbes', state);
     expect(violated()).not.toContain('silence');
     safety.state(at(lastStep + 1), 'cbes', state);
     expect(violated()).toContain('silence');
+  });
+
+  it('takes no other number of periods from the balancer', async () => {
+    await expect(safetyOf('platform.balancer.staleAfterPeriods=4')).rejects.toThrow(/staleAfterPeriods/);
+    await expect(safetyOf('platform.balancer.validForPeriods=4')).rejects.toThrow(/validForPeriods/);
   });
 
   it.each([
