@@ -7,7 +7,7 @@
  * own says. `SoC_<id>_%` is the state at the start of its step here, though rule-based answers give the end.
  */
 import { getTimes } from 'suncalc';
-import { parseInstant } from '../contract/time.ts';
+import { parseInstant, zoneOffsetUs } from '../contract/time.ts';
 import type { Plan, PlanOutcome } from './optimisation/plan.ts';
 import {
   evenSteps,
@@ -35,6 +35,7 @@ export function problemOfPymfm(request: PymfmRequest): PlanProblem {
   const perStep = island.aboveTargetPerKWh.map((cost) => cost / hours);
   return {
     startUs: window.timesUs[0] as number,
+    zoneOffsetUs: zoneOffsetUs(window.samples[0]?.timestamp ?? ''),
     stepS: evenSteps(steps, window.stepUs / 1e6),
     // Production below zero (what inverters draw at night) is a load.
     loadW: window.samples.map(({ P_load_kW: load, P_gen_kW: generation }) => (load - Math.min(0, generation)) * 1000),

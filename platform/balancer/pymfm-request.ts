@@ -95,8 +95,11 @@ function shapeProblems(error: z.ZodError, value: unknown, singleBattery: boolean
   return error.issues.flatMap((issue): Problem[] => {
     const path = jsonPath(issue.path, singleBattery);
     if (issue.code !== 'unrecognized_keys') {
-      const missing = issue.code === 'invalid_type' && valueAt(value, issue.path, singleBattery) === undefined;
-      return [{ path, message: missing ? 'is missing' : lowerFirst(issue.message) }];
+      const found = issue.code === 'invalid_type' ? valueAt(value, issue.path, singleBattery) : '';
+      // What a caller writes without quotes arrives as a text of that name (see `rest/request-json.ts`).
+      if (found === 'NaN' || found === 'Infinity' || found === '-Infinity')
+        return [{ path, message: `${found} is not a number` }];
+      return [{ path, message: found === undefined ? 'is missing' : lowerFirst(issue.message) }];
     }
     return issue.keys.map((key) => {
       const hint = didYouMean(key, knownKeys(issue.path));

@@ -158,6 +158,7 @@ describe('requests that cannot be answered', () => {
       expect(await faultsOf(operationAt('POST', path), answer)).toBe('');
       const { errors } = answer.json as { errors: { path: string; message: string }[] };
       expect(new Set(errors.map((error) => error.path))).toEqual(new Set(paths));
+      expect(errors.some(({ message }) => message === 'NaN is not a number')).toBe(text.includes('NaN'));
     }
   });
 

@@ -383,6 +383,19 @@ describe('requests', () => {
     });
   });
 
+  test('clashes are told in the zone of the request', async () => {
+    const file = join(folder, 'clash-elsewhere.json');
+    const limits = optimised.generation_and_load.values.map(({ timestamp }) => ({ timestamp, upper_bound: 5 }));
+    const elsewhere = JSON.stringify({ ...optimised, P_net_after_kW_limitation: limits })
+      .replaceAll('2021-04-01T00:', '2021-04-01T02:')
+      .replaceAll(/(:\d\d(?:\.\d+)?)Z"/g, '$1+02:00"');
+    writeFileSync(file, elsewhere);
+    const { text } = await balance(file);
+    expect((JSON.parse(text) as { clash: string[] }).clash[0]).toBe(
+      'import at most 5 kW from 2021-04-01T02:00:00+02:00 to 2021-04-01T02:30:00+02:00',
+    );
+  });
+
   test('the end of the day is the sunset in Berlin where the request has none', () => {
     const quarters = Array.from({ length: 96 }, (_, k) => {
       const [hour, minute] = [Math.floor(k / 4), 15 * (k % 4)].map((part) => String(part).padStart(2, '0'));

@@ -110,9 +110,9 @@ function runsOf(steps: readonly number[]): [number, number][] {
   return runs;
 }
 
-function boundary({ startUs, stepS }: PlanProblem, index: number): string {
+function boundary({ startUs, stepS, zoneOffsetUs }: PlanProblem, index: number): string {
   const seconds = stepS.slice(0, index).reduce((sum, each) => sum + each, 0);
-  return formatInstant(startUs + Math.round(seconds * 1e6));
+  return formatInstant(startUs + Math.round(seconds * 1e6), zoneOffsetUs);
 }
 
 function kilo(value: number): string {

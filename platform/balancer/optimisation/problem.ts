@@ -9,6 +9,8 @@ import type { BatteryModel } from '../rules.ts';
 export interface PlanProblem {
   /** Start of the first step, us since the epoch. */
   readonly startUs: number;
+  /** What the zone in which texts name times is ahead of UTC, us; UTC when absent. */
+  readonly zoneOffsetUs?: number;
   /** Length of each step, s: T entries, all above zero. */
   readonly stepS: readonly number[];
   /** Forecast of the interval means, W, T entries each. A load below zero is production that nobody can hold back. */
