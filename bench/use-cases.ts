@@ -30,6 +30,7 @@ const SHOWN = [
 const CELL = 23;
 const never = new AbortController().signal;
 const figures = new Map<string, number[]>();
+let runs = 0;
 let failed = 0;
 
 async function play(label: string, scenarioFile: string, set: readonly string[] = []): Promise<void> {
@@ -50,6 +51,7 @@ function print(label: string, { verdict, kpis, expectations, reasons }: RunRepor
     return (kpi === undefined ? '-' : `${kpi.value.toFixed(1)} ${kpi.unit}`).padStart(CELL);
   });
   console.log([label.padEnd(26), verdict.padEnd(8), ...cells].join(''));
+  runs += 1;
   if (verdict === 'pass') return;
   failed += 1;
   for (const { text, observed, pass } of expectations) if (!pass) console.log(`  ${text}, observed ${observed}`);
@@ -59,7 +61,7 @@ function print(label: string, { verdict, kpis, expectations, reasons }: RunRepor
 function recordedDays(): readonly string[] {
   const folder = resolve(process.env['TWIN_REFERENCE'] ?? '../shared/reference', 'german-site-days');
   if (!existsSync(folder)) {
-    console.log('recorded days: left out, TWIN_REFERENCE is not set and ../shared/reference is not there');
+    console.log(`recorded days: left out, there is no ${folder} (TWIN_REFERENCE names the reference's folder)`);
     return [];
   }
   return readdirSync(folder)
@@ -89,5 +91,8 @@ for (const [label, pick] of [
   });
   console.log([label.padEnd(34), ...cells].join(''));
 }
-console.log(failed === 0 ? 'every run passed' : `${failed} runs did not pass`);
-if (failed > 0) process.exitCode = 20;
+console.log(
+  runs === 0 ? 'nothing was run' : failed === 0 ? `all ${runs} runs passed` : `${failed} of ${runs} runs did not pass`,
+);
+if (runs === 0) process.exitCode = 2;
+else if (failed > 0) process.exitCode = 20;
