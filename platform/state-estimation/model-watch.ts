@@ -59,6 +59,8 @@ interface Candidate {
   estimates: number;
   /** Sum of what the objective is smaller with it, as far as it was estimated for itself. */
   gain: number;
+  /** Sum, by the same estimates, of what the objective with it is above its limit: what it leaves unexplained. */
+  excess: number;
 }
 
 /** A change of the grid is estimated for itself; its structure is kept. */
@@ -134,19 +136,20 @@ export class ModelWatch {
     const [alarm, rival] = [...grids, ...phases].toSorted(
       (a, b) => b.evidence - a.evidence || (a.hypothesis.says < b.hypothesis.says ? -1 : 1),
     );
-    if (alarm === undefined || alarm.evidence < this.evidenceAsked(grids.length + phases.length)) return [];
+    const asked = this.evidenceAsked(grids.length + phases.length);
+    if (alarm === undefined || alarm.evidence < asked) return [];
     const { evidence, estimates } = alarm;
     let best: Candidate = alarm;
     if (isPhaseCandidate(alarm)) {
       const meter = this.whoseMeter(alarm, phases, problem, now);
-      if (meter === undefined) return [];
+      if (meter === undefined || meter.gain < asked || !explains(meter)) return [];
       const known = this.orders.get(meter.bus) ?? AS_NAMED;
       this.orders.set(
         meter.bus,
         known.map((p) => meter.order[p]!),
       );
       best = meter;
-    } else if (rival !== undefined && evidence - rival.evidence < this.options.lead) return [];
+    } else if (!explains(alarm) || (rival !== undefined && evidence - rival.evidence < this.options.lead)) return [];
     const { kind, element, says, inField } = best.hypothesis;
     const finding = { kind, element, says, inField, evidence, estimates };
     this.findings.push(finding);
@@ -160,7 +163,8 @@ export class ModelWatch {
    * Voltages alone tell that phases are swapped, not always at which meter: powers told of the wrong phases, those of a
    * PV plant on one phase above all, make the estimate fit the meter's own voltages and misfit its neighbours'. So each
    * order at each meter is now estimated for itself, with powers and voltages moved, all of them once and then the best.
-   * The one that raised the alarm is named unless another one fits better, and that one when it certainly does.
+   * The one that raised the alarm is meant unless another one fits better, and that one when it certainly does. It is
+   * named when its own gain is evidence enough.
    */
   private whoseMeter(
     alarm: PhaseCandidate,
@@ -172,7 +176,9 @@ export class ModelWatch {
     for (const candidate of new Set([alarm, ...this.shortlist])) {
       const moved = candidate.hypothesis.apply(problem);
       const result = moved && this.model.estimate({ ...moved, statistics: 'never' });
-      candidate.gain += result?.status === 'converged' ? now.objective - result.objective : 0;
+      if (result?.status !== 'converged') continue;
+      candidate.gain += now.objective - result.objective;
+      candidate.excess += result.objective - result.chiSquareLimit;
     }
     this.shortlist = this.shortlist.toSorted((a, b) => b.gain - a.gain).slice(0, SHORTLIST);
     const [best, rival] = this.shortlist;
@@ -181,6 +187,14 @@ export class ModelWatch {
     const certain = best!.gain >= this.evidenceAsked(phases.length) && best!.gain - rival!.gain >= lead;
     return certain ? best : undefined;
   }
+}
+
+/**
+ * With it everything fits, or more of the misfit is gone than is left. What is wrong in a way that nothing here describes,
+ * a line twice as long, is met a little by many a hypothesis; none of them is then the cause.
+ */
+function explains({ gain, excess }: Candidate): boolean {
+  return excess <= 0 || gain >= excess;
 }
 
 function isPhaseCandidate(candidate: Candidate): candidate is PhaseCandidate {
@@ -192,6 +206,7 @@ function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
     hypothesis,
     estimator: createLeastSquares(),
     gain: 0,
+    excess: 0,
     evidence: 0,
     estimates: 0,
   }));
@@ -220,6 +235,7 @@ function phaseCandidates(
           order,
           voltages,
           gain: 0,
+          excess: 0,
           named: new ResidualSeries(3),
           ordered: new ResidualSeries(3),
           evidence: 0,
@@ -236,6 +252,7 @@ function weighGrid(candidate: GridCandidate, problem: EstimationProblem, now: Es
   if (result.status !== 'converged') return;
   const freedom = now.degreesOfFreedom - result.degreesOfFreedom;
   candidate.gain = Math.max(0, candidate.gain + now.objective - result.objective - freedom);
+  candidate.excess = candidate.gain === 0 ? 0 : candidate.excess + result.objective - result.chiSquareLimit;
   candidate.estimates = candidate.gain === 0 ? 0 : candidate.estimates + 1;
   candidate.evidence = candidate.gain === 0 ? 0 : candidate.gain / candidate.estimates;
 }
