@@ -1,14 +1,14 @@
 /**
  * Power flow of many situations of one grid: a time series, a set of scenarios. Everything that the topology fixes is
- * worked out once. Each situation starts from the voltages that belong to the document's own powers, so its answer does
- * not depend on its neighbours. Nothing is allocated per solve.
+ * worked out once. Each sweep starts from the voltages that belong to the document's own powers, anything else from the
+ * unloaded grid, so no answer depends on its neighbours. What the sweeps do not solve is solved as by the entry point.
  */
 import type { CompiledGrid } from '../../grids/model.ts';
 import { createBatchWriter, type BatchResults } from './power-flow-batch-results.ts';
 import { createElementModel, type ElementModel, type ElementPowers } from './power-flow-elements.ts';
 import { createSweepBranches, sweepBranchCurrents } from './power-flow-sweep-branches.ts';
 import { createSweeper, type Sweeper } from './power-flow-sweeper.ts';
-import { createPowerFlow } from './power-flow.ts';
+import { createPowerFlow, type PowerFlowResult } from './power-flow.ts';
 
 /**
  * Nominal powers of `count` situations one behind the other, each laid out as in `PowerFlow.powers` (W and var per phase,
@@ -24,11 +24,12 @@ export interface BatchPowers {
 export interface BatchOptions {
   /** Largest change of a voltage in the last iteration, per unit. */
   readonly tolerancePu?: number;
+  /** Of the sweeps, and again of Newton's method where it is asked. */
   readonly maxIterations?: number;
 }
 
 export interface BatchSummary {
-  /** Situations without a solution, by number; their results are NaN. */
+  /** Situations for which the entry point has no solution either, by number; their results are NaN. */
   readonly diverged: readonly number[];
   readonly iterations: number;
 }
@@ -41,14 +42,17 @@ export interface PowerFlowBatch {
 }
 
 const DEFAULT_TOLERANCE_PU = 1e-8;
-const DEFAULT_MAX_ITERATIONS = 100;
+/** As many as the entry point has. */
+const DEFAULT_MAX_ITERATIONS = 200;
 
 export function createPowerFlowBatch(grid: CompiledGrid, options: BatchOptions = {}): PowerFlowBatch {
   const elements = createElementModel(grid);
   const constant = elements.free.general.length === 0;
   const controlled = grid.document.generators.some((one) => one.voltageControl !== undefined && one.inService);
   const sweeper = constant && !controlled ? createSweeper(grid) : 'it has other elements than constant powers';
-  return typeof sweeper === 'string' ? oneByOne(grid, options) : bySweeps(grid, elements, sweeper, options);
+  return typeof sweeper === 'string'
+    ? oneByOne(grid, elements.documentPowers(), options)
+    : bySweeps(grid, elements, sweeper, options);
 }
 
 function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, options: BatchOptions): PowerFlowBatch {
@@ -68,6 +72,7 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
   } as const;
   takeIn(intakes, { count: 1 }, 0, nominal, stride, state.power);
   const start = sweeper.iterate(criterion) > 0 ? state.voltage.slice() : unloaded;
+  let rescue: SituationSolver | undefined;
   return {
     method: 'sweep',
     run: (batch, results) => {
@@ -80,8 +85,11 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
         const count = sweeper.iterate(criterion);
         iterations += Math.abs(count);
         if (count < 0) {
-          diverged.push(s);
-          state.voltage.fill(Number.NaN);
+          rescue ??= createSituationSolver(grid, nominal, options, 'newton');
+          const { converged, iterations: further } = rescue(batch, s, results);
+          iterations += further;
+          if (!converged) diverged.push(s);
+          continue;
         }
         sweeper.collect();
         sweepBranchCurrents(structure, branches, state, from, to);
@@ -92,37 +100,48 @@ function bySweeps(grid: CompiledGrid, elements: ElementModel, sweeper: Sweeper, 
   };
 }
 
-/** For grids that the sweeps cannot take: the entry point's choice, from the unloaded grid for every situation. */
-function oneByOne(
-  grid: CompiledGrid,
-  { tolerancePu, maxIterations = DEFAULT_MAX_ITERATIONS }: BatchOptions,
-): PowerFlowBatch {
-  // The entry point ends on a power mismatch: one that no voltage of a grid in service turns into more than is asked.
-  const flow = createPowerFlow(grid, { tolerancePu: (tolerancePu ?? DEFAULT_TOLERANCE_PU) / 100, maxIterations });
-  const nominal = createElementModel(grid).documentPowers();
-  const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
-  const writer = createBatchWriter(grid, everyBus, flow.voltage.slice());
+/** For grids that the sweeps cannot take. */
+function oneByOne(grid: CompiledGrid, nominal: ElementPowers, options: BatchOptions): PowerFlowBatch {
+  const solve = createSituationSolver(grid, nominal, options);
   return {
     method: 'one-by-one',
     run: (batch, results) => {
-      checkLengths(batch, flow.powers);
-      takeDocument(batch, nominal, flow.powers);
+      checkLengths(batch, nominal);
       const diverged: number[] = [];
       let iterations = 0;
       for (let s = 0; s < batch.count; s++) {
-        takeSituation(batch, s, flow.powers);
-        flow.flatStart();
-        const result = flow.solve();
+        const result = solve(batch, s, results);
         iterations += result.iterations;
-        const { from, to } = flow.branchCurrents();
-        if (!result.converged) {
-          diverged.push(s);
-          for (const values of [flow.voltage, from, to]) values.fill(Number.NaN);
-        }
-        writer(results, s, flow.voltage, from, to);
+        if (!result.converged) diverged.push(s);
       }
       return { diverged, iterations };
     },
+  };
+}
+
+/** Solves one situation of a batch and writes its results, NaN where there is no solution. */
+type SituationSolver = (batch: BatchPowers, situation: number, results: BatchResults) => PowerFlowResult;
+
+/** The entry point from the unloaded grid, by the method that it chooses or, after the sweeps, by the one it turns to. */
+function createSituationSolver(
+  grid: CompiledGrid,
+  nominal: ElementPowers,
+  { tolerancePu = DEFAULT_TOLERANCE_PU, maxIterations = DEFAULT_MAX_ITERATIONS }: BatchOptions,
+  method?: 'newton',
+): SituationSolver {
+  // The entry point ends on a power mismatch: one that no voltage of a grid in service turns into more than is asked.
+  const precision = { tolerancePu: tolerancePu / 100, maxIterations };
+  const flow = createPowerFlow(grid, method === undefined ? precision : { ...precision, method });
+  const everyBus = Int32Array.from({ length: grid.busCount }, (_, bus) => bus);
+  const writer = createBatchWriter(grid, everyBus, flow.voltage.slice());
+  return (batch, situation, results) => {
+    takeSituation(batch, situation, nominal, flow.powers);
+    flow.flatStart();
+    const result = flow.solve();
+    const { from, to } = flow.branchCurrents();
+    if (!result.converged) for (const values of [flow.voltage, from, to]) values.fill(Number.NaN);
+    writer(results, situation, flow.voltage, from, to);
+    return result;
   };
 }
 
@@ -137,17 +156,13 @@ function checkLengths(batch: BatchPowers, powers: ElementPowers): void {
 
 const KINDS = ['load', 'generator', 'battery'] as const;
 
-/** Kinds that a batch leaves out have the document's powers, whatever an earlier batch said. */
-function takeDocument(batch: BatchPowers, nominal: ElementPowers, powers: ElementPowers): void {
-  for (const kind of KINDS) if (batch[kind] === undefined) powers[kind].set(nominal[kind]);
-}
-
-function takeSituation(batch: BatchPowers, situation: number, powers: ElementPowers): void {
+/** Kinds that a batch leaves out have the document's powers, whatever an earlier situation left. */
+function takeSituation(batch: BatchPowers, situation: number, nominal: ElementPowers, powers: ElementPowers): void {
   for (let k = 0; k < KINDS.length; k++) {
-    const source = batch[KINDS[k]!];
-    if (source === undefined) continue;
     const own = powers[KINDS[k]!];
-    const first = situation * own.length;
+    const given = batch[KINDS[k]!];
+    const source = given ?? nominal[KINDS[k]!];
+    const first = given === undefined ? 0 : situation * own.length;
     for (let e = 0; e < own.length; e++) own[e] = source[first + e]!;
   }
 }

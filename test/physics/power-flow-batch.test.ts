@@ -4,7 +4,7 @@ import { compileGrid } from '../../grids/compile.ts';
 import { generateFeederGrid } from '../../grids/generate/feeders.ts';
 import { loadGrid } from '../../grids/load.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
-import type { GridDocument } from '../../grids/schema.ts';
+import { gridDocumentSchema, type GridDocument } from '../../grids/schema.ts';
 import { createBatchResults, type BatchResults } from '../../sim/physics/power-flow-batch-results.ts';
 import { createPowerFlowBatch } from '../../sim/physics/power-flow-batch.ts';
 import { createPowerFlow } from '../../sim/physics/power-flow.ts';
@@ -168,6 +168,56 @@ describe('a batch', () => {
     expect(diverged).toEqual([1]);
     expect(results.voltagePu[grid.busCount + 5]).toBeNaN();
     expect(results.voltagePu.slice(2 * grid.busCount)).toEqual(results.voltagePu.slice(0, grid.busCount));
+  });
+
+  test.each(['positive-sequence', 'three'] as const)('is solved up to the largest power, %s', (representation) => {
+    const [lengthKm, resistance, reactance, nominalV] = [10, 0.3, 0.12, 20_000];
+    const long = compileGrid(
+      gridDocumentSchema.parse({
+        schema: 1,
+        name: 'nose',
+        representation,
+        buses: [
+          { id: 'a', nominalVoltageV: nominalV },
+          { id: 'b', nominalVoltageV: nominalV },
+        ],
+        lines: [
+          {
+            id: 'l',
+            from: 'a',
+            to: 'b',
+            lengthM: 1000 * lengthKm,
+            r1OhmPerKm: resistance,
+            x1OhmPerKm: reactance,
+            r0OhmPerKm: resistance,
+            x0OhmPerKm: reactance,
+          },
+        ],
+        loads: [{ id: 'x', bus: 'b', activePowerW: 1e6 }],
+        externalGrids: [{ id: 'e', bus: 'a' }],
+      }),
+    );
+    // A resistive load takes at most U^2 / (2 (R + |Z|)).
+    const most = nominalV ** 2 / (2 * lengthKm * (resistance + Math.hypot(resistance, reactance)));
+    const shares = [0.5, 0.99, 0.999, 0.9999, 1.001];
+    const load = Float64Array.from(
+      shares.flatMap((share) => Array.from({ length: long.phases }, () => [(share * most) / 3, 0]).flat()),
+    );
+    const results = createBatchResults(long, shares.length);
+    const batch = createPowerFlowBatch(long, { tolerancePu: 1e-10 });
+    expect(batch.method).toBe('sweep');
+    expect(batch.run({ count: shares.length, load }, results).diverged).toEqual([4]);
+    expect(results.voltagePu.slice(-long.phases).every(Number.isNaN)).toBe(true);
+    const flow = createPowerFlow(long);
+    const methods = shares.slice(0, 4).map((_, s) => {
+      flow.powers.load.set(load.subarray(2 * long.phases * s, 2 * long.phases * (s + 1)));
+      flow.flatStart();
+      expect(flow.solve().converged).toBe(true);
+      const [re, im] = flow.voltage.slice(2 * long.phases);
+      expect(results.voltagePu[(2 * s + 1) * long.phases]).toBeCloseTo(Math.hypot(re!, im!), 8);
+      return flow.method();
+    });
+    expect(methods).toEqual(['sweep', 'sweep', 'newton', 'newton']);
   });
 
   test('refuses powers of another length, and results without room', () => {
