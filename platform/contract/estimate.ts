@@ -6,7 +6,7 @@ import { instantSchema } from './instant-schema.ts';
 const perPhase = z.array(z.number().nullable());
 
 /** Features of a grid that an estimator may find to be otherwise than it was told. */
-const modelFeatureSchema = z.enum(['lineClosed', 'switchClosed', 'tapPosition', 'meterPhases']);
+const modelFeatureSchema = z.enum(['lineClosed', 'transformerClosed', 'switchClosed', 'tapPosition', 'meterPhases']);
 export type ModelFeature = z.infer<typeof modelFeatureSchema>;
 
 export const estimateSchema = z.object({
@@ -46,7 +46,16 @@ export const estimateSchema = z.object({
   objective: z.number().optional(),
   degreesOfFreedom: z.int().optional(),
   chiSquareLimit: z.number().optional(),
-  suspects: z.array(z.object({ measurement: z.string(), normalisedResidual: z.number() })).optional(),
+  suspects: z
+    .array(
+      z.object({
+        measurement: z.string(),
+        normalisedResidual: z.number(),
+        /** Others that check it and that nothing else checks: which of them all is wrong the residuals cannot say. */
+        indistinguishableFrom: z.array(z.string()).min(1).optional(),
+      }),
+    )
+    .optional(),
   unobservedBuses: z.array(z.string()).optional(),
   /**
    * What of the grid on paper is known to be wrong by now: a switch, a tap position, the phases of a meter; with the sum
@@ -59,7 +68,7 @@ export const estimateSchema = z.object({
         element: z.string(),
         says: z.string(),
         /**
-         * What would be so in the field, by the id of line, switch or transformer, or the bus of a meter: closed or not, a
+         * What would be so in the field, by the id of line, transformer or switch, or the bus of a meter: closed or not, a
          * position, or on which phases it really is what the meter calls A, B and C (`ACB`).
          */
         inField: z

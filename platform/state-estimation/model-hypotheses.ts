@@ -1,6 +1,7 @@
 /**
- * Ways in which the grid on paper may differ from the grid in the field, each as a change of the problem: a switch, a
- * line end or an open point that stands elsewhere, a tap in another position, a meter whose phases are swapped.
+ * Ways in which the grid on paper may differ from the grid in the field, each as a change of the problem: a switch, an end
+ * of a line or transformer or an open point that stands elsewhere, a tap in another position, a meter whose phases are
+ * swapped, a customer on another phase.
  */
 import { compileGrid, joins } from '../../grids/compile.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
@@ -18,17 +19,26 @@ export interface Hypothesis {
   /** What would be the case, a sentence without its full stop. */
   readonly says: string;
   readonly inField: InField;
+  /** Computational buses of the grid on paper where it would show first. */
+  readonly buses: readonly number[];
+  /** Of the phases of a meter: where, and that really on phase `order[p]` is what is called p. */
+  readonly moved?: { readonly bus: number; readonly order: readonly number[] };
+  /** The same in the words above, otherwise done: the other end of a line is open, or both. */
+  readonly likewise?: readonly Pick<Hypothesis, 'apply'>[];
   /** The problem as it is if this holds; undefined where the problem has nothing to do with it. */
   apply(problem: EstimationProblem): EstimationProblem | undefined;
+  /** Lets go of what `apply` keeps from problem to problem. */
+  forget?(): void;
 }
 
 /** A document with something changed, compiled once; measurements keep their places by the ids of buses and branches. */
-function changedGrid(document: GridDocument): (problem: EstimationProblem) => EstimationProblem | undefined {
-  let grid: CompiledGrid | undefined;
-  return (problem) => {
-    grid ??= compileGrid(document);
+function changedGrid(document: GridDocument): Required<Pick<Hypothesis, 'apply' | 'forget'>> {
+  let compiled: CompiledGrid | undefined;
+  const apply: Hypothesis['apply'] = (problem) => {
+    compiled ??= compileGrid(document);
+    const grid = compiled;
     const of = problem.grid;
-    const busAt = (bus: number) => grid!.busIndex.get(of.busIds[bus]![0]!)!;
+    const busAt = (bus: number) => grid.busIndex.get(of.busIds[bus]![0]!)!;
     const placeAt = (place: MeasuredPlace): MeasuredPlace =>
       place.at === 'bus' ? { at: 'bus', bus: busAt(place.bus) } : place;
     // Who was energised on paper reports; a change that would leave somebody in the dark is none.
@@ -45,11 +55,12 @@ function changedGrid(document: GridDocument): (problem: EstimationProblem) => Es
       referenceBus: busAt(problem.referenceBus),
     };
   };
+  return { apply, forget: () => (compiled = undefined) };
 }
 
 /** Every tap changer within `steps` of its position, inside its range. */
-export function tapHypotheses(document: GridDocument, steps: number = 4): Hypothesis[] {
-  return document.transformers.flatMap(({ id, tap }) => {
+export function tapHypotheses({ document, busIndex }: CompiledGrid, steps: number = 4): Hypothesis[] {
+  return document.transformers.flatMap(({ id, from, to, tap }) => {
     if (tap === undefined) return [];
     const { position, min = -Infinity, max = Infinity } = tap;
     return Array.from({ length: 2 * steps + 1 }, (_, i) => position + i - steps)
@@ -60,46 +71,101 @@ export function tapHypotheses(document: GridDocument, steps: number = 4): Hypoth
         );
         const says = `the tap of ${id} stands at ${other}, not at ${position}`;
         const inField: InField = [{ feature: 'tapPosition', id, value: other }];
-        return { kind: 'tap', element: id, says, inField, apply: changedGrid({ ...document, transformers }) };
+        const buses = [busIndex.get(from)!, busIndex.get(to)!];
+        return { kind: 'tap', element: id, says, inField, buses, ...changedGrid({ ...document, transformers }) };
       });
   });
 }
 
-/**
- * Bus switches the other way round, open line ends closed, and open points moved: the open end closed and a line of the
- * loop that this makes open instead.
- */
-export function switchHypotheses(document: GridDocument): Hypothesis[] {
-  const hypotheses: Hypothesis[] = document.switches.map(({ id, closed }) => {
-    const switches = document.switches.map((one) => (one.id === id ? { ...one, closed: !closed } : one));
+/** Bus switches the other way round; open lines and transformers closed, closed ones that stand in a mesh opened. */
+export function switchHypotheses(grid: CompiledGrid): Hypothesis[] {
+  const { document, busIndex } = grid;
+  const switches = document.switches.map(({ id, from, to, closed }): Hypothesis => {
+    const turned = document.switches.map((one) => (one.id === id ? { ...one, closed: !closed } : one));
     const says = `switch ${id} is ${closed ? 'open' : 'closed'}`;
     const inField: InField = [{ feature: 'switchClosed', id, value: !closed }];
-    return { kind: 'switch', element: id, says, inField, apply: changedGrid({ ...document, switches }) };
+    const buses = [busIndex.get(from)!, busIndex.get(to)!];
+    return { kind: 'switch', element: id, says, inField, buses, ...changedGrid({ ...document, switches: turned }) };
   });
-  const grid = compileGrid(document);
-  for (const line of document.lines) {
-    if (!line.inService || (line.fromClosed && line.toClosed)) continue;
-    const closed = withLine(document, line.id, { fromClosed: true, toClosed: true });
-    const isClosed = { feature: 'lineClosed', id: line.id, value: true } as const;
-    hypotheses.push({
-      kind: 'switch',
-      element: line.id,
-      says: `line ${line.id} is closed`,
-      inField: [isClosed],
-      apply: changedGrid(closed),
-    });
-    for (const other of linesBetween(grid, line.from, line.to)) {
-      const moved = withLine(closed, other, { toClosed: false });
-      const says = `line ${line.id} is closed and line ${other} open instead`;
-      const isOpen = { feature: 'lineClosed', id: other, value: false } as const;
-      hypotheses.push({ kind: 'switch', element: other, says, inField: [isClosed, isOpen], apply: changedGrid(moved) });
-    }
-  }
-  return hypotheses;
+  return [...switches, ...endHypotheses(grid, 'lines'), ...endHypotheses(grid, 'transformers')];
 }
 
-function withLine(document: GridDocument, id: string, change: Partial<GridDocument['lines'][number]>): GridDocument {
-  return { ...document, lines: document.lines.map((line) => (line.id === id ? { ...line, ...change } : line)) };
+/** Elements with a switch at either end. */
+type WithEnds = 'lines' | 'transformers';
+const NAMED = {
+  lines: { word: 'line', feature: 'lineClosed' },
+  transformers: { word: 'transformer', feature: 'transformerClosed' },
+} as const;
+
+/** Ends that stand elsewhere: closed, opened, and an open line's open point moved along the loop that closing it makes. */
+function endHypotheses(grid: CompiledGrid, list: WithEnds): Hypothesis[] {
+  const { document, busIndex } = grid;
+  const { word, feature } = NAMED[list];
+  const meshed = meshedBranches(grid);
+  return document[list].flatMap(({ id, from, to, inService, fromClosed, toClosed }): Hypothesis[] => {
+    if (!inService) return [];
+    const buses = [busIndex.get(from)!, busIndex.get(to)!];
+    const closed = fromClosed && toClosed;
+    const common = { kind: 'switch', buses } as const;
+    const says = `${word} ${id} is ${closed ? 'open' : 'closed'}`;
+    const inField: InField = [{ feature, id, value: !closed }];
+    if (closed) return meshed.has(id) ? [{ ...common, element: id, says, inField, ...opened(document, list, id) }] : [];
+    const joined = withEnds(document, list, id, { fromClosed: true, toClosed: true });
+    const hypothesis: Hypothesis = { ...common, element: id, says, inField, ...changedGrid(joined) };
+    if (list !== 'lines') return [hypothesis];
+    const moved = linesBetween(grid, from, to).map((other): Hypothesis => {
+      const inField: InField = [
+        { feature, id, value: true },
+        { feature, id: other, value: false },
+      ];
+      const says = `line ${id} is closed and line ${other} open instead`;
+      return { ...common, element: other, says, inField, ...opened(joined, list, other) };
+    });
+    return [hypothesis, ...moved];
+  });
+}
+
+/** A line charges, and a transformer magnetises, from the end that is still closed: which one that is can matter. */
+function opened(
+  document: GridDocument,
+  list: WithEnds,
+  id: string,
+): Pick<Hypothesis, 'likewise'> & ReturnType<typeof changedGrid> {
+  const change = (fromClosed: boolean, toClosed: boolean) =>
+    changedGrid(withEnds(document, list, id, { fromClosed, toClosed }));
+  return { ...change(true, false), likewise: [change(false, true), change(false, false)] };
+}
+
+function withEnds(
+  document: GridDocument,
+  list: WithEnds,
+  id: string,
+  ends: { readonly fromClosed: boolean; readonly toClosed: boolean },
+): GridDocument {
+  return { ...document, [list]: document[list].map((one) => (one.id === id ? { ...one, ...ends } : one)) };
+}
+
+/** Ids of branches without which every bus still has its source: those on a loop, or on the way between two sources. */
+function meshedBranches(grid: CompiledGrid): ReadonlySet<string> {
+  const branches = grid.branches.filter(joins);
+  const sources = grid.sources.map(({ bus }) => bus);
+  const forest = spanForest(grid.busCount, branches, sources);
+  const towards = (start: number): number[] => {
+    const edges: number[] = [];
+    for (let bus = start; forest.parentEdge[bus]! >= 0; bus = forest.parent[bus]!) edges.push(forest.parentEdge[bus]!);
+    return edges;
+  };
+  const inTree = new Set(forest.parentEdge);
+  const meshed = new Set<string>();
+  branches.forEach((branch, edge) => {
+    if (inTree.has(edge)) return;
+    meshed.add(branch.id);
+    const [a, b] = [new Set(towards(branch.from)), new Set(towards(branch.to))];
+    // What both ways to a source have in common is no part of the loop.
+    for (const one of a) if (!b.has(one)) meshed.add(branches[one]!.id);
+    for (const one of b) if (!a.has(one)) meshed.add(branches[one]!.id);
+  });
+  return meshed;
 }
 
 /** Lines on the way from one bus to another; empty where there is none. */
@@ -132,27 +198,37 @@ export const PHASE_ORDERS = [
 export const AS_NAMED: readonly number[] = [0, 1, 2];
 
 /**
- * The meter at a bus has its phases in another order: its powers and voltages belong to other phases. `known` is the
- * order that its values have been brought out of already.
+ * The meter at a bus has its phases in another order, or its customer is on another phase: its powers and voltages belong
+ * to other phases. `known` is the order that its values have been brought out of already; `measured` are the phases on
+ * which they stand now, fewer than three for a customer on one or two.
  */
 export function phaseHypothesis(
   grid: CompiledGrid,
   bus: number,
   order: readonly number[],
   known: readonly number[],
+  measured: readonly number[] = AS_NAMED,
 ): Hypothesis {
   const name = grid.busIds[bus]![0]!;
   const phases = known.map((p) => PHASES[order[p]!]!);
+  const called = AS_NAMED.filter((p) => measured.includes(known[p]!));
+  const list = (of: readonly string[]): string => `phase${of.length > 1 ? 's' : ''} ${of.join(' and ')}`;
+  const says =
+    called.length === 3
+      ? `the meter at ${name} calls phases ${phases.join(', ')} by the names A, B, C`
+      : `the meter at ${name} measures ${list(called.map((p) => phases[p]!))}, not ${list(called.map((p) => PHASES[p]!))}`;
   return {
     kind: 'phase',
     element: name,
-    says: `the meter at ${name} calls phases ${phases.join(', ')} by the names A, B, C`,
+    says,
     inField: [{ feature: 'meterPhases', id: name, value: phases.join('') }],
+    buses: [bus],
+    moved: { bus, order },
     apply: (problem) => reorder(problem, bus, order),
   };
 }
 
-/** Structure and places stay; the values of each kind change places among the phases of the bus. */
+/** Places stay, and structure where a kind has its three phases: the values change places among the phases of the bus. */
 function reorder(problem: EstimationProblem, bus: number, order: readonly number[]): EstimationProblem | undefined {
   const measured = new Map<string, EstimatorMeasurement>();
   for (const m of problem.measurements) {
@@ -162,10 +238,11 @@ function reorder(problem: EstimationProblem, bus: number, order: readonly number
   if (measured.size === 0) return undefined;
   const measurements = problem.measurements.map((m): EstimatorMeasurement => {
     if (m.kind === 'sourceBalance' || m.place.at !== 'bus' || m.place.bus !== bus || m.phase === 'sum') return m;
-    const from = measured.get(`${m.kind} ${order.indexOf(m.phase)}`);
     // A phasor's angle would turn along; who has phasors knows its phases.
-    if (from === undefined || 'angleRad' in m || !('value' in from)) return m;
-    return { ...m, value: from.value, sigma: from.sigma };
+    if ('angleRad' in m) return m;
+    if (AS_NAMED.some((p) => !measured.has(`${m.kind} ${p}`))) return { ...m, phase: order[m.phase]! };
+    const from = measured.get(`${m.kind} ${order.indexOf(m.phase)}`);
+    return from === undefined || !('value' in from) ? m : { ...m, value: from.value, sigma: from.sigma };
   });
   return { ...problem, measurements };
 }

@@ -11,6 +11,7 @@
  * the estimates since the evidence began count once all together, by the mean of what their objective is smaller: right
  * if the errors do not change at all, too cautious otherwise.
  */
+import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
 import {
   AS_NAMED,
@@ -53,6 +54,10 @@ const RESTART = -10;
 /** Orders of phases that stay in question after all of them have been estimated for themselves once. */
 const SHORTLIST = 10;
 
+/** Changed grids that are estimated at one estimate at most, and how many of them are those with the most evidence. */
+const GRIDS_MOST = 64;
+const FOLLOWED_MOST = 16;
+
 interface Candidate {
   readonly hypothesis: Hypothesis;
   evidence: number;
@@ -63,14 +68,16 @@ interface Candidate {
   excess: number;
 }
 
-/** A change of the grid is estimated for itself; its structure is kept. */
+/** A change of the grid is estimated for itself; its structure is kept as long as it is followed. */
 interface GridCandidate extends Candidate {
-  readonly estimator: Estimator;
+  estimator: Estimator | undefined;
+  /** How often its turn has come. */
+  tried: number;
 }
 
 /** Another order of a meter's phases is weighed with its voltages alone. */
 interface PhaseCandidate extends Candidate {
-  /** Measurements of the voltages by phase, and the order in question. */
+  /** Measurements of the voltages by phase, -1 where none is, and the order in question. */
   readonly voltages: readonly number[];
   readonly bus: number;
   readonly order: readonly number[];
@@ -81,14 +88,20 @@ interface PhaseCandidate extends Candidate {
 
 interface Candidates {
   readonly grids: readonly GridCandidate[];
-  readonly phases: readonly PhaseCandidate[];
+  /** Of every bus where voltages are measured. */
+  readonly meters: Map<number, Meter>;
+}
+
+interface Meter {
+  readonly voltages: readonly number[];
+  readonly orders: readonly PhaseCandidate[];
 }
 
 export class ModelWatch {
   /** What has been named, in the order of naming. */
   readonly findings: ModelFinding[] = [];
   private readonly options: Required<ModelWatchOptions>;
-  private readonly accepted: Hypothesis[] = [];
+  private readonly accepted: Pick<Hypothesis, 'apply'>[] = [];
   /** Of the phases of meters, by bus, as far as they are known to differ from their names. */
   private readonly orders = new Map<number, readonly number[]>();
   private candidates: Candidates | undefined;
@@ -106,16 +119,21 @@ export class ModelWatch {
    */
   observe(given: EstimationProblem): readonly ModelFinding[] {
     const problem = this.correct(given);
-    const now = this.model.estimate({ ...problem, statistics: 'never' });
+    const candidates = (this.candidates ??= { grids: gridCandidates(problem), meters: new Map() });
+    const crowded = candidates.grids.length > GRIDS_MOST;
+    const now = this.model.estimate({ ...problem, statistics: crowded ? 'on-suspicion' : 'never' });
     if (now.status !== 'converged') return [];
-    this.candidates ??= { grids: gridCandidates(problem), phases: phaseCandidates(problem, this.orders) };
-    for (const candidate of this.candidates.phases) weighPhases(candidate, problem, now);
-    const suspicious = now.objective > now.chiSquareLimit;
-    for (const candidate of this.candidates.grids) {
-      // A grid with evidence is followed even when the model happens to fit.
-      if (suspicious || candidate.evidence > 0) weighGrid(candidate, problem, now);
+    if (addMeters(candidates.meters, problem, this.orders)) this.shortlist = undefined;
+    const phases = [...candidates.meters.values()].flatMap(({ orders }) => orders);
+    for (const candidate of phases) weighPhases(candidate, problem, now);
+    for (const candidate of gridsToWeigh(candidates.grids, problem, now)) {
+      weighGrid(candidate, problem, now);
+      // Of a large mesh only what is followed stays in memory.
+      if (!crowded || candidate.evidence > 0) continue;
+      candidate.estimator = undefined;
+      candidate.hypothesis.forget?.();
     }
-    return this.name(this.candidates, problem, now);
+    return this.name(candidates.grids, phases, problem, now);
   }
 
   /** The problem as the findings so far say it is. */
@@ -132,8 +150,13 @@ export class ModelWatch {
   }
 
   /** Names what is certain; all evidence is gathered anew from then on. */
-  private name({ grids, phases }: Candidates, problem: EstimationProblem, now: EstimateResult): ModelFinding[] {
-    const [alarm, rival] = [...grids, ...phases].toSorted(
+  private name(
+    grids: readonly GridCandidate[],
+    phases: readonly PhaseCandidate[],
+    problem: EstimationProblem,
+    now: EstimateResult,
+  ): ModelFinding[] {
+    const [alarm, ...rivals] = [...grids, ...phases].toSorted(
       (a, b) => b.evidence - a.evidence || (a.hypothesis.says < b.hypothesis.says ? -1 : 1),
     );
     const asked = this.evidenceAsked(grids.length + phases.length);
@@ -143,20 +166,43 @@ export class ModelWatch {
     if (isPhaseCandidate(alarm)) {
       const meter = this.whoseMeter(alarm, phases, problem, now);
       if (meter === undefined || meter.gain < asked || !explains(meter)) return [];
-      const known = this.orders.get(meter.bus) ?? AS_NAMED;
-      this.orders.set(
-        meter.bus,
-        known.map((p) => meter.order[p]!),
-      );
       best = meter;
-    } else if (!explains(alarm) || (rival !== undefined && evidence - rival.evidence < this.options.lead)) return [];
-    const { kind, element, says, inField } = best.hypothesis;
+    } else {
+      const [rival] = rivals;
+      if (!explains(alarm) || (rival !== undefined && evidence - rival.evidence < this.options.lead)) return [];
+      // What has not been tried yet may explain more than one that leaves something open.
+      if (alarm.excess > 0 && grids.some(({ tried }) => tried === 0)) return [];
+    }
+    const { kind, element, says, inField, moved } = best.hypothesis;
+    if (moved !== undefined) {
+      const known = this.orders.get(moved.bus) ?? AS_NAMED;
+      this.orders.set(
+        moved.bus,
+        known.map((p) => moved.order[p]!),
+      );
+    }
     const finding = { kind, element, says, inField, evidence, estimates };
     this.findings.push(finding);
-    this.accepted.push(best.hypothesis);
+    this.accepted.push(this.bestWay(best.hypothesis, problem));
     this.candidates = undefined;
     this.shortlist = undefined;
     return [finding];
+  }
+
+  /** Of the ways in which what was named may have been done the one that fits best. */
+  private bestWay(
+    { apply, likewise = [] }: Pick<Hypothesis, 'apply' | 'likewise'>,
+    problem: EstimationProblem,
+  ): Pick<Hypothesis, 'apply'> {
+    let best = { apply, objective: Infinity };
+    for (const way of likewise.length === 0 ? [] : [{ apply }, ...likewise]) {
+      const changed = way.apply(problem);
+      const result = changed && this.model.estimate({ ...changed, statistics: 'never' });
+      if (result?.status === 'converged' && result.objective < best.objective) {
+        best = { apply: way.apply, objective: result.objective };
+      }
+    }
+    return best;
   }
 
   /**
@@ -202,9 +248,10 @@ function isPhaseCandidate(candidate: Candidate): candidate is PhaseCandidate {
 }
 
 function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
-  return [...switchHypotheses(grid.document), ...tapHypotheses(grid.document)].map((hypothesis) => ({
+  return [...switchHypotheses(grid), ...tapHypotheses(grid)].map((hypothesis) => ({
     hypothesis,
-    estimator: createLeastSquares(),
+    estimator: undefined,
+    tried: 0,
     gain: 0,
     excess: 0,
     evidence: 0,
@@ -212,42 +259,105 @@ function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
   }));
 }
 
-/** Every other order of the phases at every bus whose voltages are measured in all of them. */
-function phaseCandidates(
+/**
+ * Those with evidence, which are followed even when the model happens to fit; and when it does not, all others. Of more
+ * than can be estimated at once those come first that were tried least, then those at whose buses the largest normalised
+ * residuals are: what stands otherwise in the field is felt there most. The others have their turn at later estimates.
+ */
+function gridsToWeigh(
+  grids: readonly GridCandidate[],
+  { measurements, grid }: EstimationProblem,
+  now: EstimateResult,
+): readonly GridCandidate[] {
+  const suspicious = now.objective > now.chiSquareLimit;
+  if (grids.length <= GRIDS_MOST) return grids.filter(({ evidence }) => suspicious || evidence > 0);
+  const followed = grids
+    .filter(({ evidence }) => evidence > 0)
+    .toSorted((a, b) => b.evidence - a.evidence)
+    .slice(0, FOLLOWED_MOST);
+  if (!suspicious) return followed;
+  const largest = new Float64Array(grid.busCount);
+  const meet = (bus: number, residual: number) => (largest[bus] = Math.max(largest[bus]!, residual));
+  measurements.forEach((m, i) => {
+    const residual = now.normalisedResiduals?.[i] ?? Number.NaN;
+    if (m.kind === 'sourceBalance' || Number.isNaN(residual)) return;
+    if (m.place.at === 'bus') meet(m.place.bus, residual);
+    else {
+      const { from, to } = grid.branches[m.place.branch]!;
+      meet(from, residual);
+      meet(to, residual);
+    }
+  });
+  const score = ({ hypothesis }: GridCandidate): number => Math.max(...hypothesis.buses.map((bus) => largest[bus]!));
+  const others = grids
+    .filter((candidate) => !followed.includes(candidate))
+    .toSorted((a, b) => a.tried - b.tried || score(b) - score(a));
+  return [...followed, ...others.slice(0, GRIDS_MOST - followed.length)];
+}
+
+/**
+ * Meters whose voltages have not been seen on these phases before, with every other order of their phases; on one or two
+ * phases only orders that differ there. Answers whether there were any.
+ */
+function addMeters(
+  meters: Candidates['meters'],
   { grid, measurements }: EstimationProblem,
   known: ReadonlyMap<number, readonly number[]>,
-): PhaseCandidate[] {
-  if (grid.phases === 1) return [];
+): boolean {
+  if (grid.phases === 1) return false;
   const byBus = new Map<number, number[]>();
   measurements.forEach((m, i) => {
-    if (m.kind !== 'voltageMagnitude' || m.place.at !== 'bus' || m.phase === 'sum') return;
-    const voltages = byBus.get(m.place.bus) ?? [-1, -1, -1];
+    if (m.kind !== 'voltageMagnitude' || m.place.at !== 'bus' || m.phase === 'sum' || !(m.sigma < Infinity)) return;
+    const voltages = byBus.get(m.place.bus) ?? [...(meters.get(m.place.bus)?.voltages ?? [-1, -1, -1])];
     // Two meters at a bus may err each for itself: the first one is looked at.
     if (voltages[m.phase] === -1) voltages[m.phase] = i;
     byBus.set(m.place.bus, voltages);
   });
-  return [...byBus].flatMap(([bus, voltages]) =>
-    voltages.includes(-1)
-      ? []
-      : PHASE_ORDERS.map((order) => ({
-          hypothesis: phaseHypothesis(grid, bus, order, known.get(bus) ?? AS_NAMED),
-          bus,
-          order,
-          voltages,
-          gain: 0,
-          excess: 0,
-          named: new ResidualSeries(3),
-          ordered: new ResidualSeries(3),
-          evidence: 0,
-          estimates: 0,
-        })),
-  );
+  let added = false;
+  for (const [bus, voltages] of byBus) {
+    if (meters.get(bus)?.voltages.every((m, phase) => m === voltages[phase])) continue;
+    meters.set(bus, { voltages, orders: orderCandidates(grid, bus, voltages, known.get(bus) ?? AS_NAMED) });
+    added = true;
+  }
+  return added;
+}
+
+function orderCandidates(
+  grid: CompiledGrid,
+  bus: number,
+  voltages: readonly number[],
+  known: readonly number[],
+): PhaseCandidate[] {
+  const measured = AS_NAMED.filter((phase) => voltages[phase] !== -1);
+  const seen = new Set([measured.join()]);
+  return PHASE_ORDERS.flatMap((order): PhaseCandidate[] => {
+    const really = measured.map((phase) => order[phase]!);
+    // Nobody measures a voltage where there is none.
+    if (seen.has(really.join()) || really.some((phase) => grid.energisedPhases[3 * bus + phase] !== 1)) return [];
+    seen.add(really.join());
+    return [
+      {
+        hypothesis: phaseHypothesis(grid, bus, order, known, measured),
+        bus,
+        order,
+        voltages,
+        gain: 0,
+        excess: 0,
+        named: new ResidualSeries(measured.length),
+        ordered: new ResidualSeries(measured.length),
+        evidence: 0,
+        estimates: 0,
+      },
+    ];
+  });
 }
 
 /** Objective of the model minus that of the changed grid; each degree of freedom adds one to that of a right model. */
 function weighGrid(candidate: GridCandidate, problem: EstimationProblem, now: EstimateResult): void {
+  candidate.tried += 1;
   const other = candidate.hypothesis.apply(problem);
   if (other === undefined) return;
+  candidate.estimator ??= createLeastSquares();
   const result = candidate.estimator.estimate({ ...other, statistics: 'never' });
   if (result.status !== 'converged') return;
   const freedom = now.degreesOfFreedom - result.degreesOfFreedom;
@@ -268,8 +378,10 @@ function weighPhases(
 ): void {
   const named: number[] = [];
   const ordered: number[] = [];
-  for (let phase = 0; phase < 3; phase += 1) {
-    const m = measurements[candidate.voltages[phase]!]!;
+  for (const phase of AS_NAMED) {
+    const index = candidate.voltages[phase]!;
+    if (index === -1) continue;
+    const m = measurements[index]!;
     if (m.kind !== 'voltageMagnitude' || !(m.sigma < Infinity)) return;
     const residualAt = (other: number): number => {
       const k = 2 * (candidate.bus * 3 + other);
@@ -283,8 +395,8 @@ function weighPhases(
   candidate.estimates += 1;
   candidate.evidence = candidate.ordered.twiceLogLikelihood() - candidate.named.twiceLogLikelihood();
   if (candidate.evidence >= RESTART) return;
-  candidate.named = new ResidualSeries(3);
-  candidate.ordered = new ResidualSeries(3);
+  candidate.named = new ResidualSeries(named.length);
+  candidate.ordered = new ResidualSeries(named.length);
   candidate.estimates = 0;
   candidate.evidence = 0;
 }

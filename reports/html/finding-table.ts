@@ -43,6 +43,7 @@ export function renderFindings({ watched, told, missed }: ModelComparison, offse
 
 const things = {
   lineClosed: 'line',
+  transformerClosed: 'transformer',
   switchClosed: 'switch',
   tapPosition: 'tap of',
   meterPhases: 'phases of the meter at',

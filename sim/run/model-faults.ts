@@ -32,11 +32,14 @@ interface Feature {
   readonly value: boolean | number;
 }
 
-/** Whether lines and switches are closed, and where taps stand. */
+/** Whether lines, transformers and switches are closed, and where taps stand. */
 function featuresOf({ lines, switches, transformers }: GridDocument): ReadonlyMap<string, Feature> {
   const features: Feature[] = [
     ...lines.map(({ id, inService, fromClosed, toClosed }): Feature => {
       return { feature: 'lineClosed', id, value: inService && fromClosed && toClosed };
+    }),
+    ...transformers.map(({ id, inService, fromClosed, toClosed }): Feature => {
+      return { feature: 'transformerClosed', id, value: inService && fromClosed && toClosed };
     }),
     ...switches.map(({ id, closed }): Feature => ({ feature: 'switchClosed', id, value: closed })),
     ...transformers.flatMap(({ id, tap }): Feature[] =>
