@@ -242,8 +242,9 @@ export function formatEstimate({ grid }: EstimationProblem, answer: EstimateAnsw
     ),
     sayTest(answer, answer.objective),
     ...answer.suspects.map(
-      ({ measurement, normalisedResidual }) =>
-        `Suspect: ${measurement}, normalised residual ${normalisedResidual.toFixed(2)}`,
+      ({ measurement, normalisedResidual, indistinguishableFrom: others = [] }) =>
+        `Suspect: ${measurement}, normalised residual ${normalisedResidual.toFixed(2)}` +
+        (others.length === 0 ? '' : `; cannot be told apart from ${shorten(others)}`),
     ),
     ...(answer.criticalMeasurements.length > 0
       ? [`Checked by nothing else (critical): ${shorten(answer.criticalMeasurements)}.`]

@@ -76,14 +76,14 @@ export const command = defineCommand<Values>({
     const last = measurements.at(-1);
     const own = last === undefined || last.toLowerCase().endsWith('.xml');
     const files = [grid, ...(own ? measurements : measurements.slice(0, -1))];
-    const { text, converged, hint } = estimate(files, own ? undefined : last, format, {
+    const { text, converged, consistent, hint } = estimate(files, own ? undefined : last, format, {
       estimator,
       removeBadData: flags['remove-bad-data'],
       estimateTaps: flags['estimate-taps'],
     });
     terminal.print(text);
     if (hint !== undefined) terminal.say(hint);
-    return converged ? exitCodes.pass.code : exitCodes.expectationFailed.code;
+    return converged && consistent ? exitCodes.pass.code : exitCodes.expectationFailed.code;
   },
 });
 
@@ -95,14 +95,15 @@ interface EstimateOptions {
 
 /**
  * Throws InvalidInputError on a bad grid or measurement file. Divergence and missing observability are answers, for
- * exit code 20: `converged` is true only for an estimate of the whole grid.
+ * exit code 20: `converged` is true only for an estimate of the whole grid, `consistent` is false where bad data were to be
+ * removed and some are still in.
  */
 export function estimate(
   gridFiles: string | readonly string[],
   namedMeasurements: string | undefined,
   format: 'table' | 'json',
   options: EstimateOptions = {},
-): { text: string; converged: boolean; hint: string | undefined } {
+): { text: string; converged: boolean; consistent: boolean; hint: string | undefined } {
   const imported = readGridFiles(gridFiles);
   const [first, ...others] = typeof gridFiles === 'string' ? [gridFiles] : gridFiles;
   const file = [first, ...others].join(' ');
@@ -123,12 +124,22 @@ export function estimate(
     problemOf(compileGrid(document), text, measurementsFile ?? file, namesAllCustomers);
   const { document, taps } = placeTaps(imported.grid, text, measurementsFile ?? file, options, problemWith);
   const problem = problemWith(document);
-  const { result, removed } = solve(problem, options);
+  const { result, removed, undecided, consistent } = solve(problem, options);
   // What balanced sources would fix is not missing: they were tried, and will be again.
   const missing = result.unobservedBuses.length > 0 ? analyseObservability(withBalancedSources(problem)) : undefined;
   const answer = describeEstimate(problem, result, { removed, missing, taps });
   const printed = format === 'json' ? JSON.stringify(answer, undefined, 2) : formatEstimate(problem, answer);
-  return { text: printed, converged: result.status === 'converged', hint: notesHint(imported, gridFiles) };
+  const hints = [notesHint(imported, gridFiles), ...undecided.map(undecidedHint)].filter((hint) => hint !== undefined);
+  return {
+    text: printed,
+    converged: result.status === 'converged',
+    consistent,
+    hint: hints.length > 0 ? hints.join('\n') : undefined,
+  };
+}
+
+function undecidedHint(names: readonly string[]): string {
+  return `${names.join(', ')} contradict each other, and nothing else checks them: none was removed. Find out which one is wrong, and leave it out, or measure more there`;
 }
 
 /** Taps as they are reported in the file, or as they agree best with it. */
@@ -168,7 +179,7 @@ function problemOf(grid: CompiledGrid, text: string, file: string, namesAllCusto
 /** Unbalance behind an external grid, per unit: assumed only where the measurements do not fix it. */
 const SOURCE_UNBALANCE_PU = 0.003;
 
-function solve(problem: EstimationProblem, options: EstimateOptions): Pick<CleanedEstimate, 'result' | 'removed'> {
+function solve(problem: EstimationProblem, options: EstimateOptions): CleanedEstimate {
   const first = solveAsGiven(problem, options);
   if (first.result.status !== 'not-observable' || problem.grid.phases === 1) return first;
   const second = solveAsGiven(withBalancedSources(problem), options);
@@ -180,12 +191,9 @@ function withBalancedSources(problem: EstimationProblem): EstimationProblem {
   return { ...problem, measurements: [...problem.measurements, ...assumed] };
 }
 
-function solveAsGiven(
-  problem: EstimationProblem,
-  options: EstimateOptions,
-): Pick<CleanedEstimate, 'result' | 'removed'> {
+function solveAsGiven(problem: EstimationProblem, options: EstimateOptions): CleanedEstimate {
   const leastSquares = createLeastSquares();
   const estimator = options.estimator === 'schweppe-huber' ? createSchweppeHuber(leastSquares) : leastSquares;
   if (options.removeBadData === true) return estimateWithoutBadData(estimator, problem);
-  return { result: estimator.estimate(problem), removed: [] };
+  return { result: estimator.estimate(problem), removed: [], undecided: [], consistent: true };
 }

@@ -3,7 +3,8 @@
  * removed wrongly (Abur and Exposito, "Power System State Estimation", 2004, ch. 5).
  */
 import { normalQuantile } from '../../numerics/normal-quantile.ts';
-import type { EstimateResult, EstimationProblem, Estimator, EstimatorMeasurement } from './estimator.ts';
+import type { EstimateResult, EstimationProblem, Estimator, EstimatorMeasurement, Residual } from './estimator.ts';
+import { areEqual } from './wls-statistics.ts';
 
 export interface BadDataOptions {
   /** A normalised residual at most this large is no reason to remove anything (default 3). */
@@ -20,9 +21,12 @@ export interface RemovedMeasurement {
 }
 
 export interface CleanedEstimate {
+  /** Its suspects name what cannot be told apart, whatever the estimator says of it. */
   readonly result: EstimateResult;
   /** In order of removal; empty when nothing was wrong. */
   readonly removed: readonly RemovedMeasurement[];
+  /** Sets of measurements that contradict each other, and nothing says which one is wrong: they are all still in. */
+  readonly undecided: readonly (readonly string[])[];
   /** Whether the remaining measurements pass the test. */
   readonly consistent: boolean;
 }
@@ -33,7 +37,8 @@ const FALSE_ALARM = 0.01;
 /**
  * Estimates, and while the measurements disagree takes out the one with the largest normalised residual. They disagree
  * when the objective exceeds its chi-square limit, or a residual alone exceeds what the largest of so many may reach.
- * In the end each removed one is tried again: one that the others made look bad comes back.
+ * Without which nothing would check another one with the same residual, that one stays with that other: each is as likely
+ * to be wrong. In the end each removed one is tried again: one that the others made look bad comes back.
  */
 export function estimateWithoutBadData(
   estimator: Estimator,
@@ -45,18 +50,29 @@ export function estimateWithoutBadData(
   const present = problem.measurements.filter(({ sigma }) => sigma < Infinity).length;
   const aloneLimit = Math.max(residualLimit, normalQuantile(1 - FALSE_ALARM / (2 * Math.max(1, present))));
   const removed = new Map<number, number>();
+  const undecided: Tuple[] = [];
   const solve = (without: ReadonlySet<number>) => estimator.estimate(absentAt(problem, without));
   const disagrees = (result: EstimateResult) => {
-    const worst = worstOf(result, residualLimit);
-    if (worst === undefined || result.status !== 'converged') return undefined;
-    const alone = worst.normalisedResidual > aloneLimit;
-    return alone || result.objective > result.chiSquareLimit ? worst : undefined;
+    if (result.status !== 'converged') return undefined;
+    // A tuple's part of the objective is the square of its residual, which all its members share.
+    const sizes = undecided.map(([one]) => result.normalisedResiduals?.[one.index] ?? 0).filter((size) => size > 0);
+    const objective = sizes.reduce((rest, size) => rest - size * size, result.objective);
+    const limit = Math.max(residualLimit, ...sizes.map((size) => LEAK * size));
+    const worst = worstOf(result, limit, new Set(undecided.flat().map(({ index }) => index)));
+    if (worst === undefined) return undefined;
+    return worst.normalisedResidual > aloneLimit || objective > result.chiSquareLimit ? worst : undefined;
   };
 
   let result = solve(new Set());
   for (let worst = disagrees(result); worst !== undefined && removed.size < removals; worst = disagrees(result)) {
+    const next = solve(new Set([...removed.keys(), worst.index]));
+    const tuple = criticalWithout(worst, rowsOf(problem, result), rowsOf(problem, next));
+    if (tuple !== undefined) {
+      undecided.push(tuple);
+      continue;
+    }
     removed.set(worst.index, worst.normalisedResidual);
-    result = solve(new Set(removed.keys()));
+    result = next;
   }
   for (const index of removed.size > 1 ? [...removed.keys()] : []) {
     const without = new Set(removed.keys());
@@ -66,25 +82,66 @@ export function estimateWithoutBadData(
     removed.delete(index);
     result = again;
   }
+  const names = undecided.map((tuple) => [...new Set(tuple.map(({ measurement }) => measurement))]);
   return {
-    result,
+    result: { ...result, suspects: result.suspects.map((suspect) => withOthers(suspect, names)) },
     removed: [...removed].map(([index, normalisedResidual]) => ({
       measurement: problem.measurements[index]!.id,
       normalisedResidual,
     })),
-    consistent: disagrees(result) === undefined,
+    undecided: names,
+    consistent: undecided.length === 0 && disagrees(result) === undefined,
   };
 }
 
-/** Residuals of two measurements that check each other alone are equal but for rounding. */
-const EQUAL = 1e-6;
+/** What of an error that stays in shows elsewhere, through losses and the curvature of the equations: at most this share. */
+const LEAK = 0.01;
 
-/** The measurement of the largest normalised residual above `limit`; the first of equals. */
-function worstOf(result: EstimateResult, limit: number): { index: number; normalisedResidual: number } | undefined {
+type Row = Pick<Residual, 'index' | 'measurement' | 'normalised'>;
+/** A measurement, and those that nothing else checks. */
+type Tuple = readonly [Row, ...Row[]];
+
+/** What the residuals say of each value in use; of each measurement, where the estimator says no more. */
+function rowsOf(
+  { measurements }: EstimationProblem,
+  { residuals, normalisedResiduals }: EstimateResult,
+): readonly Row[] {
+  return (
+    residuals ??
+    measurements.map(({ id }, index) => ({ index, measurement: id, normalised: normalisedResiduals?.[index] ?? 0 }))
+  );
+}
+
+/** The values with the same residual as the worst one that nothing checks without it; undefined when there are none. */
+function criticalWithout(worst: Worst, before: readonly Row[], after: readonly Row[]): Tuple | undefined {
+  const others = (rows: readonly Row[]) => rows.filter(({ index }) => index !== worst.index);
+  const left = others(after);
+  const isSame = ({ normalised }: Row) => areEqual(normalised, worst.normalisedResidual);
+  const critical = others(before).filter((row, i) => isSame(row) && Number.isNaN(left[i]?.normalised));
+  const own = before.find((row) => row.index === worst.index && isSame(row));
+  return own === undefined || critical.length === 0 ? undefined : [own, ...critical];
+}
+
+function withOthers<S extends EstimateResult['suspects'][number]>(suspect: S, tuples: readonly string[][]): S {
+  const tuple = tuples.find((names) => names.includes(suspect.measurement));
+  if (tuple === undefined) return suspect;
+  return { ...suspect, indistinguishableFrom: tuple.filter((name) => name !== suspect.measurement) };
+}
+
+/** Residuals that should be equal are so but for rounding: the first of them is taken, whatever the machine. */
+const ROUNDING = 1e-6;
+
+interface Worst {
+  readonly index: number;
+  readonly normalisedResidual: number;
+}
+
+/** The measurement of the largest normalised residual above `limit` but for some; the first of equals. */
+function worstOf(result: EstimateResult, limit: number, but: ReadonlySet<number>): Worst | undefined {
   let index = -1;
   let normalisedResidual = limit;
   result.normalisedResiduals?.forEach((size, i) => {
-    if (!(size > normalisedResidual * (index < 0 ? 1 : 1 + EQUAL))) return;
+    if (but.has(i) || !(size > normalisedResidual * (index < 0 ? 1 : 1 + ROUNDING))) return;
     normalisedResidual = size;
     index = i;
   });

@@ -36,7 +36,10 @@ export function estimateMessage(problem: EstimationProblem, result: EstimateResu
       degreesOfFreedom: result.degreesOfFreedom,
       chiSquareLimit: result.chiSquareLimit,
     }),
-    suspects: result.suspects.map((suspect) => ({ ...suspect })),
+    suspects: result.suspects.map(({ indistinguishableFrom: others, ...suspect }) => ({
+      ...suspect,
+      ...(others !== undefined && { indistinguishableFrom: [...others] }),
+    })),
     unobservedBuses: result.unobservedBuses.flatMap((bus) => [...grid.busIds[bus]!]),
     inventory: frame.inventory,
     ...(frame.modelFindings !== undefined && { modelFindings: [...frame.modelFindings] }),

@@ -91,6 +91,8 @@ export type EstimateStatus = 'converged' | 'not-observable' | 'diverged' | 'no-m
 export interface Suspect {
   readonly measurement: string;
   readonly normalisedResidual: number;
+  /** Others that check it and that nothing else checks: which of them all is wrong the residuals cannot say. */
+  readonly indistinguishableFrom?: readonly string[];
 }
 
 /** One residual: of a measurement's value, or of a phasor's angle. */

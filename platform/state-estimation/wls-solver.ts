@@ -19,7 +19,6 @@ import { evaluate, withoutAcross } from './equations/evaluate.ts';
 import { layOutEquations, noLoadEquations, type Equations } from './equations/layout.ts';
 import { loadMeasurements, type Loaded } from './equations/load.ts';
 import { flatStart } from './flat-start.ts';
-import { CRITICAL_SHARE } from './wls-statistics.ts';
 
 /** Pivots of the unweighted matrix below this are zero: the numeric rank, hence observability, is decided by it. */
 const RANK_TOLERANCE = 1e-10;
@@ -40,6 +39,8 @@ const SLOW_RATIO = 0.2;
 const WEIGHT_CHANGE = 4;
 /** Where rounding stops the steps from shrinking, this is small enough. */
 const STALL_STEP = 1e-8;
+/** Share of a row's variance below which that of its residual is rounding. */
+const TRACE = 1e-8;
 
 export interface SolverOptions {
   /** Largest change of a voltage component in the last step, per unit. */
@@ -229,7 +230,7 @@ export class WlsSolver {
     const unknowns = this.x.length;
     const left = used * this.ldl.inverseEntry(unknowns + row, unknowns + row);
     // What a limit has taken from the variance no estimate knows of: it is the residual's.
-    return left > CRITICAL_SHARE ? this.equations.variance[row]! - used * (1 - left) : left * used;
+    return left > TRACE ? this.equations.variance[row]! - used * (1 - left) : left * used;
   }
 
   /**

@@ -7,8 +7,11 @@ import { chiSquareQuantile } from '../../numerics/chi-square.ts';
 import type { EstimationProblem, EstimatorMeasurement, Residual, Suspect } from './estimator.ts';
 import type { WlsSolver } from './wls-solver.ts';
 
-/** Residual variance below this share of the measurement's own: nothing else checks it, it is critical. */
-export const CRITICAL_SHARE = 1e-8;
+/**
+ * Residual variance below this share of the measurement's own: nothing else checks it, it is critical. What losses alone
+ * couple has shares of 1e-7 to 1e-6, and an error of 1000 sigmas would not show there.
+ */
+const CRITICAL_SHARE = 1e-5;
 const SUSPECT_LIMIT = 3;
 const CHI_SQUARE_PROBABILITY = 0.95;
 
@@ -76,15 +79,43 @@ export function residualStatistics(
   return { residuals, largest };
 }
 
-/** Normalised residuals above 3, largest first. */
+/** Whether two normalised residuals may be those of measurements that check each other and nothing else does. */
+export function areEqual(a: number, b: number): boolean {
+  return Math.abs(a - b) <= EQUAL * Math.max(a, b);
+}
+
+/** A tenth of the digits that losses leave to the residuals of such a pair: sqrt(CRITICAL_SHARE) is 3e-3. */
+const EQUAL = 1e-3;
+
+/** Normalised residuals above 3, largest first; those that cannot be told apart with the names of each other. */
 export function suspectsOf(residuals: readonly Residual[]): Suspect[] {
-  const largest = new Map<string, number>();
-  for (const { measurement, normalised } of residuals) {
-    if (normalised > SUSPECT_LIMIT) largest.set(measurement, Math.max(normalised, largest.get(measurement) ?? 0));
+  const rows = residuals
+    .filter(({ normalised }) => normalised > SUSPECT_LIMIT)
+    .sort((a, b) => b.normalised - a.normalised || (a.measurement < b.measurement ? -1 : 1));
+  const suspects = new Map<string, Suspect>();
+  for (const { measurement, normalised } of rows) {
+    if (!suspects.has(measurement)) suspects.set(measurement, { measurement, normalisedResidual: normalised });
   }
-  return [...largest]
-    .map(([measurement, normalisedResidual]) => ({ measurement, normalisedResidual }))
-    .sort((a, b) => b.normalisedResidual - a.normalisedResidual || (a.measurement < b.measurement ? -1 : 1));
+  for (let first = 0, next = 0; first < rows.length; first = next) {
+    while (next < rows.length && areEqual(rows[first]!.normalised, rows[next]!.normalised)) next += 1;
+    const tuple = rows.slice(first, next);
+    const names = new Set(tuple.map(({ measurement }) => measurement));
+    if (names.size < 2 || Math.abs(shareOf(tuple) - 1) > EQUAL) continue;
+    for (const name of names) {
+      const others = [...names].filter((other) => other !== name);
+      suspects.set(name, { ...suspects.get(name)!, indistinguishableFrom: others });
+    }
+  }
+  return [...suspects.values()];
+}
+
+/**
+ * Sum of Omega_ii / R_ii. With S = Omega R^-1 the residuals are r = S e, and S is a projection: its trace is the number
+ * of redundant values. Measurements with one redundant value between them, a critical tuple, have a block of S of rank
+ * and trace 1 (Abur and Exposito, sections 5.5 and 5.7): normalised residuals of one size and shares that add up to 1.
+ */
+function shareOf(tuple: readonly Residual[]): number {
+  return tuple.reduce((sum, { residual, sigma, normalised }) => sum + (residual / sigma / normalised) ** 2, 0);
 }
 
 /**

@@ -215,6 +215,49 @@ describe('twin estimate', () => {
     expect(estimate('ieee-33', file, 'table', { removeBadData: true }).text).toContain('Removed: v-10-0');
   });
 
+  test('two that only check each other, but for losses, are named together, and none is removed', async () => {
+    const lines = ['ab', 'bc', 'cd', 'be', 'ef', 'fg'].map(([from, to], i) => ({
+      ...{ id: `l${i}`, from, to, lengthM: 1000, r1OhmPerKm: 0.3, x1OhmPerKm: 0.12 },
+    }));
+    const grid = write('spur.json', {
+      schema: 1,
+      name: 'a spur',
+      representation: 'positive-sequence',
+      buses: [...'abcdefg'].map((id) => ({ id, nominalVoltageV: 20_000 })),
+      lines,
+      loads: [...'cdfg'].map((bus) => ({ id: `load-${bus}`, bus, activePowerW: 5e5, reactivePowerVar: 1e5 })),
+      externalGrids: [{ id: 'e', bus: 'a', voltagePu: 1.02 }],
+    });
+    const power = (id: string, at: string, active: number, reactive: number) => [
+      { id: `p${id}`, kind: 'activePower', at, value: active, sigma: 1e4 },
+      { id: `q${id}`, kind: 'reactivePower', at, value: reactive, sigma: 1e4 },
+    ];
+    const v = { id: 'v', kind: 'voltageMagnitude', at: 'bus:a', value: 1.02, sigma: 0.002, unit: 'pu' };
+    const buses = [...'cdfg'].flatMap((bus) => power(bus, `bus:${bus}`, -5e5, -1e5));
+    // Really 500 kW flow into the last line, and its losses.
+    const measurements = [v, ...buses, ...power('-line', 'branch:l5:from', 9e5, 1e5)];
+    const ask = (name: string, rows: readonly object[], ...more: string[]) =>
+      twin(['estimate', grid, write(name, { measurements: rows }), '--remove-bad-data', ...more]);
+    const { code, out, err } = await ask('pair.json', measurements, '--format', 'json');
+    const answer = JSON.parse(out) as ReturnType<typeof describeEstimate>;
+    expect(code).toBe(20);
+    expect(answer).toMatchObject({ converged: true, removed: [] });
+    expect(Object.fromEntries(answer.suspects.map((one) => [one.measurement, one.indistinguishableFrom]))).toEqual({
+      'p-line': ['pg'],
+      pg: ['p-line'],
+    });
+    expect(err).toMatch(/pg, p-line contradict each other.*none was removed/);
+    const table = await ask('pair.json', measurements);
+    expect(table.out).toMatch(/Suspect: pg, normalised residual 28\.\d+; cannot be told apart from p-line/);
+    // Without one of them nothing that counts checks the other; with a third the wrong one goes.
+    const alone = measurements.filter(({ id }) => id !== 'pg');
+    const bare = JSON.parse((await ask('alone.json', alone, '--format', 'json')).out) as typeof answer;
+    expect(bare.criticalMeasurements).toContain('p-line');
+    const third = await ask('third.json', [...measurements, ...power('-third', 'branch:l5:to', -5e5, -1e5)]);
+    expect(third.code).toBe(0);
+    expect(third.out).toContain('Removed: p-line');
+  });
+
   test('what nothing else checks is named', () => {
     const { rows } = measure('ieee-33');
     const bare = rows.filter((row) => row.kind !== 'voltageMagnitude' || row.at === 'bus:1');
