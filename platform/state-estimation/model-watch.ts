@@ -54,6 +54,10 @@ const RESTART = -10;
 /** Orders of phases that stay in question after all of them have been estimated for themselves once. */
 const SHORTLIST = 10;
 
+/** Of what a changed grid leaves above the limit its gain is so many times as much, over so many estimates. */
+const REST_SHARE = 10;
+const LOADS_LEAST = 4;
+
 /** Changed grids that are estimated at one estimate at most, and how many of them are those with the most evidence. */
 const GRIDS_MOST = 64;
 const FOLLOWED_MOST = 16;
@@ -170,8 +174,7 @@ export class ModelWatch {
     } else {
       const [rival] = rivals;
       if (!explains(alarm) || (rival !== undefined && evidence - rival.evidence < this.options.lead)) return [];
-      // What has not been tried yet may explain more than one that leaves something open.
-      if (alarm.excess > 0 && grids.some(({ tried }) => tried === 0)) return [];
+      if (!this.explainsAll(alarm, grids) && !this.fitsWithAnother(alarm, phases, problem)) return [];
     }
     const { kind, element, says, inField, moved } = best.hypothesis;
     if (moved !== undefined) {
@@ -187,6 +190,36 @@ export class ModelWatch {
     this.candidates = undefined;
     this.shortlist = undefined;
     return [finding];
+  }
+
+  /**
+   * In a mesh a line that is longer than on paper looks much like one that is open, at one load more than at the next. So
+   * what a change of the grid leaves open has to be little, over some loads, and nothing else may be untried.
+   */
+  private explainsAll({ gain, excess, estimates }: Candidate, grids: readonly GridCandidate[]): boolean {
+    if (excess <= 0) return true;
+    return estimates >= LOADS_LEAST && gain >= REST_SHARE * excess && grids.every(({ tried }) => tried > 0);
+  }
+
+  /** Two things may be wrong at once: with another hypothesis beside it everything fits. */
+  private fitsWithAnother(
+    { hypothesis }: Candidate,
+    phases: readonly PhaseCandidate[],
+    problem: EstimationProblem,
+  ): boolean {
+    const changed = hypothesis.apply(problem);
+    if (changed === undefined) return false;
+    const now = this.model.estimate({ ...changed, statistics: 'on-suspicion' });
+    const others = gridsToWeigh(gridCandidates(changed), changed, now).map((other) => other.hypothesis.apply(changed));
+    const meters = phases
+      .filter((candidate) => candidate.evidence > 0)
+      .toSorted((a, b) => b.evidence - a.evidence)
+      .slice(0, SHORTLIST)
+      .map((other) => hypothesis.apply(other.hypothesis.apply(problem) ?? problem));
+    return [...meters, ...others].some((both) => {
+      const result = both && this.model.estimate({ ...both, statistics: 'never' });
+      return result?.status === 'converged' && result.objective <= result.chiSquareLimit;
+    });
   }
 
   /** Of the ways in which what was named may have been done the one that fits best. */
