@@ -45,7 +45,17 @@ export function createRealBlockLu(pattern: SymmetricPattern, order: number): Rea
       for (let q = start[k]!; q < start[k + 1]!; q++) targets.push(placeOf(index[p]!, index[q]!));
     }
   }
-  const layout: Layout = { order, size, start, index, lowerAt, upperAt, values, targets: Int32Array.from(targets) };
+  const layout: Layout = {
+    order,
+    size,
+    start,
+    index,
+    lowerAt,
+    upperAt,
+    values,
+    targets: Int32Array.from(targets),
+    scratch: new Float64Array(2 * entries),
+  };
   const work = new Float64Array(size * order);
   return {
     order,
@@ -73,17 +83,19 @@ interface Layout {
   readonly upperAt: number;
   readonly values: Float64Array;
   readonly targets: Int32Array;
+  /** Room for two blocks. */
+  readonly scratch: Float64Array;
 }
 
 /** Right-looking: D_k -> D_k^-1, L_ik = A_ik D_k^-1, A_ij -= L_ik A_kj; U_kj stays A_kj and meets D_k^-1 when solving. */
 function factorise(layout: Layout, singular: number): boolean {
-  const { order, size, start, lowerAt, upperAt, values, targets } = layout;
+  const { order, size, start, lowerAt, upperAt, values, targets, scratch } = layout;
   const entries = order * order;
-  const scratch = new Float64Array(2 * entries);
   let target = 0;
   for (let k = 0; k < size; k++) {
     if (!invert(values, k * entries, order, singular, scratch)) return false;
-    const [first, end] = [start[k]!, start[k + 1]!];
+    const first = start[k]!;
+    const end = start[k + 1]!;
     for (let p = first; p < end; p++) timesPivot(values, lowerAt + p * entries, k * entries, order, scratch);
     for (let p = first; p < end; p++) {
       const left = lowerAt + p * entries;
@@ -110,8 +122,14 @@ function timesPivot(values: Float64Array, at: number, pivot: number, order: numb
 /** values[to] -= values[a] values[b]. */
 function subtractProduct(values: Float64Array, to: number, a: number, b: number, order: number): void {
   if (order === 2) {
-    const [a0, a1, a2, a3] = [values[a]!, values[a + 1]!, values[a + 2]!, values[a + 3]!];
-    const [b0, b1, b2, b3] = [values[b]!, values[b + 1]!, values[b + 2]!, values[b + 3]!];
+    const a0 = values[a]!;
+    const a1 = values[a + 1]!;
+    const a2 = values[a + 2]!;
+    const a3 = values[a + 3]!;
+    const b0 = values[b]!;
+    const b1 = values[b + 1]!;
+    const b2 = values[b + 2]!;
+    const b3 = values[b + 3]!;
     values[to]! -= a0 * b0 + a1 * b2;
     values[to + 1]! -= a0 * b1 + a1 * b3;
     values[to + 2]! -= a2 * b0 + a3 * b2;
@@ -146,7 +164,7 @@ function invert(values: Float64Array, at: number, order: number, singular: numbe
     const pivot = scratch[best * order + k]!;
     if (!(Math.abs(pivot) > singular * norm)) return false;
     for (let c = 0; c < order; c++) {
-      for (const half of [0, entries]) {
+      for (let half = 0; half <= entries; half += entries) {
         const keep = scratch[half + best * order + c]! / pivot;
         scratch[half + best * order + c] = scratch[half + k * order + c]!;
         scratch[half + k * order + c] = keep;
@@ -166,14 +184,16 @@ function invert(values: Float64Array, at: number, order: number, singular: numbe
 }
 
 /** L y = b forwards, then x_k = D_k^-1 (y_k - sum U_kj x_j) backwards. */
-function substitute({ order, size, start, index, lowerAt, upperAt, values }: Layout, w: Float64Array): void {
+function substitute(
+  { order, size, start, index, lowerAt, upperAt, values, scratch: row }: Layout,
+  w: Float64Array,
+): void {
   const entries = order * order;
   for (let k = 0; k < size; k++) {
     for (let s = start[k]!; s < start[k + 1]!; s++) {
       subtractTimes(values, lowerAt + s * entries, w, k * order, index[s]! * order, order);
     }
   }
-  const row = new Float64Array(order);
   for (let k = size - 1; k >= 0; k--) {
     const at = k * order;
     for (let s = start[k]!; s < start[k + 1]!; s++) {

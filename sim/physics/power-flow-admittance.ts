@@ -92,7 +92,8 @@ function multiplyAdd(
     let im = 0;
     for (let c = 0; c < phases; c++) {
       const k = block + 2 * (r * phases + c);
-      const [xr, xi] = [x[from + 2 * c]!, x[from + 2 * c + 1]!];
+      const xr = x[from + 2 * c]!;
+      const xi = x[from + 2 * c + 1]!;
       re += blocks[k]! * xr - blocks[k + 1]! * xi;
       im += blocks[k]! * xi + blocks[k + 1]! * xr;
     }

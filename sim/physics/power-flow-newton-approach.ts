@@ -23,7 +23,7 @@ export function approachSolution(
   const { context, controls, angles } = shared;
   // As if nothing were held, the equations are the plain current mismatches.
   const free = controls.map(() => 'max' as const);
-  const mismatch = (): void => void evaluateMismatch(shared, free, powers, voltage, work);
+  const mismatch = (): void => evaluateMismatch(shared, free, powers, voltage, work);
   context.elements.sumConstantPower(powers, work.busPower);
   if (angles === undefined || !factoriseBetweenHeld(shared)) return;
   mismatch();
@@ -55,10 +55,13 @@ function factoriseBetweenHeld({
   for (const { bus, places } of controls) {
     for (const place of places) {
       for (const row of [2 * (place % phases), 2 * (place % phases) + 1]) {
-        for (const block of [ownAt[bus]!, ...transferAt.subarray(start[bus], start[bus + 1])]) {
-          lu.values.fill(0, block + row * order, block + (row + 1) * order);
+        const own = ownAt[bus]! + row * order;
+        lu.values.fill(0, own, own + order);
+        for (let e = start[bus]!; e < start[bus + 1]!; e++) {
+          const at = transferAt[e]! + row * order;
+          lu.values.fill(0, at, at + order);
         }
-        lu.values[ownAt[bus]! + row * (order + 1)] = 1;
+        lu.values[own + row] = 1;
       }
     }
   }
@@ -78,18 +81,18 @@ function moveBetweenHeld({ controls, lu }: NewtonStructure, voltage: Float64Arra
 function turnBuses(shared: NewtonStructure, angles: RealBlockLu, voltage: Float64Array, work: NewtonWork): void {
   const { context, unknown } = shared;
   const { grid } = context;
-  const turn = new Float64Array(grid.busCount);
-  const moves = new Uint8Array(grid.busCount);
-  for (const place of unknown) {
+  const { turn } = work;
+  turn.fill(0);
+  for (let n = 0; n < unknown.length; n++) {
+    const place = unknown[n]!;
     const bus = Math.floor(place / grid.phases);
     const at = 2 * place;
-    moves[bus] = 1;
     turn[bus]! -= voltage[at]! * work.mismatch[at]! + voltage[at + 1]! * work.mismatch[at + 1]!;
   }
-  fillAngleMatrix(shared, moves, voltage, angles);
+  fillAngleMatrix(shared, voltage, angles);
   if (!angles.factorise()) return;
   angles.solve(turn);
-  for (let bus = 0; bus < grid.busCount; bus++) turnBus(grid, voltage, bus, turn[bus]!);
+  for (let bus = 0; bus < grid.busCount; bus++) turnBus(grid, voltage, bus, turn);
 }
 
 /**
@@ -97,8 +100,7 @@ function turnBuses(shared: NewtonStructure, angles: RealBlockLu, voltage: Float6
  * change when it turns, so H_ii = -sum H_ij + Im(v_i i_source*).
  */
 function fillAngleMatrix(
-  { context, admittance }: NewtonStructure,
-  moves: Uint8Array,
+  { context, admittance, moves }: NewtonStructure,
   voltage: Float64Array,
   angles: RealBlockLu,
 ): void {
@@ -134,7 +136,8 @@ function exchanged(
 ): number {
   let sum = 0;
   for (let r = 0; r < phases; r++) {
-    let [re, im] = [0, 0];
+    let re = 0;
+    let im = 0;
     for (let c = 0; c < phases; c++) {
       const at = block + 2 * (r * phases + c);
       const from = 2 * (phases * j + c);
@@ -147,10 +150,12 @@ function exchanged(
   return sum;
 }
 
-function turnBus({ phases }: CompiledGrid, voltage: Float64Array, bus: number, angle: number): void {
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+function turnBus({ phases }: CompiledGrid, voltage: Float64Array, bus: number, turn: Float64Array): void {
+  const cos = Math.cos(turn[bus]!);
+  const sin = Math.sin(turn[bus]!);
   for (let at = 2 * phases * bus; at < 2 * phases * (bus + 1); at += 2) {
-    const [re, im] = [voltage[at]!, voltage[at + 1]!];
+    const re = voltage[at]!;
+    const im = voltage[at + 1]!;
     voltage[at] = cos * re - sin * im;
     voltage[at + 1] = sin * re + cos * im;
   }

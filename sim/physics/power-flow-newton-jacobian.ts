@@ -19,128 +19,170 @@ export function fillJacobian(
   for (const [bus, size] of work.earthing ? earthed : []) {
     for (let e = 0; e < order; e++) lu.values[ownAt[bus]! + e * (order + 1)]! += size;
   }
-  const addOwn = (rowPlace: number, columnPlace: number, derivative: Derivative, factor: number): void => {
-    const bus = Math.floor(rowPlace / grid.phases);
-    const to = ownAt[bus]! + 2 * (rowPlace % grid.phases) * order + 2 * (columnPlace % grid.phases);
-    lu.values[to]! += factor * derivative.rr;
-    lu.values[to + 1]! += factor * derivative.ri;
-    lu.values[to + order]! += factor * derivative.ir;
-    lu.values[to + order + 1]! += factor * derivative.ii;
-  };
-  for (const place of elements.free.places) {
-    const at = 2 * place;
-    const [p, q] = [work.busPower[at]!, work.busPower[at + 1]!];
+  const { free } = elements;
+  const { derivative } = work;
+  for (let n = 0; n < free.places.length; n++) {
+    const place = free.places[n]!;
+    const p = work.busPower[2 * place]!;
+    const q = work.busPower[2 * place + 1]!;
     if (p === 0 && q === 0) continue;
-    const [re, im] = [voltage[at]!, voltage[at + 1]!];
+    const re = voltage[2 * place]!;
+    const im = voltage[2 * place + 1]!;
     const d = re * re + im * im;
-    addOwn(place, place, currentDerivative(re, im, p / d, q / d, -p / (d * d), -q / (d * d)), -1);
+    currentDerivative(re, im, p / d, q / d, -p / (d * d), -q / (d * d), derivative);
+    addOwn(shared, place, place, derivative, -1);
   }
-  for (const part of elements.free.general) {
-    const derivative = partDerivative(part, powers[part.kind], grid.basePowerVA, voltage);
-    if (derivative === undefined) continue;
+  for (let n = 0; n < free.general.length; n++) {
+    const part = free.general[n]!;
+    if (!partDerivative(part, powers[part.kind], grid.basePowerVA, voltage, derivative)) continue;
     const near = part.near >> 1;
-    addOwn(near, near, derivative, -1);
+    addOwn(shared, near, near, derivative, -1);
     if (part.far < 0) continue;
     const far = part.far >> 1;
-    addOwn(near, far, derivative, 1);
-    addOwn(far, near, derivative, 1);
-    addOwn(far, far, derivative, -1);
+    addOwn(shared, near, far, derivative, 1);
+    addOwn(shared, far, near, derivative, 1);
+    addOwn(shared, far, far, derivative, -1);
   }
-  controls.forEach((control, c) => {
-    if (states[c] === 'hold') controlRows(shared, control, voltage, work.mismatch);
-  });
+  for (let c = 0; c < controls.length; c++) if (states[c] === 'hold') controlRows(shared, controls[c]!, voltage, work);
 }
 
-/** d(i_re, i_im) / d(v_re, v_im). */
-interface Derivative {
-  readonly rr: number;
-  readonly ri: number;
-  readonly ir: number;
-  readonly ii: number;
+/** Adds +-d(i_row) / d(v_column) of two places of one bus. */
+function addOwn(
+  { lu, ownAt, context }: NewtonStructure,
+  rowPlace: number,
+  columnPlace: number,
+  derivative: Float64Array,
+  sign: 1 | -1,
+): void {
+  const { phases } = context.grid;
+  const order = 2 * phases;
+  const bus = Math.floor(rowPlace / phases);
+  const to = ownAt[bus]! + 2 * (rowPlace % phases) * order + 2 * (columnPlace % phases);
+  lu.values[to]! += sign * derivative[0]!;
+  lu.values[to + 1]! += sign * derivative[1]!;
+  lu.values[to + order]! += sign * derivative[2]!;
+  lu.values[to + order + 1]! += sign * derivative[3]!;
 }
 
 /** Of i = (a re + b im) + j (a im - b re) with a = P / |v|^2, b = Q / |v|^2 and their slopes against |v|^2. */
-function currentDerivative(re: number, im: number, a: number, b: number, da: number, db: number): Derivative {
+function currentDerivative(
+  re: number,
+  im: number,
+  a: number,
+  b: number,
+  da: number,
+  db: number,
+  derivative: Float64Array,
+): void {
   const real = 2 * (da * re + db * im);
   const imaginary = 2 * (da * im - db * re);
-  return { rr: a + re * real, ri: b + im * real, ir: -b + re * imaginary, ii: a + im * imaginary };
+  derivative[0] = a + re * real;
+  derivative[1] = b + im * real;
+  derivative[2] = -b + re * imaginary;
+  derivative[3] = a + im * imaginary;
 }
 
-/** With u = |v| / n: P(u) / |v|^2 = P0 (z / n^2 + i / (n |v|) + p / |v|^2). */
+/**
+ * With u = |v| / n: P(u) / |v|^2 = P0 (z / n^2 + i / (n |v|) + p / |v|^2). False where there is no power to derive.
+ */
 function partDerivative(
   part: GeneralPart,
   power: Float64Array,
   basePowerVA: number,
   voltage: Float64Array,
-): Derivative | undefined {
+  derivative: Float64Array,
+): boolean {
   const { own, near, far, sign, nominal, active, reactive } = part;
   const p0 = (sign * power[own]!) / basePowerVA;
   const q0 = (sign * power[own + 1]!) / basePowerVA;
-  if (p0 === 0 && q0 === 0) return undefined;
+  if (p0 === 0 && q0 === 0) return false;
   const re = voltage[near]! - (far < 0 ? 0 : voltage[far]!);
   const im = voltage[near + 1]! - (far < 0 ? 0 : voltage[far + 1]!);
   const d = re * re + im * im;
-  const magnitude = Math.sqrt(d);
-  const over = ({ z, i, p }: GeneralPart['active']): number =>
-    z / (nominal * nominal) + i / (nominal * magnitude) + p / d;
-  const slope = ({ i, p }: GeneralPart['active']): number => -i / (2 * nominal * magnitude * d) - p / (d * d);
-  return currentDerivative(re, im, p0 * over(active), q0 * over(reactive), p0 * slope(active), q0 * slope(reactive));
+  const impedance = nominal * nominal;
+  const current = nominal * Math.sqrt(d);
+  const a = p0 * (active.z / impedance + active.i / current + active.p / d);
+  const b = q0 * (reactive.z / impedance + reactive.i / current + reactive.p / d);
+  const da = p0 * (-active.i / (2 * current * d) - active.p / (d * d));
+  const db = q0 * (-reactive.i / (2 * current * d) - reactive.p / (d * d));
+  currentDerivative(re, im, a, b, da, db, derivative);
+  return true;
 }
 
 /** Turns the rows dF of a held bus into those of its control equations, in its own and all its transfer blocks. */
-function controlRows(
-  shared: NewtonStructure,
-  control: VoltageControl,
-  voltage: Float64Array,
-  mismatch: Float64Array,
-): void {
+function controlRows(shared: NewtonStructure, control: VoltageControl, voltage: Float64Array, work: NewtonWork): void {
   const { admittance, lu, ownAt, transferAt, context } = shared;
+  const { values } = lu;
   const { start } = admittance.pattern;
   const { bus, places, holds } = control;
   const { phases } = context.grid;
   const order = 2 * phases;
-  const { values } = lu;
-  const blocks = [ownAt[bus]!, ...transferAt.subarray(start[bus], start[bus + 1])];
-  const rowOf = (k: number): number => 2 * (places[k]! % phases) * order;
-
-  blocks.forEach((block, b) => {
-    const reactive = places.map((place, k) => {
-      const row = block + rowOf(k);
-      const [vr, vi] = [voltage[2 * place]!, voltage[2 * place + 1]!];
-      const q = new Float64Array(order);
-      for (let c = 0; c < order; c++) {
-        const [fr, fi] = [values[row + c]!, values[row + order + c]!];
-        q[c] = vi * fr - vr * fi;
-        values[row + c] = vr * fr + vi * fi;
-        values[row + order + c] = 0;
-      }
-      if (b > 0) return q;
-      const own = 2 * (place % phases);
-      values[row + own]! += mismatch[2 * place]!;
-      values[row + own + 1]! += mismatch[2 * place + 1]!;
-      q[own]! -= mismatch[2 * place + 1]!;
-      q[own + 1]! += mismatch[2 * place]!;
-      return q;
-    });
-    if (holds === 'each-phase') return;
-    for (let c = 0; c < order; c++) {
-      values[block + rowOf(0) + order + c] = reactive[0]![c]! - reactive[1]![c]!;
-      values[block + rowOf(1) + order + c] = reactive[1]![c]! - reactive[2]![c]!;
-    }
-  });
-  if (holds === 'each-phase') {
-    places.forEach((place, k) => {
-      const to = ownAt[bus]! + rowOf(k) + order + 2 * (place % phases);
-      values[to] = 2 * voltage[2 * place]!;
-      values[to + 1] = 2 * voltage[2 * place + 1]!;
-    });
-    return;
+  const own = ownAt[bus]!;
+  toPowerRows(values, own, control, voltage, phases);
+  for (let e = start[bus]!; e < start[bus + 1]!; e++) {
+    toPowerRows(values, transferAt[e]!, control, voltage, phases);
+    toVoltageRows(values, transferAt[e]!, control, phases);
   }
-  // d|v1|^2 / d(re, im) of phase k, with v1 = sum a^k v_k / 3.
-  const [re, im] = positiveSequence(places, voltage);
-  places.forEach((_, k) => {
-    const to = ownAt[bus]! + rowOf(2) + order + 2 * k;
-    values[to] = (2 / 3) * (re * TURN_RE[k]! + im * TURN_IM[k]!);
-    values[to + 1] = (2 / 3) * (im * TURN_RE[k]! - re * TURN_IM[k]!);
-  });
+  // In its own block the bus's voltage stands before F, too.
+  for (let k = 0; k < places.length; k++) {
+    const at = 2 * places[k]!;
+    const to = own + rowOf(places[k]!, phases) + 2 * (places[k]! % phases);
+    const fr = work.mismatch[at]!;
+    const fi = work.mismatch[at + 1]!;
+    values[to]! += fr;
+    values[to + 1]! += fi;
+    values[to + order]! -= fi;
+    values[to + order + 1]! += fr;
+  }
+  toVoltageRows(values, own, control, phases);
+  // d|v|^2 / d(re, im), or d|v1|^2 of phase k with v1 = sum a^k v_k / 3.
+  positiveSequence(places, voltage, work.sequence);
+  const re = work.sequence[0]!;
+  const im = work.sequence[1]!;
+  for (let k = 0; k < places.length; k++) {
+    const each = holds === 'each-phase';
+    const place = places[k]!;
+    const to = own + rowOf(each ? place : places[2]!, phases) + order + 2 * (place % phases);
+    values[to] = each ? 2 * voltage[2 * place]! : (2 / 3) * (re * TURN_RE[k]! + im * TURN_IM[k]!);
+    values[to + 1] = each ? 2 * voltage[2 * place + 1]! : (2 / 3) * (im * TURN_RE[k]! - re * TURN_IM[k]!);
+  }
+}
+
+/** Where the first row of a place begins in a block. */
+function rowOf(place: number, phases: number): number {
+  return 2 * (place % phases) * 2 * phases;
+}
+
+/** Rows of dF in a block into those of active and reactive power, dp + j dq = v dF*. */
+function toPowerRows(
+  values: Float64Array,
+  block: number,
+  { places }: VoltageControl,
+  voltage: Float64Array,
+  phases: number,
+): void {
+  const order = 2 * phases;
+  for (let k = 0; k < places.length; k++) {
+    const row = block + rowOf(places[k]!, phases);
+    const vr = voltage[2 * places[k]!]!;
+    const vi = voltage[2 * places[k]! + 1]!;
+    for (let c = row; c < row + order; c++) {
+      const fr = values[c]!;
+      const fi = values[c + order]!;
+      values[c] = vr * fr + vi * fi;
+      values[c + order] = vi * fr - vr * fi;
+    }
+  }
+}
+
+/** Rows of reactive power into q_A - q_B, q_B - q_C and none, or into none at all where each phase holds its voltage. */
+function toVoltageRows(values: Float64Array, block: number, { places, holds }: VoltageControl, phases: number): void {
+  const order = 2 * phases;
+  const last = places.length - 1;
+  for (let k = 0; k <= last; k++) {
+    const row = block + rowOf(places[k]!, phases) + order;
+    const next = block + rowOf(places[Math.min(k + 1, last)]!, phases) + order;
+    if (holds === 'each-phase' || k === last) values.fill(0, row, row + order);
+    else for (let c = 0; c < order; c++) values[row + c]! -= values[next + c]!;
+  }
 }

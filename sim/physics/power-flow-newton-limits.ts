@@ -57,6 +57,7 @@ export function switchLimits(
   { controls, context }: NewtonStructure,
   states: ControlState[],
   voltage: Float64Array,
+  work: NewtonWork,
   powers: ElementPowers,
   switches: number[],
 ): boolean {
@@ -70,7 +71,7 @@ export function switchLimits(
       if (q > max + LIMIT_TOLERANCE) next = 'max';
       else if (q < min - LIMIT_TOLERANCE) next = 'min';
     } else if (switches[c]! < LIMIT_SWITCHES) {
-      const vm = heldMagnitude(control, voltage);
+      const vm = heldMagnitude(control, voltage, work);
       if (now === 'max' && vm > setpoint + LIMIT_TOLERANCE) next = 'hold';
       if (now === 'min' && vm < setpoint - LIMIT_TOLERANCE) next = 'hold';
     }
@@ -82,8 +83,11 @@ export function switchLimits(
   return changed;
 }
 
-function heldMagnitude({ places, holds }: VoltageControl, voltage: Float64Array): number {
-  if (holds === 'positive-sequence') return Math.hypot(...positiveSequence(places, voltage));
+function heldMagnitude({ places, holds }: VoltageControl, voltage: Float64Array, { sequence }: NewtonWork): number {
+  if (holds === 'positive-sequence') {
+    positiveSequence(places, voltage, sequence);
+    return Math.hypot(sequence[0]!, sequence[1]!);
+  }
   return (
     places.reduce((sum, place) => sum + Math.hypot(voltage[2 * place]!, voltage[2 * place + 1]!), 0) / places.length
   );

@@ -28,6 +28,8 @@ export interface NewtonStructure {
   readonly ownAt: Int32Array;
   /** Places whose voltage is an unknown. */
   readonly unknown: Int32Array;
+  /** 1 at buses with one. */
+  readonly moves: Uint8Array;
   /** Rounding of Y v at each place, per unit: no mismatch can be told from zero below it. */
   readonly noise: Float64Array;
   /** One row and column a bus, for the angles that `approachSolution` finds; where no voltage is held, it is not asked. */
@@ -53,10 +55,12 @@ export function prepareNewton(context: MethodContext): NewtonStructure {
   const isUnknown = (place: number): boolean =>
     grid.energisedPhases[place] === 1 && !held.has(Math.floor(place / grid.phases));
   const unknown = Int32Array.from(grid.energisedPhases.keys()).filter(isUnknown);
+  const moves = new Uint8Array(grid.busCount);
+  for (const place of unknown) moves[Math.floor(place / grid.phases)] = 1;
   const flat = flatVoltages(context, controls);
   const given = documentVoltages(grid, controls, flat);
   const angles = controls.length > 0 ? createRealBlockLu(pattern, 1) : undefined;
-  const shared = { context, admittance, earthed, controls, lu, transferAt, ownAt, unknown, angles, flat, given };
+  const shared = { context, admittance, earthed, controls, lu, transferAt, ownAt, unknown, moves, angles, flat, given };
   return {
     ...shared,
     branchCurrents: createBranchCurrents(grid),

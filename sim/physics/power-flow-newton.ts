@@ -6,7 +6,7 @@
 import type { ElementPowers } from './power-flow-elements.ts';
 import type { MethodResult, MethodSolver, PowerFlowMethod } from './power-flow-method.ts';
 import { approachSolution } from './power-flow-newton-approach.ts';
-import { createNewtonWork, evaluateMismatch, type WorstMismatch } from './power-flow-newton-equations.ts';
+import { createNewtonWork, evaluateMismatch } from './power-flow-newton-equations.ts';
 import { fillJacobian } from './power-flow-newton-jacobian.ts';
 import { enforceLimits, settleReactivePower, switchLimits } from './power-flow-newton-limits.ts';
 import { prepareNewton, type NewtonStructure } from './power-flow-newton-structure.ts';
@@ -34,7 +34,6 @@ export const newton: PowerFlowMethod = {
 interface Outcome {
   readonly converged: boolean;
   readonly iterations: number;
-  readonly worst: WorstMismatch;
 }
 
 /** `solved`: the state is a solution, and the place to go on from. */
@@ -50,9 +49,8 @@ function createSolver(shared: NewtonStructure, state: Float64Array, solved: bool
 
   const publish = (): void => {
     voltage.set(state);
-    grid.energisedPhases.forEach((live, place) => {
-      if (live === 0) voltage.fill(Number.NaN, 2 * place, 2 * place + 2);
-    });
+    for (let place = 0; place < grid.energisedPhases.length; place++)
+      if (grid.energisedPhases[place] === 0) voltage.fill(Number.NaN, 2 * place, 2 * place + 2);
   };
   const flatStart = (): void => {
     state.set(given ?? flat);
@@ -65,17 +63,19 @@ function createSolver(shared: NewtonStructure, state: Float64Array, solved: bool
   const iterate = (powers: ElementPowers, done: number): Outcome => {
     elements.sumConstantPower(powers, work.busPower);
     let iterations = done;
-    let worst = evaluateMismatch(shared, states, powers, state, work);
+    const { worst } = work;
+    evaluateMismatch(shared, states, powers, state, work);
     let best = Number.POSITIVE_INFINITY;
     let patience = PATIENCE;
     /** No convergence: the best voltages on the way say more than the last. */
     const fail = (): Outcome => {
       state.set(work.best);
-      return { iterations, worst: evaluateMismatch(shared, states, powers, state, work), converged: false };
+      evaluateMismatch(shared, states, powers, state, work);
+      return { iterations, converged: false };
     };
     for (;;) {
       history[iterations] = worst.mismatch;
-      if (worst.excess <= tolerancePu) return { iterations, worst, converged: true };
+      if (worst.excess <= tolerancePu) return { iterations, converged: true };
       patience = worst.mismatch < 0.9 * best ? PATIENCE : patience - 1;
       if (worst.mismatch < best) {
         best = worst.mismatch;
@@ -87,22 +87,23 @@ function createSolver(shared: NewtonStructure, state: Float64Array, solved: bool
         if (work.earthing || shared.earthed.size === 0) return fail();
         // Not even the elements hold the neutral of some island: from here on a negligible earthing does.
         work.earthing = true;
-        worst = evaluateMismatch(shared, states, powers, state, work);
+        evaluateMismatch(shared, states, powers, state, work);
         continue;
       }
       for (let k = 0; k < work.step.length; k++) work.step[k] = -work.residual[k]!;
       lu.solve(work.step);
       iterations++;
-      const before = worst;
+      const before = worst.mismatch;
       work.last.set(state);
       let length = 1;
       for (let halving = 0; ; halving++) {
-        for (const place of unknown) {
-          state[2 * place] = work.last[2 * place]! + length * work.step[2 * place]!;
-          state[2 * place + 1] = work.last[2 * place + 1]! + length * work.step[2 * place + 1]!;
+        for (let n = 0; n < unknown.length; n++) {
+          const at = 2 * unknown[n]!;
+          state[at] = work.last[at]! + length * work.step[at]!;
+          state[at + 1] = work.last[at + 1]! + length * work.step[at + 1]!;
         }
-        worst = evaluateMismatch(shared, states, powers, state, work);
-        if (worst.mismatch <= WORSE * before.mismatch || halving === HALVINGS) break;
+        evaluateMismatch(shared, states, powers, state, work);
+        if (worst.mismatch <= WORSE * before || halving === HALVINGS) break;
         length /= 2;
       }
     }
@@ -115,7 +116,7 @@ function createSolver(shared: NewtonStructure, state: Float64Array, solved: bool
     const switches = controls.map(() => 0);
     for (let round = 0; outcome.converged && round < LIMIT_ROUNDS; round++) {
       settleReactivePower(shared, states, state, work, powers);
-      if (!switchLimits(shared, states, state, powers, switches)) break;
+      if (!switchLimits(shared, states, state, work, powers, switches)) break;
       enforceLimits(shared, states, powers);
       outcome = iterate(powers, outcome.iterations);
     }
@@ -135,7 +136,8 @@ function createSolver(shared: NewtonStructure, state: Float64Array, solved: bool
       approachSolution(shared, powers, state, work);
       outcome = solveFromHere(powers);
     }
-    const { converged, iterations, worst } = outcome;
+    const { converged, iterations } = outcome;
+    const { worst } = work;
     isSolved = converged;
     publish();
     return {
