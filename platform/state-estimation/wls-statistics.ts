@@ -8,8 +8,8 @@ import type { EstimationProblem, EstimatorMeasurement, Residual, Suspect } from 
 import type { WlsSolver } from './wls-solver.ts';
 
 /**
- * Residual variance below this share of the measurement's own: nothing else checks it, it is critical. What losses alone
- * couple has shares of 1e-7 to 1e-6, and an error of 1000 sigmas would not show there.
+ * Residual variance below this share of the measurement's own: nothing else checks it, it is critical. An error of 900
+ * sigmas stays below the limit of suspects there. What losses alone couple has shares of about 1e-7.
  */
 const CRITICAL_SHARE = 1e-5;
 const SUSPECT_LIMIT = 3;
@@ -84,7 +84,10 @@ export function areEqual(a: number, b: number): boolean {
   return Math.abs(a - b) <= EQUAL * Math.max(a, b);
 }
 
-/** A tenth of the digits that losses leave to the residuals of such a pair: sqrt(CRITICAL_SHARE) is 3e-3. */
+/**
+ * Of two residuals with shares s that keep s' < CRITICAL_SHARE without each other the correlation is sqrt(1 - s' / s), and
+ * with s = 1/2 their normalised sizes are sqrt(2 s') = 0.0045 apart: about 1e-3 of what is suspicious.
+ */
 const EQUAL = 1e-3;
 
 /** Normalised residuals above 3, largest first; those that cannot be told apart with the names of each other. */

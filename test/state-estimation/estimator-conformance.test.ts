@@ -34,12 +34,21 @@ function telling(change: (m: EstimatorMeasurement) => readonly EstimatorMeasurem
 const without = (...kinds: readonly EstimatorMeasurement['kind'][]) =>
   telling((m) => (kinds.includes(m.kind) ? [] : [m]));
 
+/** As if all of its error were its own. */
+function alone(m: EstimatorMeasurement): EstimatorMeasurement {
+  if (!('shared' in m)) return m;
+  const { shared: _, ...own } = m;
+  return own;
+}
+
 const statistics = 'statistics have a number for everything, and none is negative';
 const objective =
   'the objective is the sum of squared residuals over sigmas, and residuals are measured minus estimated';
 const suspects = 'suspects are the normalised residuals above 3, the largest first';
 const growing = 'standard deviations grow with those of the measurements';
 const carried = 'standard deviations are the errors of all measurements carried through';
+const flows = 'so are those of flows, injections and losses, where they are stated';
+const shared = 'a cause that measurements share moves all of them, each by its sensitivity';
 const weights = 'of two that contradict each other the more precise one wins by the inverse variances';
 const counted =
   'every kind of measurement counts: where it stands for a power that nobody measures, the truth comes back';
@@ -81,6 +90,21 @@ describe('an estimator is caught that', () => {
       'states half of its standard deviations',
       answering(({ voltageAngleSigma }) => ({ voltageAngleSigma: voltageAngleSigma?.map((s) => s / 2) })),
       [carried],
+    ],
+    [
+      'states too large standard deviations of branch flows',
+      answering(({ flowSigmas }) =>
+        flowSigmas === undefined
+          ? {}
+          : { flowSigmas: { ...flowSigmas, branch: flowSigmas.branch.map((s) => 1.2 * s) } },
+      ),
+      [flows],
+    ],
+    ['knows of no shared causes', telling((m) => [alone(m)]), [shared]],
+    [
+      'takes shared causes for errors of each alone',
+      telling((m) => [{ ...alone(m), sigma: Math.hypot(m.sigma, ('shared' in m && m.shared?.sensitivity) || 0) }]),
+      [shared],
     ],
     ['ignores every sigma', telling((m) => [{ ...m, sigma: 1e-3 }]), [objective, growing, carried, weights]],
     ['weighs by one over sigma', telling((m) => [{ ...m, sigma: Math.sqrt(m.sigma) }]), [objective, growing, weights]],

@@ -1,16 +1,17 @@
 /** What the numbers of an estimate mean: objective, degrees of freedom, standard deviations, weights, every kind counted. */
 import { expect } from 'vitest';
 import { chiSquareQuantile } from '../../numerics/chi-square.ts';
-import { branchEndFlow, busInjections } from '../../platform/state-estimation/branch-flows.ts';
+import { branchEndFlow, busInjections, gridLosses } from '../../platform/state-estimation/branch-flows.ts';
 import type {
   EstimateResult,
   EstimationProblem,
+  Estimator,
   EstimatorMeasurement,
   ScalarKind,
   ScalarMeasurement,
 } from '../../platform/state-estimation/estimator.ts';
 import { distance, noise, rule, solved, type EstimatorRule } from './estimator-rule.ts';
-import { loadedFeeders, measure, smallFeeders, type Feeder } from './random-feeder.ts';
+import { loadedFeeders, measure, smallFeeders, smallLoadedFeeders, type Feeder } from './random-feeder.ts';
 
 /** No entry negative, none missing, NaN only where allowed. */
 function expectSizes(values: ArrayLike<number> | undefined, length: number, openAllowed = false): void {
@@ -147,6 +148,68 @@ function sigmasOf({ voltageMagnitudeSigma, voltageAngleSigma }: EstimateResult):
   return [...(voltageMagnitudeSigma ?? []), ...(voltageAngleSigma ?? [])];
 }
 
+/**
+ * Everything with an error that a value can be moved by: what is assumed of a source has none, phasors fix the angles
+ * instead. Of a current of nearly nothing an angle means nothing either.
+ */
+function movable(feeder: Feeder): EstimationProblem {
+  const problem = measure(feeder, { phasorTurn: 0 });
+  const measurements = problem.measurements.filter(({ kind }) => kind !== 'sourceBalance' && kind !== 'currentPhasor');
+  return { ...problem, measurements };
+}
+
+type Scalar = ScalarMeasurement & { shared: NonNullable<ScalarMeasurement['shared']> };
+const shares = (m: EstimatorMeasurement): m is Scalar => 'shared' in m && m.shared !== undefined;
+
+/** Standard deviations of what follows from the voltages, by moving each error, and each cause of many, a tenth of itself. */
+function carriedThrough(
+  create: () => Estimator,
+  problem: EstimationProblem,
+  follows: (voltage: Float64Array) => readonly number[],
+): number[] {
+  let variance: number[] = [];
+  const carry = (moved: (m: EstimatorMeasurement, index: number, share: number) => EstimatorMeasurement): void => {
+    const [more, less] = [0.1, -0.1].map((share) => {
+      const measurements = problem.measurements.map((m, i) => moved(m, i, share));
+      return follows(solved(create().estimate({ ...problem, measurements })));
+    });
+    variance = more!.map((value, k) => (variance[k] ?? 0) + ((value - less![k]!) / 0.2) ** 2);
+  };
+  problem.measurements.forEach((one, index) => {
+    if (one.kind === 'sourceBalance') return;
+    carry((m, i, share) => (i === index ? { ...one, value: one.value + share * one.sigma } : m));
+    if (!('angleRad' in one)) return;
+    carry((m, i, share) => (i === index ? { ...one, angleRad: one.angleRad + share * one.angleSigmaRad } : m));
+  });
+  for (const cause of new Set(problem.measurements.filter(shares).map(({ shared }) => shared.cause))) {
+    carry((m, _, share) =>
+      shares(m) && m.shared.cause === cause ? { ...m, value: m.value + share * m.shared.sensitivity } : m,
+    );
+  }
+  return variance.map(Math.sqrt);
+}
+
+/** Magnitudes, then angles, by bus-phase. */
+function polar(voltage: Float64Array): number[] {
+  const places = Array.from({ length: voltage.length / 2 }, (_, k) => 2 * k);
+  return [
+    ...places.map((k) => Math.hypot(voltage[k]!, voltage[k + 1]!)),
+    ...places.map((k) => Math.atan2(voltage[k + 1]!, voltage[k]!)),
+  ];
+}
+
+/** In the order of `FlowSigmas`: injections, six values of each branch and phase, losses. */
+function flowsOf({ grid }: Feeder, voltage: Float64Array): number[] {
+  const branches = grid.branches.flatMap((branch) => {
+    const [from, to] = (['from', 'to'] as const).map((end) => branchEndFlow(grid, branch, end, voltage));
+    return Array.from({ length: grid.phases }, (_, phase) => [
+      ...[from!, to!].flatMap((end) => [end.activePower[phase]!, end.reactivePower[phase]!]),
+      ...[from!, to!].map((end) => end.current[phase]!),
+    ]).flat();
+  });
+  return [...busInjections(grid, voltage), ...branches, gridLosses(grid, voltage)];
+}
+
 export const numberRules: readonly EstimatorRule[] = [
   rule('statistics have a number for everything, and none is negative', ({ feeder, create }) => {
     const { grid } = feeder;
@@ -210,38 +273,58 @@ export const numberRules: readonly EstimatorRule[] = [
     'standard deviations are the errors of all measurements carried through',
     ({ feeder, create, tolerance, robust }) => {
       if (robust) return;
-      // What is assumed of a source has an error that no value of it can be moved by: phasors fix the angles instead. Of a
-      // current of nearly nothing an angle means nothing either.
-      const all = measure(feeder, { phasorTurn: 0 });
-      const problem = {
-        ...all,
-        measurements: all.measurements.filter(({ kind }) => kind !== 'sourceBalance' && kind !== 'currentPhasor'),
-      };
-      const stated = sigmasOf(create().estimate(problem));
-      const polar = (index: number, change: object): number[] => {
-        const measurements = problem.measurements.map((one, i) => (i === index ? { ...one, ...change } : one));
-        const voltage = solved(create().estimate({ ...problem, measurements }));
-        const places = Array.from({ length: voltage.length / 2 }, (_, k) => 2 * k);
-        return [
-          ...places.map((k) => Math.hypot(voltage[k]!, voltage[k + 1]!)),
-          ...places.map((k) => Math.atan2(voltage[k + 1]!, voltage[k]!)),
-        ];
-      };
-      const variance = stated.map(() => 0);
-      const carry = (index: number, changed: (share: number) => object): void => {
-        const [more, less] = [polar(index, changed(0.1)), polar(index, changed(-0.1))];
-        for (let k = 0; k < variance.length; k += 1) variance[k]! += ((more[k]! - less[k]!) / 0.2) ** 2;
-      };
-      problem.measurements.forEach((m, index) => {
-        if (m.kind === 'sourceBalance') return;
-        carry(index, (share) => ({ value: m.value + share * m.sigma }));
-        if ('angleRad' in m) carry(index, (share) => ({ angleRad: m.angleRad + share * m.angleSigmaRad }));
-      });
-      stated.forEach((sigma, k) =>
-        expect(Math.abs(sigma - Math.sqrt(variance[k]!))).toBeLessThan(2e-3 * sigma + 10 * tolerance),
+      const problem = movable(feeder);
+      const carried = carriedThrough(create, problem, polar);
+      sigmasOf(create().estimate(problem)).forEach((sigma, k) =>
+        expect(Math.abs(sigma - carried[k]!)).toBeLessThan(2e-3 * sigma + 10 * tolerance),
       );
     },
     smallFeeders,
+  ),
+  rule(
+    'so are those of flows, injections and losses, where they are stated',
+    ({ feeder, create, tolerance, robust }) => {
+      const problem: EstimationProblem = { ...movable(feeder), statistics: 'full' };
+      const { flowSigmas } = create().estimate(problem);
+      if (robust || flowSigmas === undefined) return;
+      const carried = carriedThrough(create, problem, (voltage) => flowsOf(feeder, voltage));
+      [...flowSigmas.injection, ...flowSigmas.branch, flowSigmas.losses].forEach((sigma, k) =>
+        expect(Math.abs(sigma - carried[k]!)).toBeLessThan(2e-3 * sigma + 10 * tolerance),
+      );
+    },
+    smallLoadedFeeders,
+  ),
+  rule(
+    'a cause that measurements share moves all of them, each by its sensitivity',
+    ({ feeder, create, tolerance, robust }) => {
+      if (robust) return;
+      const { bus, isEnd } = endOf(feeder);
+      const k = 2 * feeder.grid.phases * bus;
+      const gap = 2e-5;
+      const shared = (times: number) => ({ cause: 'cloud', sensitivity: times * gap });
+      const problem = bare(feeder);
+      const measurements = problem.measurements.flatMap((m): EstimatorMeasurement[] => {
+        if (m.kind === 'sourceBalance' || 'angleRad' in m) return [m];
+        if (isEnd(m, 'reactivePower')) return [{ ...m, sigma: gap, shared: shared(4) }];
+        if (!isEnd(m, 'activePower')) return [m];
+        const again = { ...m, id: `${m.id}-again`, value: m.value + gap, sigma: gap, shared: shared(-1) };
+        return [{ ...m, sigma: gap, shared: shared(2) }, again];
+      });
+      const clouded = { ...problem, measurements };
+      const result = create().estimate(clouded);
+      const found = busInjections(feeder.grid, solved(result));
+      const truth = busInjections(feeder.grid, feeder.truth);
+      // Of the two active powers R = [5 -2; -2 2] gap^2, and R^-1 [1 1]' is as 4 to 7. What they are apart has the variance
+      // (1 + 1 + 3^2) gap^2 and the covariance 3 gap with the cause, which so is -3/11: the reactive power's error is 4 of it.
+      expect((found[k]! - truth[k]!) / gap).toBeCloseTo(7 / 11, 3);
+      expect((found[k + 1]! - truth[k + 1]!) / gap).toBeCloseTo(12 / 11, 3);
+      if (feeder.grid.phases === 3) return;
+      const carried = carriedThrough(create, clouded, polar);
+      sigmasOf(result).forEach((sigma, i) =>
+        expect(Math.abs(sigma - carried[i]!)).toBeLessThan(2e-3 * sigma + 10 * tolerance),
+      );
+    },
+    smallLoadedFeeders,
   ),
   rule(
     'of two that contradict each other the more precise one wins by the inverse variances',

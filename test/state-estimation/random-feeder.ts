@@ -119,6 +119,8 @@ export const positiveSequenceFeeders = feedersOf(1);
 /** For what takes an estimate per measurement. */
 export const smallFeeders = fc.oneof(feedersOf(3, { branchesMax: 4 }), feedersOf(1, { branchesMax: 4 }));
 const loaded = { currentMin: 0.02, lengthMin: 20 };
+const loadedAndSmall = { ...loaded, branchesMax: 4 };
+export const smallLoadedFeeders = fc.oneof(feedersOf(3, loadedAndSmall), feedersOf(1, loadedAndSmall));
 /** Something flows in every line, and can be seen in the voltages. */
 export const loadedFeeders = fc.oneof(feedersOf(3, loaded), feedersOf(1, loaded));
 
