@@ -33,6 +33,9 @@ function withAndWithout(name: string, title: string, unit: string, formula: stri
  * SoC-neutral figures bring every battery back to its start at the grid connection: a surplus counts as exported after
  * the discharge efficiency, E_out = max(0, E_left) eta_discharge, a deficit as imported before the charge efficiency,
  * E_in = max(0, -E_left) / eta_charge.
+ *
+ * X_own, X_initial: exported energy by its origin. Generation of a step goes out first, the rest from the batteries, whose
+ * content is mixed of initial charge, import and own generation (E_own of it at the end): see `own-generation.ts`.
  */
 export const kpiCatalogue: readonly KpiDefinition[] = [
   kpi('exchangedEnergyReduction', 'Reduction of exchanged energy', '%', '1 - sum|P_a| / sum|P_b|', useCases),
@@ -52,13 +55,25 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     '(max P_b- - max P_a-) / max P_b-',
     `UC-DE-1 K02, ${useCases}`,
   ),
-  kpi('selfConsumption', 'Own generation consumed', '%', '1 - sum P_a- dt / E_generation', `UC-DE-1 K03, ${useCases}`),
-  kpi('selfConsumptionBefore', 'Own generation consumed, battery idle', '%', '1 - sum P_b- dt / E_generation', ours),
+  kpi(
+    'selfConsumption',
+    'Own generation consumed',
+    '%',
+    '1 - X_own / E_generation, X_own: sum P_a- dt less what the batteries sent out of initial charge or import (kWh)',
+    `UC-DE-1 K03, ${useCases}`,
+  ),
+  kpi(
+    'selfConsumptionBefore',
+    'Own generation consumed, battery idle',
+    '%',
+    '1 - sum min(P_b-, P_generation) dt / E_generation',
+    ours,
+  ),
   kpi(
     'selfConsumptionSocNeutral',
     'Own generation consumed, SoC-neutral',
     '%',
-    '1 - (sum P_a- dt + E_out) / E_generation',
+    '1 - ((X_own - (max(0, -E_left) eta_discharge - X_initial)+)+ + E_out min(1, E_own / E_left)) / E_generation',
     ours,
   ),
   kpi(
@@ -110,7 +125,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'flexibilityAvailability',
     'Flexibility availability',
     '%',
-    'share of instants with a setpoint in force that no battery limit clips',
+    "share of instants with a setpoint in force that no limit of power or SoC clips, nor holds at itself while |P_a - P'| is above 1 % of the transformer rating",
     `UC-DE-2 K01, ${useCases}`,
   ),
   kpi(
@@ -159,7 +174,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'holdAvailability',
     'Hold: flexibility available',
     '%',
-    'share of the instants of holds with a setpoint in force at every battery that none of its limits clips',
+    'share of the instants of holds with a setpoint in force at every battery that is available, as in flexibilityAvailability',
     `UC-DE-2 K01, ${useCases}`,
   ),
   kpi(

@@ -5,6 +5,7 @@
  * A value at instant t_k stands for the interval (t_(k-1), t_k], so row 0 (the initial state) enters no energy.
  */
 import { median } from '../numerics/statistics.ts';
+import { followOrigins, type Origins } from './own-generation.ts';
 
 /** The site over time: us since the epoch and W; loads and exchange positive when consuming and importing. */
 export interface SiteSeries {
@@ -34,6 +35,8 @@ export interface BatterySeries {
   readonly lossesWh: Float64Array;
   readonly ratedPowerW: number;
   readonly capacityWh: number;
+  /** Stored energy that it may have, Wh. */
+  readonly windowWh: { readonly least: number; readonly most: number };
   readonly chargeEfficiency: number;
   readonly dischargeEfficiency: number;
 }
@@ -43,6 +46,8 @@ export interface SiteFacts {
   readonly transformerRatingVA: number | undefined;
   /** Without any, nothing is said of what they draw. */
   readonly hasShunts: boolean;
+  /** Exchange beyond what was asked for, W, import positive, one per row; zero where nothing was asked for. */
+  readonly excessW: Float64Array;
 }
 
 /** Values in the catalogue's units, by KPI name; a KPI that does not apply to the site is absent. */
@@ -54,6 +59,8 @@ const QUARTER_HOUR_US = 900e6;
 const ISLAND_GRACE_US = 60e6;
 /** Island band where the site has no transformer, W (proposal: the larger of 2 kW and 1 % of the rating). */
 const ISLAND_BAND_W = 2000;
+/** A setpoint this near to all that the battery can give stands at its limit, share of rated power. */
+const AT_LIMIT = 0.01;
 
 /** All KPIs of a site. `batteries` may be empty: then only the energy account and the shares without a battery remain. */
 export function computeKpis(site: SiteSeries, batteries: readonly BatterySeries[], facts: SiteFacts): KpiValues {
@@ -61,10 +68,10 @@ export function computeKpis(site: SiteSeries, batteries: readonly BatterySeries[
   const account = energyAccount(site, facts);
   return {
     ...account.kpis,
-    ...selfSupply(account),
+    ...selfConsumption(site, account.generation, batteries),
     ...peaks(site),
     ...islands(site, facts),
-    ...(batteries.length === 0 ? {} : batteryKpis(account, batteries)),
+    ...(batteries.length === 0 ? {} : { ...batteryKpis(account, batteries), ...flexibility(batteries, facts) }),
   };
 }
 
@@ -184,11 +191,35 @@ function shareServed(name: string, { demand, served }: Supply): KpiValues {
   return complement(name, demand - served, demand);
 }
 
-function selfSupply({ after, before, generation }: Account): KpiValues {
+function selfConsumption(site: SiteSeries, generation: number, batteries: readonly BatterySeries[]): KpiValues {
+  const after = followOrigins(site, batteries);
+  const before = followOrigins({ ...site, exchangeW: site.exchangeIdleW }, []);
   return {
-    ...complement('selfConsumption', after.exported, generation),
-    ...complement('selfConsumptionBefore', before.exported, generation),
+    ...complement('selfConsumption', after.exportedOwn, generation),
+    ...complement('selfConsumptionBefore', before.exportedOwn, generation),
+    ...(batteries.length > 0 &&
+      complement('selfConsumptionSocNeutral', ownExportNeutral(after, batteries), generation)),
   };
+}
+
+/**
+ * Own generation exported, kWh, had every battery ended as it began. A surplus of own generation would have gone out too.
+ * A deficit was room that the battery made by giving initial charge: what of it was not exported itself let as much of
+ * the own generation out.
+ */
+function ownExportNeutral(
+  { exportedOwn, exportedInitial, storedOwn }: Origins,
+  batteries: readonly BatterySeries[],
+): number {
+  let [surplus, surplusOut, deficitOut] = [0, 0, 0];
+  for (const battery of batteries) {
+    const left = energyLeft(battery);
+    surplus += Math.max(0, left);
+    surplusOut += Math.max(0, left) * battery.dischargeEfficiency;
+    deficitOut += Math.max(0, -left) * battery.dischargeEfficiency;
+  }
+  const ownShare = surplus > 0 ? Math.min(1, storedOwn / surplus) : 0;
+  return Math.max(0, exportedOwn - Math.max(0, deficitOut - exportedInitial)) + ownShare * surplusOut;
 }
 
 function peaks({ exchangeW, exchangeIdleW }: SiteSeries): KpiValues {
@@ -282,7 +313,7 @@ function quarterHourMeans(
 }
 
 function batteryKpis(account: Account, batteries: readonly BatterySeries[]): KpiValues {
-  const { after, before, afterWithoutLosses, beforeWithoutLosses, generation, supplyAfter } = account;
+  const { after, before, afterWithoutLosses, beforeWithoutLosses, supplyAfter } = account;
   const settled = settle(batteries);
   const saved = before.imported - after.imported;
   const exchange = ({ imported, exported }: Split) => imported + exported;
@@ -303,8 +334,6 @@ function batteryKpis(account: Account, batteries: readonly BatterySeries[]): Kpi
       ...supplyAfter,
       served: Math.max(0, supplyAfter.served - settled.imported),
     }),
-    ...complement('selfConsumptionSocNeutral', after.exported + settled.exported, generation),
-    ...flexibility(batteries),
   };
 }
 
@@ -352,8 +381,26 @@ function batteryEnergies(batteries: readonly BatterySeries[]): KpiValues {
   };
 }
 
+/**
+ * Whether the battery gives at row `k` what is asked of it: no limit of its own clips the setpoint, nor has whoever sent the
+ * setpoint already stopped at the limit (rated power, or what is left of the window in this step) while the exchange misses
+ * what was asked for by more than `bandW`. The ramp is no such limit: it is seen in the response.
+ */
+export function isAvailable(battery: BatterySeries, k: number, excessW: number, bandW: number): boolean {
+  if (at(battery.saturated, k) === 1) return false;
+  if (!(Math.abs(excessW) > bandW)) return true;
+  const { ratedPowerW, windowWh, chargeEfficiency, dischargeEfficiency } = battery;
+  const storedWh = at(battery.energyStoredWh, k - 1);
+  // Too much import wants more discharge, too much export more charge.
+  const roomWh =
+    excessW > 0 ? (storedWh - windowWh.least) * dischargeEfficiency : (windowWh.most - storedWh) / chargeEfficiency;
+  const mostW = Math.min(ratedPowerW, roomWh / hours(battery.timeUs, k));
+  return Math.sign(excessW) * at(battery.setpointW, k) < mostW - AT_LIMIT * ratedPowerW;
+}
+
 /** Availability, accuracy and responsiveness of the batteries, pooled over their instants. */
-function flexibility(batteries: readonly BatterySeries[]): KpiValues {
+function flexibility(batteries: readonly BatterySeries[], { transformerRatingVA, excessW }: SiteFacts): KpiValues {
+  const bandW = islandBandW(transformerRatingVA);
   let inForce = 0;
   let free = 0;
   let deviation = 0;
@@ -363,7 +410,7 @@ function flexibility(batteries: readonly BatterySeries[]): KpiValues {
       const setpoint = at(battery.setpointW, k);
       if (Number.isNaN(setpoint)) continue;
       inForce += 1;
-      free += at(battery.saturated, k) === 1 ? 0 : 1;
+      free += isAvailable(battery, k, at(excessW, k), bandW) ? 1 : 0;
       deviation += Math.abs(at(battery.activePowerW, k) - setpoint) / battery.ratedPowerW;
     }
     responses.push(...responseTimes(battery));

@@ -16,7 +16,7 @@ import type { Audit, InvariantCount } from './record.ts';
 import type { RunRecord, Table } from './record-reader.ts';
 import { batteriesOf, connectionRatingVA, gridOf, referenceBus } from './site-facts.ts';
 import { computeUseCaseKpis } from './use-case-kpis.ts';
-import { timelineOf } from './use-case-timeline.ts';
+import { excessOver, timelineOf } from './use-case-timeline.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 /** Statistics of one metric, those that its kind of sample allows. */
@@ -124,7 +124,11 @@ function siteKpis({ tables, foresight }: RunRecord, { grid, site, batteries }: S
   const timeline = timelineOf(useCases, tables['plan-windows']);
   const record = { timeline, triggers: tables.triggers, useCases, plans: tables.plans, foresight };
   return {
-    ...computeKpis(site, batteries, { transformerRatingVA, hasShunts: grid.shunts.some(({ inService }) => inService) }),
+    ...computeKpis(site, batteries, {
+      transformerRatingVA,
+      hasShunts: grid.shunts.some(({ inService }) => inService),
+      excessW: excessOver(timeline, site.timeUs, site.exchangeW),
+    }),
     ...computeUseCaseKpis(site, batteries, record, islandBandW(transformerRatingVA)),
   };
 }

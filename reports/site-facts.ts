@@ -71,7 +71,10 @@ export function batteriesOf(manifest: Manifest, grid: GridDocument, states: Tabl
 }
 
 type Measured = Pick<BatterySeries, 'device' | 'timeUs' | 'activePowerW' | 'energyStoredWh' | 'stateOfCharge'>;
-type Ratings = Pick<BatterySeries, 'ratedPowerW' | 'capacityWh' | 'chargeEfficiency' | 'dischargeEfficiency'>;
+type Ratings = Pick<
+  BatterySeries,
+  'ratedPowerW' | 'capacityWh' | 'windowWh' | 'chargeEfficiency' | 'dischargeEfficiency'
+>;
 
 /** From the device's declaration, else from the grid's battery at its place, else from the record itself. */
 function ratings(manifest: Manifest, grid: GridDocument, measured: Measured): Ratings {
@@ -81,9 +84,12 @@ function ratings(manifest: Manifest, grid: GridDocument, measured: Measured): Ra
     const found = names.map((name) => declared[name]).find((value) => typeof value === 'number');
     return typeof found === 'number' ? found : undefined;
   };
+  const capacityWh = number(['capacityWh', 'energy']) ?? inGrid?.capacityWh ?? capacity(measured);
+  const { min, max } = chargeWindow(manifest, measured.device) ?? { min: 0, max: 1 };
   return {
     ratedPowerW: number(['ratedPowerW', 'power']) ?? inGrid?.ratedPowerW ?? largest(measured.activePowerW),
-    capacityWh: number(['capacityWh', 'energy']) ?? inGrid?.capacityWh ?? capacity(measured),
+    capacityWh,
+    windowWh: { least: min * capacityWh, most: max * capacityWh },
     chargeEfficiency: number(['chargeEfficiency']) ?? efficiency(measured, -1),
     dischargeEfficiency: number(['dischargeEfficiency']) ?? efficiency(measured, 1),
   };

@@ -1,5 +1,5 @@
 /** Indicators of what the use cases asked for: holds for third parties, packages of energy, and the distance to perfect foresight. */
-import { type BatterySeries, type KpiValues, settle, type SiteSeries } from './kpis.ts';
+import { type BatterySeries, isAvailable, type KpiValues, settle, type SiteSeries } from './kpis.ts';
 import type { Foresight } from './record.ts';
 import type { Table } from './record-reader.ts';
 import type { AskedFor, Timeline } from './use-case-timeline.ts';
@@ -77,9 +77,10 @@ function holdKpis(
     }
     for (let k = hold.from; k <= hold.to; k += 1) {
       instants += 1;
-      free += batteries.some((battery) => at(battery.saturated, k) === 1 || Number.isNaN(at(battery.setpointW, k)))
-        ? 0
-        : 1;
+      const excessW = at(site.exchangeW, k) - leastW;
+      const isFree = (battery: BatterySeries) =>
+        !Number.isNaN(at(battery.setpointW, k)) && isAvailable(battery, k, excessW, bandW);
+      free += batteries.every(isFree) ? 1 : 0;
     }
   }
   return {

@@ -43,6 +43,17 @@ export function timelineOf(useCases: Table, windows: Table): Timeline {
   };
 }
 
+/**
+ * Exchange beyond what was asked for, W, import positive, for each row: zero inside of it, and where nothing is asked for.
+ * A row stands for the step before it.
+ */
+export function excessOver(timeline: Timeline, timeUs: Float64Array, exchangeW: Float64Array): Float64Array {
+  return exchangeW.map((power, k) => {
+    const { kind, leastW, mostW } = timeline.at((timeUs[k] ?? Number.NaN) - 1);
+    return kind === 'nothing' ? 0 : power - Math.min(mostW, Math.max(leastW, power));
+  });
+}
+
 function askedFor(sinceUs: number, useCase: number, targetW: number, windows: Table): AskedFor {
   if (useCase === 0 || Number.isNaN(targetW)) return { ...NOTHING, sinceUs };
   const slotW = useCase >= 3 ? packagePower(sinceUs, windows) : undefined;

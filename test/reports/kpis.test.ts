@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { computeKpis, islandDurations, type BatterySeries, type SiteSeries } from '../../reports/kpis.ts';
 import { hasReference, referencePath } from '../reference.ts';
 
 const HOUR_US = 3600e6;
-const facts = { transformerRatingVA: 630_000, hasShunts: false };
+const facts = { transformerRatingVA: 630_000, hasShunts: false, excessW: new Float64Array(0) };
 
 /** A site in hourly steps; the first value is the initial state, which enters no energy. */
 function hourly(series: Partial<Record<Exclude<keyof SiteSeries, 'timeUs'>, readonly number[]>>): SiteSeries {
@@ -43,6 +44,7 @@ function battery(
     lossesWh: power.map(() => 0),
     ratedPowerW: 10_000,
     capacityWh: 10_000,
+    windowWh: { least: 0, most: 10_000 },
     chargeEfficiency: 0.9,
     dischargeEfficiency: 0.8,
     ...rest,
@@ -167,7 +169,108 @@ describe('SoC-neutral figures', () => {
     expect(kpis['savedEnergySocNeutral']).toBeCloseTo(2, 12);
     expect(kpis['selfSufficiencySocNeutral']).toBeCloseTo(100 * (1 - 2 / 8), 12);
     expect(kpis['exchangedEnergyReductionSocNeutral']).toBeCloseTo(100 * (1 - 3 / 8), 12);
-    expect(kpis['selfConsumptionSocNeutral']).toBeCloseTo(kpis['selfConsumption'] ?? 0, 12);
+    // 0.72 kWh of initial charge fed the load: begun without it, the battery could have kept as much of the export of 1 kWh.
+    expect(kpis['selfConsumption']).toBeCloseTo(100 * (1 - 1 / 8), 12);
+    expect(kpis['selfConsumptionSocNeutral']).toBeCloseTo(100 * (1 - 0.28 / 8), 12);
+  });
+});
+
+describe('own generation consumed', () => {
+  // Before sunrise 4 kW go out of a full battery; then 5 kW are generated, 1 kW consumed, 4 kW charged.
+  const early = hourly({
+    loadW: [0, 0, 1000],
+    generationW: [0, 0, 5000],
+    exchangeW: [0, -4000, 0],
+    exchangeIdleW: [0, 0, -4000],
+  });
+
+  it('does not count initial charge that is sent out, be the battery emptier or as full at the end', () => {
+    for (const endWh of [6000, 10_000]) {
+      const kpis = computeKpis(early, [battery([0, 4000, -4000], [10_000, 5000, endWh])], facts);
+      expect(kpis['exportedEnergy']).toBeCloseTo(4, 12);
+      expect(kpis['selfConsumption']).toBeCloseTo(100, 12);
+      expect(kpis['selfConsumptionSocNeutral']).toBeCloseTo(100, 12);
+      expect(kpis['selfConsumptionBefore']).toBeCloseTo(20, 12);
+    }
+  });
+
+  it('does not count import that is sent out again', () => {
+    // 5 kW are bought for a load of 1 kW, 2 kWh of what was stored go out again; the sun feeds the load.
+    const site = hourly({
+      loadW: [0, 1000, 0, 1000],
+      generationW: [0, 0, 0, 1000],
+      exchangeW: [0, 5000, -2000, 0],
+      exchangeIdleW: [0, 1000, 0, 0],
+    });
+    const kpis = computeKpis(site, [battery([0, -4000, 2000, 0], [0, 3600, 1100, 1100])], facts);
+    expect(kpis['selfConsumption']).toBeCloseTo(100, 12);
+    // What is left was bought as well: bringing the battery back sends no own generation out.
+    expect(kpis['selfConsumptionSocNeutral']).toBeCloseTo(100, 12);
+  });
+
+  it('counts own generation that goes out of the battery, in proportion to its share of what is in it', () => {
+    // 3 kWh of initial charge and 3 kWh of own generation are mixed; half of the 2 kWh sent out are own.
+    const site = hourly({
+      generationW: [0, 5000, 0],
+      exchangeW: [0, -1000, -2000],
+      exchangeIdleW: [0, -5000, 0],
+    });
+    const kpis = computeKpis(site, [battery([0, -4000, 2000], [3000, 6000, 3500])], facts);
+    expect(kpis['selfConsumption']).toBeCloseTo(100 * (1 - (1 + 1) / 5), 12);
+    // 0.5 kWh are left, own as far as 1.75 kWh of it reach: 0.4 kWh more.
+    expect(kpis['selfConsumptionSocNeutral']).toBeCloseTo(100 * (1 - (2 + 0.4) / 5), 12);
+  });
+
+  it('comes out of two days in a row, SoC-neutral, as of both together', () => {
+    // The first day leaves 2 kWh, the second sends 1 kWh of generation out while it gives them to the load.
+    const first = hourly({
+      loadW: [0, 1000],
+      generationW: [0, 5000],
+      exchangeW: [0, -1500],
+      exchangeIdleW: [0, -4000],
+    });
+    const second = hourly({ loadW: [0, 4000], generationW: [0, 4000], exchangeW: [0, -1600], exchangeIdleW: [0, 0] });
+    const exported = (site: SiteSeries, powerW: number, fromWh: number, toWh: number) => {
+      const kpis = computeKpis(site, [battery([0, powerW], [fromWh, toWh])], facts);
+      return (1 - (kpis['selfConsumptionSocNeutral'] ?? Number.NaN) / 100) * (kpis['generationEnergy'] ?? Number.NaN);
+    };
+    const both = exported(first, -2500, 0, 2250) + exported(second, 1600, 2250, 250);
+    // 1.5 + 1.6 kWh went out; 0.25 of the 2.25 kWh are still there, worth 0.2 kWh.
+    expect(both).toBeCloseTo(3.1 + 0.2, 12);
+  });
+
+  it('stays within 0 and 100 % whatever a battery does', () => {
+    const day = fc.record({
+      storedWh: fc.integer({ min: 0, max: 10_000 }),
+      hours: fc.array(
+        fc.record({ load: fc.nat(6000), generation: fc.nat(8000), wanted: fc.integer({ min: -9000, max: 9000 }) }),
+        { minLength: 1, maxLength: 12 },
+      ),
+    });
+    fc.assert(
+      fc.property(day, ({ storedWh, hours }) => {
+        const [stored, power] = [[storedWh], [0]];
+        for (const { wanted } of hours) {
+          const before = stored.at(-1) ?? 0;
+          const powerW = Math.max(-(10_000 - before) / 0.9, Math.min(before * 0.8, wanted));
+          power.push(powerW);
+          stored.push(before - (powerW > 0 ? powerW / 0.8 : powerW * 0.9));
+        }
+        const net = hours.map(({ load, generation }) => load - generation);
+        const site = hourly({
+          loadW: [0, ...hours.map(({ load }) => load)],
+          generationW: [0, ...hours.map(({ generation }) => generation)],
+          exchangeW: [0, ...net.map((netW, k) => netW - (power[k + 1] ?? 0))],
+          exchangeIdleW: [0, ...net],
+        });
+        const kpis = computeKpis(site, [battery(power, stored)], facts);
+        for (const name of ['selfConsumption', 'selfConsumptionBefore', 'selfConsumptionSocNeutral']) {
+          if (!(name in kpis)) continue;
+          expect(kpis[name]).toBeGreaterThanOrEqual(-1e-9);
+          expect(kpis[name]).toBeLessThanOrEqual(100 + 1e-9);
+        }
+      }),
+    );
   });
 });
 
@@ -215,6 +318,24 @@ describe('flexibility', () => {
     expect(kpis['flexibilityAccuracy']).toBeCloseTo(100 * (1 - 0.31 / 4), 12);
     // The step comes into force in the hour that ends at 2 h; within 2 % at the end of the next: two hours.
     expect(kpis['flexibilityResponsiveness']).toBeCloseTo(7200, 9);
+  });
+
+  it('is not available where the sender stops at the limit and the exchange misses what was asked for', () => {
+    const availability = (setpointW: number, excessW: number, storedWh: number) => {
+      const one = battery([0, setpointW], [storedWh, storedWh]);
+      const two = hourly({ exchangeW: [0, 0], exchangeIdleW: [0, 0] });
+      return computeKpis(two, [one], { ...facts, excessW: Float64Array.of(0, excessW) })['flexibilityAvailability'];
+    };
+    // Rated power, in the direction that is missing; within the band of 6.3 kW it is enough.
+    expect(availability(-10_000, -7000, 0)).toBe(0);
+    expect(availability(-10_000, -6000, 0)).toBe(100);
+    expect(availability(-10_000, 7000, 10_000)).toBe(100);
+    expect(availability(-9000, -7000, 0)).toBe(100);
+    // Full and empty: at zero no more can be given; 5 kWh in the store give 4 kW for an hour.
+    expect(availability(0, -7000, 10_000)).toBe(0);
+    expect(availability(0, 7000, 0)).toBe(0);
+    expect(availability(4000, 7000, 5000)).toBe(0);
+    expect(availability(3000, 7000, 5000)).toBe(100);
   });
 });
 

@@ -4,7 +4,7 @@ import type { BatterySeries, SiteSeries } from '../../reports/kpis.ts';
 import type { Foresight } from '../../reports/record.ts';
 import type { Table } from '../../reports/record-reader.ts';
 import { computeUseCaseKpis } from '../../reports/use-case-kpis.ts';
-import { timelineOf } from '../../reports/use-case-timeline.ts';
+import { excessOver, timelineOf } from '../../reports/use-case-timeline.ts';
 
 const MINUTE_US = 60e6;
 const BAND_W = 6300;
@@ -56,6 +56,7 @@ function batteryOf(saturated: readonly number[], setpointW: readonly number[] = 
     lossesWh: zeros,
     ratedPowerW: 1,
     capacityWh: 1,
+    windowWh: { least: -1, most: 1 },
     chargeEfficiency: 1,
     dischargeEfficiency: 1,
   };
@@ -116,6 +117,13 @@ describe('holds', () => {
     expect(kpisOf({ site, useCases, batteries: [clipped] })['holdAvailability']).toBeCloseTo(100 * (4 / 6), 9);
     const silent = batteryOf(Array<number>(12).fill(0), [1, 1, 1, 1, 1, 1, 1, 1, Number.NaN, 1, 1, 1]);
     expect(kpisOf({ site, useCases, batteries: [silent] })['holdAvailability']).toBeCloseTo(100 * (5 / 6), 9);
+  });
+
+  it('a hold that is beyond the battery is not available, however well the battery follows', () => {
+    const short = siteOf([0, 0, 0, 0, 20, 30, 30, 30, 30, 50, 0, 0]);
+    const atRating = batteryOf(Array<number>(12).fill(0), [0, 0, 0, 0, 0, -1, -1, -1, -1, -1, 0, 0]);
+    // Four of six instants miss the target at full power; at the first it has not begun, at the last it is enough.
+    expect(kpisOf({ site: short, useCases, batteries: [atRating] })['holdAvailability']).toBeCloseTo(100 * (2 / 6), 9);
   });
 
   it('a target of zero has no relative accuracy', () => {
@@ -220,5 +228,23 @@ describe('the timeline', () => {
     expect(timeline.at(2 * MINUTE_US - 1).kind).toBe('island');
     expect(timeline.at(100 * MINUTE_US).kind).toBe('nothing');
     expect(timelineOf(table([]), table([])).at(0).kind).toBe('nothing');
+  });
+
+  it('measures each row against what was asked for in the step before it', () => {
+    const slot = {
+      issuedUs: 0,
+      kind: 'export-package',
+      startUs: 4 * MINUTE_US,
+      endUs: 6 * MINUTE_US,
+      exchangeW: -60e3,
+    };
+    const rows = [
+      announced(1, 2, 10e3, 'trigger', 'a'),
+      announced(3, 0, Number.NaN, 'trigger', 'b'),
+      announced(4, 4, -60e3, 'package-begins'),
+    ];
+    const { timeUs, exchangeW } = siteOf([0, 10, 15, 8, 99, 5, -70]);
+    const excessW = excessOver(timelineOf(table(rows), table([slot])), timeUs, exchangeW);
+    expect(excessW.slice(2)).toEqual(Float64Array.of(5e3, -2e3, 0, 5e3, -10e3));
   });
 });
