@@ -1,26 +1,29 @@
 /**
  * Damaged files of every format at the readers, in threads that are ended after a second of work at one file. Work is
  * the processor time of the program, so a machine that is busy with something else makes no hangs.
- *
- *   npm run fuzz                                          100,000 files of each format
- *   npm run fuzz -- --count 5000 --format cim --seed x    fewer, of one format, of another seed
- *   npm run fuzz -- --threads 1                           on one thread
- *
- * Ends with 1 when a reader crashes, hangs, or reads a file that was cut off.
  */
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { readNumbers, readOptions, refuse } from './arguments.ts';
 import { fuzzFormats, type FuzzFormat } from './fuzz/mutate.ts';
 import type { WorkerReport, WorkerTask } from './fuzz/worker.ts';
 
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '100000' },
-    format: { type: 'string' },
-    seed: { type: 'string', default: 'fuzz-1' },
-    threads: { type: 'string', default: '2' },
-  },
+const USAGE = `Damaged files of every format at the readers.
+
+  npm run fuzz                                          100,000 files of each format
+  npm run fuzz -- --count 5000 --format cim --seed x    fewer, of one format, of another seed
+  npm run fuzz -- --threads 1                           on one thread
+
+Formats: ${fuzzFormats.join(', ')}.
+Ends with 1 when a reader crashes, hangs, or reads a file that was cut off.`;
+
+const values = readOptions(USAGE, {
+  count: { type: 'string', default: '100000' },
+  format: { type: 'string' },
+  seed: { type: 'string', default: 'fuzz-1' },
+  threads: { type: 'string', default: '2' },
 });
+const [count] = readNumbers('count', values.count, USAGE);
+const [threads] = readNumbers('threads', values.threads, USAGE);
 
 /** Cases that a thread is given at once. */
 const STRETCH = 500;
@@ -74,8 +77,7 @@ function runStretch(format: FuzzFormat, from: number, to: number, tally: Tally):
       const now = Atomics.load(at, 0);
       // A thread that has not begun yet is loading.
       if (now !== last || now === -1) [last, since] = [now, workedMs()];
-      else if (workedMs() - since > Number(values.threads) * LIMIT_MS)
-        giveUp(`takes longer than ${LIMIT_MS} ms`, TRIES);
+      else if (workedMs() - since > threads! * LIMIT_MS) giveUp(`takes longer than ${LIMIT_MS} ms`, TRIES);
     }, 50);
     worker.on('message', ({ read, refused, failures }: WorkerReport) => {
       clearInterval(watch);
@@ -103,11 +105,11 @@ async function fuzz(format: FuzzFormat, count: number, threads: number): Promise
 }
 
 const chosen = fuzzFormats.filter((format) => values.format === undefined || values.format === format);
-if (chosen.length === 0) throw new Error(`--format must be one of ${fuzzFormats.join(', ')}`);
-console.log(`seed ${values.seed}, ${values.count} files of each format, ${LIMIT_MS} ms a file`);
+if (chosen.length === 0) refuse(`--format must be one of ${fuzzFormats.join(', ')}, found "${values.format}"`, USAGE);
+console.log(`seed ${values.seed}, ${count} files of each format, ${LIMIT_MS} ms a file`);
 for (const format of chosen) {
   const start = performance.now();
-  const { read, refused, failures } = await fuzz(format, Number(values.count), Number(values.threads));
+  const { read, refused, failures } = await fuzz(format, count!, threads!);
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   console.log(`${format.padEnd(18)} read ${read}, refused ${refused}, failed ${failures.length}, ${seconds} s`);
   for (const { index, reason } of failures.slice(0, 5)) console.log(`  case ${index}: ${reason}`);

@@ -2,11 +2,7 @@
  * Figures of the numerical cores alone: time per solve and bus, how it grows with the grid, the first solve with its
  * symbolic work, and what a solve leaves on the heap. Times are the processor's, so that other programs hardly count;
  * ratios within one run say more than microseconds.
- *
- *   npm run bench:numerics                    up to 100,000 buses, about two minutes
- *   npm run bench:numerics -- --buses 1000    one size (several with commas)
  */
-import { parseArgs } from 'node:util';
 import { compileGrid } from '../grids/compile.ts';
 import { generateFeederGrid, type FeederGridOptions } from '../grids/generate/feeders.ts';
 import { loadGrid } from '../grids/load.ts';
@@ -15,15 +11,23 @@ import { createBatchResults } from '../sim/physics/power-flow-batch-results.ts';
 import { createPowerFlowBatch, type BatchPowers } from '../sim/physics/power-flow-batch.ts';
 import { createElementModel } from '../sim/physics/power-flow-elements.ts';
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
+import { readNumbers, readOptions } from './arguments.ts';
 import { createEstimationFrames } from './peers/estimation-frames.ts';
 import { median } from '../numerics/statistics.ts';
 import { createFrameEstimator, type FrameEstimator } from '../platform/state-estimation/current-form/current-form.ts';
 
-const { values } = parseArgs({
-  options: { buses: { type: 'string', default: '100,1000,10000,100000' }, rounds: { type: 'string', default: '5' } },
+const USAGE = `Figures of the numerical cores alone.
+
+  npm run bench:numerics                    up to 100,000 buses, some minutes
+  npm run bench:numerics -- --buses 1000    one size (several with commas)
+  npm run bench:numerics -- --rounds 9      medians of so many rounds`;
+
+const values = readOptions(USAGE, {
+  buses: { type: 'string', default: '100,1000,10000,100000' },
+  rounds: { type: 'string', default: '5' },
 });
-const sizes = values.buses.split(',').map(Number);
-const rounds = Number(values.rounds);
+const sizes = readNumbers('buses', values.buses, USAGE);
+const rounds = readNumbers('rounds', values.rounds, USAGE)[0]!;
 
 /** Microseconds of the processor. */
 function timed(work: () => void): number {
