@@ -37,8 +37,9 @@ const FALSE_ALARM = 0.01;
 /**
  * Estimates, and while the measurements disagree takes out the one with the largest normalised residual. They disagree
  * when the objective exceeds its chi-square limit, or a residual alone exceeds what the largest of so many may reach.
- * Without which nothing would check another one with the same residual, that one stays with that other: each is as likely
- * to be wrong. In the end each removed one is tried again: one that the others made look bad comes back.
+ * Where nothing else would check another one with the same residual, each of the two is as likely to be wrong: it is only
+ * set aside, so that their error disturbs no judgement of others, and in the answer again. In the end each removed one is
+ * tried again: one that the others made look bad comes back.
  */
 export function estimateWithoutBadData(
   estimator: Estimator,
@@ -50,56 +51,49 @@ export function estimateWithoutBadData(
   const present = problem.measurements.filter(({ sigma }) => sigma < Infinity).length;
   const aloneLimit = Math.max(residualLimit, normalQuantile(1 - FALSE_ALARM / (2 * Math.max(1, present))));
   const removed = new Map<number, number>();
-  const undecided: Tuple[] = [];
-  const solve = (without: ReadonlySet<number>) => estimator.estimate(absentAt(problem, without));
+  const aside = new Set<number>();
+  const undecided: (readonly string[])[] = [];
+  const solve = (...without: readonly number[]) => estimator.estimate(absentAt(problem, new Set(without)));
   const disagrees = (result: EstimateResult) => {
-    if (result.status !== 'converged') return undefined;
-    // A tuple's part of the objective is the square of its residual, which all its members share.
-    const sizes = undecided.map(([one]) => result.normalisedResiduals?.[one.index] ?? 0).filter((size) => size > 0);
-    const objective = sizes.reduce((rest, size) => rest - size * size, result.objective);
-    const limit = Math.max(residualLimit, ...sizes.map((size) => LEAK * size));
-    const worst = worstOf(result, limit, new Set(undecided.flat().map(({ index }) => index)));
-    if (worst === undefined) return undefined;
-    return worst.normalisedResidual > aloneLimit || objective > result.chiSquareLimit ? worst : undefined;
+    const worst = worstOf(result, residualLimit);
+    if (worst === undefined || result.status !== 'converged') return undefined;
+    const alone = worst.normalisedResidual > aloneLimit;
+    return alone || result.objective > result.chiSquareLimit ? worst : undefined;
   };
 
-  let result = solve(new Set());
-  for (let worst = disagrees(result); worst !== undefined && removed.size < removals; worst = disagrees(result)) {
-    const next = solve(new Set([...removed.keys(), worst.index]));
-    const tuple = criticalWithout(worst, rowsOf(problem, result), rowsOf(problem, next));
-    if (tuple !== undefined) {
-      undecided.push(tuple);
-      continue;
-    }
-    removed.set(worst.index, worst.normalisedResidual);
+  let result = solve();
+  let worst = disagrees(result);
+  while (worst !== undefined && removed.size < removals) {
+    const next = solve(...removed.keys(), ...aside, worst.index);
+    const tuple = tupleOf(worst, problem, result, next);
+    if (tuple.length > 1) undecided.push(tuple);
+    // What no answer can do without stays.
+    if (next.status !== 'converged') break;
+    if (tuple.length > 1) aside.add(worst.index);
+    else removed.set(worst.index, worst.normalisedResidual);
     result = next;
+    worst = disagrees(result);
   }
   for (const index of removed.size > 1 ? [...removed.keys()] : []) {
-    const without = new Set(removed.keys());
-    without.delete(index);
-    const again = solve(without);
+    const again = solve(...[...removed.keys()].filter((other) => other !== index), ...aside);
     if (again.status !== 'converged' || disagrees(again) !== undefined) continue;
     removed.delete(index);
     result = again;
   }
-  const names = undecided.map((tuple) => [...new Set(tuple.map(({ measurement }) => measurement))]);
+  const consistent = undecided.length === 0 && disagrees(result) === undefined;
+  if (aside.size > 0) result = solve(...removed.keys());
   return {
-    result: { ...result, suspects: result.suspects.map((suspect) => withOthers(suspect, names)) },
+    result: { ...result, suspects: result.suspects.map((suspect) => withOthers(suspect, undecided)) },
     removed: [...removed].map(([index, normalisedResidual]) => ({
       measurement: problem.measurements[index]!.id,
       normalisedResidual,
     })),
-    undecided: names,
-    consistent: undecided.length === 0 && disagrees(result) === undefined,
+    undecided,
+    consistent,
   };
 }
 
-/** What of an error that stays in shows elsewhere, through losses and the curvature of the equations: at most this share. */
-const LEAK = 0.01;
-
 type Row = Pick<Residual, 'index' | 'measurement' | 'normalised'>;
-/** A measurement, and those that nothing else checks. */
-type Tuple = readonly [Row, ...Row[]];
 
 /** What the residuals say of each value in use; of each measurement, where the estimator says no more. */
 function rowsOf(
@@ -112,17 +106,26 @@ function rowsOf(
   );
 }
 
-/** The values with the same residual as the worst one that nothing checks without it; undefined when there are none. */
-function criticalWithout(worst: Worst, before: readonly Row[], after: readonly Row[]): Tuple | undefined {
-  const others = (rows: readonly Row[]) => rows.filter(({ index }) => index !== worst.index);
-  const left = others(after);
+/**
+ * Names of the worst value and of those with the same residual that nothing checks without it. Where the estimate without
+ * it has no answer, nothing checks anything.
+ */
+function tupleOf(worst: Worst, problem: EstimationProblem, before: EstimateResult, after: EstimateResult): string[] {
+  const isOther = ({ index }: Row) => index !== worst.index;
   const isSame = ({ normalised }: Row) => areEqual(normalised, worst.normalisedResidual);
-  const critical = others(before).filter((row, i) => isSame(row) && Number.isNaN(left[i]?.normalised));
-  const own = before.find((row) => row.index === worst.index && isSame(row));
-  return own === undefined || critical.length === 0 ? undefined : [own, ...critical];
+  const rows = rowsOf(problem, before);
+  const left = after.status === 'converged' ? rowsOf(problem, after).filter(isOther) : undefined;
+  const own = rows.filter((row) => !isOther(row) && isSame(row));
+  const critical = rows
+    .filter(isOther)
+    .filter((row, i) => isSame(row) && (left === undefined || Number.isNaN(left[i]?.normalised)));
+  return [...new Set([...own, ...critical].map(({ measurement }) => measurement))];
 }
 
-function withOthers<S extends EstimateResult['suspects'][number]>(suspect: S, tuples: readonly string[][]): S {
+function withOthers<S extends EstimateResult['suspects'][number]>(
+  suspect: S,
+  tuples: readonly (readonly string[])[],
+): S {
   const tuple = tuples.find((names) => names.includes(suspect.measurement));
   if (tuple === undefined) return suspect;
   return { ...suspect, indistinguishableFrom: tuple.filter((name) => name !== suspect.measurement) };
@@ -136,12 +139,12 @@ interface Worst {
   readonly normalisedResidual: number;
 }
 
-/** The measurement of the largest normalised residual above `limit` but for some; the first of equals. */
-function worstOf(result: EstimateResult, limit: number, but: ReadonlySet<number>): Worst | undefined {
+/** The measurement of the largest normalised residual above `limit`; the first of equals. */
+function worstOf(result: EstimateResult, limit: number): Worst | undefined {
   let index = -1;
   let normalisedResidual = limit;
   result.normalisedResiduals?.forEach((size, i) => {
-    if (but.has(i) || !(size > normalisedResidual * (index < 0 ? 1 : 1 + ROUNDING))) return;
+    if (!(size > normalisedResidual * (index < 0 ? 1 : 1 + ROUNDING))) return;
     normalisedResidual = size;
     index = i;
   });

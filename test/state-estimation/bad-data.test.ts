@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { estimateWithoutBadData } from '../../platform/state-estimation/bad-data.ts';
+import { branchEndFlow } from '../../platform/state-estimation/branch-flows.ts';
 import { estimateMessage } from '../../platform/state-estimation/estimate-message.ts';
 import type {
   EstimationProblem,
@@ -99,6 +100,33 @@ describe.each(forms)('%s', (_, create) => {
       some,
     );
   });
+});
+
+test('one redundant value makes all that it checks suspects together: a critical tuple', () => {
+  fc.assert(
+    fc.property(loadedFeeders, fc.nat(1000), (feeder, pick) => {
+      const problem = bare(feeder);
+      // What flows into the first line of the feeder is the sum of all powers beyond it, and losses.
+      const [first] = feeder.grid.branches;
+      const beyond = new Set([first!.to]);
+      for (const { from, to } of feeder.grid.branches) if (beyond.has(from)) beyond.add(to);
+      const ids = problem.measurements.flatMap((m) =>
+        isScalar(m) && m.kind === 'activePower' && m.phase === 0 && m.place.at === 'bus' && beyond.has(m.place.bus)
+          ? [m.id]
+          : [],
+      );
+      const flow = branchEndFlow(feeder.grid, first!, 'from', feeder.truth).activePower[0]!;
+      const place = { at: 'from', branch: 0 } as const;
+      const sum = { id: 'sum', kind: 'activePower', place, phase: 0, value: flow, sigma: 1e-4 } as const;
+      const wrong = [...ids, 'sum'][pick % (ids.length + 1)]!;
+      const measured = shift({ ...problem, measurements: [...problem.measurements, sum] }, wrong, 40);
+      const { removed, undecided } = estimateWithoutBadData(createLeastSquares(), measured);
+      expect(removed).toEqual([]);
+      expect(undecided).toHaveLength(1);
+      expect(undecided[0]).toEqual(expect.arrayContaining([...ids, 'sum']));
+    }),
+    some,
+  );
 });
 
 test('beside a pair that is undecided, what is wrong and checked goes', () => {
