@@ -59,7 +59,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfConsumption',
     'Own generation consumed',
     '%',
-    '1 - X_own / E_generation, X_own: sum P_a- dt less what the batteries sent out of initial charge or import (kWh)',
+    '1 - X_own / E_generation, X_own: exported own generation, sum P_a- dt less initial charge and import sent out by batteries',
     `UC-DE-1 K03, ${useCases}`,
   ),
   kpi(
@@ -73,7 +73,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfConsumptionSocNeutral',
     'Own generation consumed, SoC-neutral',
     '%',
-    '1 - ((X_own - (max(0, -E_left) eta_discharge - X_initial)+)+ + E_out min(1, E_own / E_left)) / E_generation',
+    '1 - ((X_own - (max(0, -E_left) eta_discharge - X_initial)+)+ + E_out min(1, E_own / E_left)) / E_generation, X_initial: exported initial charge, E_own: own generation in the batteries at the end',
     ours,
   ),
   kpi(
@@ -94,7 +94,7 @@ export const kpiCatalogue: readonly KpiDefinition[] = [
     'selfSufficiencySocNeutral',
     'Load served by own sources, SoC-neutral',
     '%',
-    '(sum (D - P_a+)+ dt - E_in)+ / sum D dt, D = load + shunts + losses',
+    '(sum (D - P_a+)+ dt - E_in (1 - X_initial / (max(0, -E_left) eta_discharge))+)+ / sum D dt, D = load + shunts + losses',
     ours,
   ),
   kpi(

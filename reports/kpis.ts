@@ -66,12 +66,15 @@ const AT_LIMIT = 0.01;
 export function computeKpis(site: SiteSeries, batteries: readonly BatterySeries[], facts: SiteFacts): KpiValues {
   if (site.timeUs.length < 2) return {};
   const account = energyAccount(site, facts);
+  const origins = followOrigins(site, batteries);
   return {
     ...account.kpis,
-    ...selfConsumption(site, account.generation, batteries),
+    ...selfConsumption(site, account, origins, batteries),
     ...peaks(site),
     ...islands(site, facts),
-    ...(batteries.length === 0 ? {} : { ...batteryKpis(account, batteries), ...flexibility(batteries, facts) }),
+    ...(batteries.length === 0
+      ? {}
+      : { ...batteryKpis(account, origins, batteries), ...flexibility(batteries, facts) }),
   };
 }
 
@@ -191,8 +194,12 @@ function shareServed(name: string, { demand, served }: Supply): KpiValues {
   return complement(name, demand - served, demand);
 }
 
-function selfConsumption(site: SiteSeries, generation: number, batteries: readonly BatterySeries[]): KpiValues {
-  const after = followOrigins(site, batteries);
+function selfConsumption(
+  site: SiteSeries,
+  { generation }: Account,
+  after: Origins,
+  batteries: readonly BatterySeries[],
+): KpiValues {
   const before = followOrigins({ ...site, exchangeW: site.exchangeIdleW }, []);
   return {
     ...complement('selfConsumption', after.exportedOwn, generation),
@@ -211,15 +218,15 @@ function ownExportNeutral(
   { exportedOwn, exportedInitial, storedOwn }: Origins,
   batteries: readonly BatterySeries[],
 ): number {
-  let [surplus, surplusOut, deficitOut] = [0, 0, 0];
-  for (const battery of batteries) {
-    const left = energyLeft(battery);
-    surplus += Math.max(0, left);
-    surplusOut += Math.max(0, left) * battery.dischargeEfficiency;
-    deficitOut += Math.max(0, -left) * battery.dischargeEfficiency;
-  }
+  const surplus = batteries.reduce((sum, battery) => sum + Math.max(0, energyLeft(battery)), 0);
   const ownShare = surplus > 0 ? Math.min(1, storedOwn / surplus) : 0;
-  return Math.max(0, exportedOwn - Math.max(0, deficitOut - exportedInitial)) + ownShare * surplusOut;
+  const couldBeKept = Math.max(0, deficitGiven(batteries) - exportedInitial);
+  return Math.max(0, exportedOwn - couldBeKept) + ownShare * settle(batteries).exported;
+}
+
+/** What the batteries gave by ending emptier than they began, kWh. */
+function deficitGiven(batteries: readonly BatterySeries[]): number {
+  return batteries.reduce((sum, one) => sum + Math.max(0, -energyLeft(one)) * one.dischargeEfficiency, 0);
 }
 
 function peaks({ exchangeW, exchangeIdleW }: SiteSeries): KpiValues {
@@ -312,12 +319,18 @@ function quarterHourMeans(
   return { timeUs: Float64Array.from(times), powerW: Float64Array.from(powers) };
 }
 
-function batteryKpis(account: Account, batteries: readonly BatterySeries[]): KpiValues {
-  const { after, before, afterWithoutLosses, beforeWithoutLosses, supplyAfter } = account;
+function batteryKpis(
+  { after, before, afterWithoutLosses, beforeWithoutLosses, supplyAfter }: Account,
+  { exportedInitial }: Origins,
+  batteries: readonly BatterySeries[],
+): KpiValues {
   const settled = settle(batteries);
   const saved = before.imported - after.imported;
   const exchange = ({ imported, exported }: Split) => imported + exported;
   const settling = exchange(settled);
+  // Initial charge that was exported served nothing here.
+  const given = deficitGiven(batteries);
+  const servedByDeficit = given > 0 ? settled.imported * Math.max(0, 1 - exportedInitial / given) : 0;
   return {
     ...batteryEnergies(batteries),
     savedEnergy: saved,
@@ -332,7 +345,7 @@ function batteryKpis(account: Account, batteries: readonly BatterySeries[]): Kpi
     ),
     ...shareServed('selfSufficiencySocNeutral', {
       ...supplyAfter,
-      served: Math.max(0, supplyAfter.served - settled.imported),
+      served: Math.max(0, supplyAfter.served - servedByDeficit),
     }),
   };
 }

@@ -188,6 +188,9 @@ describe('own generation consumed', () => {
     for (const endWh of [6000, 10_000]) {
       const kpis = computeKpis(early, [battery([0, 4000, -4000], [10_000, 5000, endWh])], facts);
       expect(kpis['exportedEnergy']).toBeCloseTo(4, 12);
+      // The sun feeds the load; what was exported served nothing, so that bringing it back takes nothing off.
+      expect(kpis['selfSufficiency']).toBeCloseTo(100, 12);
+      expect(kpis['selfSufficiencySocNeutral']).toBeCloseTo(100, 12);
       expect(kpis['selfConsumption']).toBeCloseTo(100, 12);
       expect(kpis['selfConsumptionSocNeutral']).toBeCloseTo(100, 12);
       expect(kpis['selfConsumptionBefore']).toBeCloseTo(20, 12);
