@@ -16,7 +16,7 @@ export function readOptions<const T extends Options>(
   } catch (error) {
     // parseArgs names the option; anything else is a mistake of ours.
     if (!(error instanceof TypeError && 'code' in error)) throw error;
-    refuse(error.message, usage);
+    return refuse(error.message, usage);
   }
 }
 
