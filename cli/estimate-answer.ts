@@ -238,7 +238,10 @@ export function formatEstimate({ grid }: EstimationProblem, answer: EstimateAnsw
     ),
     ...(answer.taps ?? []).map(
       ({ transformer, position, probability }) =>
-        `Tap of ${transformer}: position ${position}, probability ${(100 * probability).toFixed(1)} %`,
+        `Tap of ${transformer}: position ${position}, ` +
+        (probability === null
+          ? 'without a probability: the measurements disagree'
+          : `probability ${(100 * probability).toFixed(1)} %`),
     ),
     sayTest(answer, answer.objective),
     ...answer.suspects.map(

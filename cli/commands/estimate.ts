@@ -5,6 +5,7 @@ import { measurementsOfFolder, readGridFiles } from '../../grids/import/read-gri
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
+import { setTaps } from '../../grids/tap-changers.ts';
 import { type CleanedEstimate, estimateWithoutBadData } from '../../platform/state-estimation/bad-data.ts';
 import type { EstimationProblem } from '../../platform/state-estimation/estimator.ts';
 import { createLeastSquares } from '../../platform/state-estimation/least-squares.ts';
@@ -12,7 +13,7 @@ import { parseMeasurementFile } from '../../platform/state-estimation/measuremen
 import { analyseObservability } from '../../platform/state-estimation/observability.ts';
 import { createSchweppeHuber } from '../../platform/state-estimation/schweppe-huber.ts';
 import { sourceBalances } from '../../platform/state-estimation/source-balance.ts';
-import { estimateTaps, setTaps } from '../../platform/state-estimation/tap-positions.ts';
+import { estimateTaps } from '../../platform/state-estimation/tap-positions.ts';
 import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injections.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -157,7 +158,9 @@ function placeTaps(
   }
   return estimateTaps(paper, readings, (document) => {
     const { result } = solve({ ...problemWith(document), statistics: 'never' }, {});
-    return result.status === 'converged' ? result.objective : undefined;
+    if (result.status !== 'converged') return undefined;
+    const { objective, degreesOfFreedom, chiSquareLimit } = result;
+    return { objective, agrees: degreesOfFreedom <= 0 || objective <= chiSquareLimit };
   });
 }
 

@@ -7,6 +7,7 @@ import { closest, didYouMean } from '../../numerics/edit-distance.ts';
 import { createSourceMap, formatPath, type JsonPath, parseJson, type SourceMap } from '../../grids/json-source.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { tapChangers } from '../../grids/tap-changers.ts';
 import type { EstimatorMeasurement, MeasuredPlace, ScalarKind, ScalarMeasurement } from './estimator.ts';
 import { type PlacedMeasurement, sumFusedInjections } from './fused-injections.ts';
 import { pairCurrents, pairVoltages } from './paired-phasors.ts';
@@ -174,24 +175,32 @@ function isAbsent(value: unknown): boolean {
 
 type Report = (key: string, message: string, hint?: string) => void;
 
-/** A position stands at a transformer with a tap changer, `branch:<id>`, in whole steps. */
+/**
+ * A position stands at a tap changer, `branch:<id>` as in `tapChangers`, in whole steps; the id of the transformer will do
+ * where it has only one.
+ */
 function toTapReading(
   { at, value, sigma, unit, phase }: Read,
   grid: CompiledGrid,
   report: Report,
 ): TapReading | undefined {
   const id = /^branch:(.+?)(?::(?:from|to))?$/.exec(at)?.[1];
-  const unitOf = grid.document.transformers.find((one) => one.id === id);
-  if (unitOf?.tap === undefined) {
-    const withTap = grid.document.transformers.filter(({ tap }) => tap !== undefined).map((one) => one.id);
-    report('at', `"${at}" is no transformer with a tap changer`, didYouMean(id ?? at, withTap) ?? 'write branch:<id>');
+  const all = tapChangers(grid.document);
+  const ofTransformer = all.filter(({ transformer }) => transformer === id);
+  const changer = all.find((one) => one.id === id) ?? (ofTransformer.length === 1 ? ofTransformer[0] : undefined);
+  if (changer === undefined) {
+    const names = all.map((one) => one.id);
+    const several = ofTransformer.map((one) => `branch:${one.id}`).join(' or ');
+    const hint = several === '' ? (didYouMean(id ?? at, names) ?? 'write branch:<id>') : `write ${several}`;
+    report('at', `"${at}" is no ${several === '' ? 'transformer with a' : 'single'} tap changer`, hint);
     return undefined;
   }
-  const { min = -Infinity, max = Infinity } = unitOf.tap;
+  const { min = -Infinity, max = Infinity } = changer.tap;
   if (unit !== undefined) report('unit', 'a tap position has no unit', 'leave "unit" out');
   else if (phase !== undefined) report('phase', 'a tap position stands for all phases', 'leave "phase" out');
-  else if (value < min || value > max) report('value', `position ${value} is outside ${min} to ${max} of ${id}`);
-  else return { transformer: unitOf.id, position: value, sigma };
+  else if (value < min || value > max)
+    report('value', `position ${value} is outside ${min} to ${max} of ${changer.id}`);
+  else return { transformer: changer.id, position: value, sigma };
   return undefined;
 }
 

@@ -6,6 +6,7 @@
 import { compileGrid, joins } from '../../grids/compile.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { GridDocument } from '../../grids/schema.ts';
+import { setTaps, tapChangers } from '../../grids/tap-changers.ts';
 import { spanForest } from '../../grids/topology.ts';
 import type { Estimate } from '../contract/estimate.ts';
 import type { EstimationProblem, EstimatorMeasurement, MeasuredPlace } from './estimator.ts';
@@ -60,19 +61,22 @@ function changedGrid(document: GridDocument): Required<Pick<Hypothesis, 'apply' 
 
 /** Every tap changer within `steps` of its position, inside its range. */
 export function tapHypotheses({ document, busIndex }: CompiledGrid, steps: number = 4): Hypothesis[] {
-  return document.transformers.flatMap(({ id, from, to, tap }) => {
-    if (tap === undefined) return [];
+  return tapChangers(document).flatMap(({ id, buses: terminals, tap }) => {
     const { position, min = -Infinity, max = Infinity } = tap;
+    const buses = terminals.map((bus) => busIndex.get(bus)!);
     return Array.from({ length: 2 * steps + 1 }, (_, i) => position + i - steps)
       .filter((other) => other !== position && other >= min && other <= max)
       .map((other): Hypothesis => {
-        const transformers = document.transformers.map((unit) =>
-          unit.id === id ? { ...unit, tap: { ...tap, position: other } } : unit,
-        );
         const says = `the tap of ${id} stands at ${other}, not at ${position}`;
         const inField: InField = [{ feature: 'tapPosition', id, value: other }];
-        const buses = [busIndex.get(from)!, busIndex.get(to)!];
-        return { kind: 'tap', element: id, says, inField, buses, ...changedGrid({ ...document, transformers }) };
+        return {
+          kind: 'tap',
+          element: id,
+          says,
+          inField,
+          buses,
+          ...changedGrid(setTaps(document, new Map([[id, other]]))),
+        };
       });
   });
 }

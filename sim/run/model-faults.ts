@@ -1,6 +1,7 @@
 /** What a scenario makes wrong in the platform's picture of the grid, written down so that findings can be scored. */
 import { fuseBuses } from '../../grids/topology.ts';
 import type { GridDocument } from '../../grids/schema.ts';
+import { tapChangers } from '../../grids/tap-changers.ts';
 import type { ModelFeature } from '../../platform/contract/estimate.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import type { ModelFault } from '../../reports/record.ts';
@@ -33,7 +34,8 @@ interface Feature {
 }
 
 /** Whether lines, transformers and switches are closed, and where taps stand. */
-function featuresOf({ lines, switches, transformers }: GridDocument): ReadonlyMap<string, Feature> {
+function featuresOf(document: GridDocument): ReadonlyMap<string, Feature> {
+  const { lines, switches, transformers } = document;
   const features: Feature[] = [
     ...lines.map(({ id, inService, fromClosed, toClosed }): Feature => {
       return { feature: 'lineClosed', id, value: inService && fromClosed && toClosed };
@@ -42,9 +44,7 @@ function featuresOf({ lines, switches, transformers }: GridDocument): ReadonlyMa
       return { feature: 'transformerClosed', id, value: inService && fromClosed && toClosed };
     }),
     ...switches.map(({ id, closed }): Feature => ({ feature: 'switchClosed', id, value: closed })),
-    ...transformers.flatMap(({ id, tap }): Feature[] =>
-      tap === undefined ? [] : [{ feature: 'tapPosition', id, value: tap.position }],
-    ),
+    ...tapChangers(document).map(({ id, tap }): Feature => ({ feature: 'tapPosition', id, value: tap.position })),
   ];
   return new Map(features.map((one) => [`${one.feature} ${one.id}`, one]));
 }
