@@ -1,0 +1,228 @@
+/** Taps are found where one alone cannot tell: in parallel, with a second changer, at three windings. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { estimate } from '../../cli/commands/estimate.ts';
+import { compileGrid } from '../../grids/compile.ts';
+import { loadGrid } from '../../grids/load.ts';
+import { InvalidInputError } from '../../grids/problem.ts';
+import type { GridDocumentInput } from '../../grids/schema.ts';
+import { setTaps, tapChangers } from '../../grids/tap-changers.ts';
+import { tapHypotheses } from '../../platform/state-estimation/model-hypotheses.ts';
+import { branchEndFlow, busInjections } from '../../platform/state-estimation/branch-flows.ts';
+import { createPowerFlow } from '../../sim/physics/power-flow.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'twin-taps-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, value: unknown): string {
+  const file = join(folder, name);
+  writeFileSync(file, JSON.stringify(value, undefined, 2));
+  return file;
+}
+
+interface Found {
+  readonly taps?: readonly {
+    readonly transformer: string;
+    readonly position: number;
+    readonly probability: number | null;
+  }[];
+  readonly objective: number;
+}
+
+/** Of the readings in turn, in standard deviations. */
+const ERRORS = [0.4, -0.7, 0.2, 0.9, -0.3, -1.1, 0.6];
+
+/** What voltmeters and power meters at all `buses`, and meters of the flows into `branches`, say of the grid in the field. */
+function measured(document: GridDocumentInput, positions: Record<string, number>, branches: readonly string[]) {
+  const paper = loadGrid(write('field.json', document));
+  const grid = compileGrid(setTaps(paper, new Map(Object.entries(positions))));
+  const flow = createPowerFlow(grid, { tolerancePu: 1e-12 });
+  flow.solve();
+  const watts = 3 * grid.basePowerVA;
+  const power = busInjections(grid, flow.voltage);
+  const rows: { id: string; kind: string; at: string; value: number; sigma: number; unit?: string }[] = [];
+  const add = (kind: string, at: string, value: number, sigma: number, unit?: string) => {
+    const error = ERRORS[rows.length % ERRORS.length]! * sigma;
+    rows.push({ id: `${kind} ${at}`, kind, at, value: value + error, sigma, ...(unit !== undefined && { unit }) });
+  };
+  document.buses!.forEach(({ id }, k) => {
+    const at = grid.busIndex.get(id)!;
+    add('voltageMagnitude', `bus:${id}`, Math.hypot(flow.voltage[2 * at]!, flow.voltage[2 * at + 1]!), 0.002, 'pu');
+    if (k === 0) return;
+    add('activePower', `bus:${id}`, power[2 * at]! * watts, 5e4);
+    add('reactivePower', `bus:${id}`, power[2 * at + 1]! * watts, 5e4);
+  });
+  for (const branch of grid.branches.filter(({ id }) => branches.includes(id))) {
+    const from = branchEndFlow(grid, branch, 'from', flow.voltage);
+    add('activePower', `branch:${branch.id}:from`, from.activePower[0]! * watts, 1e5);
+    add('reactivePower', `branch:${branch.id}:from`, from.reactivePower[0]! * watts, 1e5);
+  }
+  return rows;
+}
+
+function find(document: GridDocumentInput, measurements: readonly object[], estimateTaps = true): Found {
+  const text = estimate(write('paper.json', document), write('taps.json', { measurements }), 'json', {
+    estimateTaps,
+  }).text;
+  return JSON.parse(text) as Found;
+}
+
+const positionsOf = ({ taps = [] }: Found) => Object.fromEntries(taps.map((tap) => [tap.transformer, tap.position]));
+
+const tap = { position: 0, stepPercent: 1.5, min: -9, max: 9 } as const;
+type Unit = NonNullable<GridDocumentInput['transformers']>[number];
+
+/** Units between 110 and 20 kV; a short line leads to another bus. */
+function station(units: readonly Partial<Unit>[]): GridDocumentInput {
+  return {
+    schema: 1,
+    name: 'station',
+    representation: 'positive-sequence',
+    buses: [
+      { id: 'h', nominalVoltageV: 110_000 },
+      { id: 'm', nominalVoltageV: 20_000 },
+      { id: 'm2', nominalVoltageV: 20_000 },
+    ],
+    transformers: units.map((unit, k) => ({
+      id: `t${k + 1}`,
+      from: 'h',
+      to: 'm',
+      ratedPowerVA: 25e6,
+      ratedVoltageFromV: 110_000,
+      ratedVoltageToV: 20_000,
+      vkPercent: 11,
+      vkrPercent: 0.5,
+      vectorGroup: 'YNd5',
+      tap,
+      ...unit,
+    })),
+    lines: [{ id: 'l', from: 'm', to: 'm2', lengthM: 500, r1OhmPerKm: 0.2, x1OhmPerKm: 0.12 }],
+    loads: [
+      { id: 'a', bus: 'm', activePowerW: 1e7, reactivePowerVar: 3e6 },
+      { id: 'b', bus: 'm2', activePowerW: 4e6, reactivePowerVar: 1e6 },
+    ],
+    externalGrids: [{ id: 'e', bus: 'h', voltagePu: 1.02 }],
+  };
+}
+
+const winding = { ratedPowerVA: 40e6, tap };
+const threeWindings: GridDocumentInput = {
+  schema: 1,
+  name: 'three windings',
+  representation: 'positive-sequence',
+  buses: [
+    { id: 'h', nominalVoltageV: 110_000 },
+    { id: 'm', nominalVoltageV: 20_000 },
+    { id: 'l', nominalVoltageV: 10_000 },
+  ],
+  threeWindingTransformers: [
+    {
+      id: 'T',
+      high: { ...winding, bus: 'h', ratedVoltageV: 110_000 },
+      medium: { ...winding, bus: 'm', ratedVoltageV: 20_000 },
+      low: { bus: 'l', ratedPowerVA: 15e6, ratedVoltageV: 10_000 },
+      highMedium: { vkPercent: 11, vkrPercent: 0.5 },
+      mediumLow: { vkPercent: 7, vkrPercent: 0.5 },
+      highLow: { vkPercent: 9, vkrPercent: 0.5 },
+      vectorGroup: 'YNyn0d5',
+    },
+  ],
+  loads: [
+    { id: 'a', bus: 'm', activePowerW: 1e7, reactivePowerVar: 3e6 },
+    { id: 'b', bus: 'l', activePowerW: 4e6, reactivePowerVar: 1e6 },
+  ],
+  externalGrids: [{ id: 'e', bus: 'h', voltagePu: 1.02 }],
+};
+
+describe('taps in parallel', () => {
+  test.each([
+    [5, 5],
+    [-6, -6],
+    [4, -2],
+  ])('two units at %i and %i, both at 0 on paper', (t1, t2) => {
+    const grid = station([{}, {}]);
+    const found = find(grid, measured(grid, { t1, t2 }, ['t1', 't2']));
+    expect(positionsOf(found)).toEqual({ t1, t2 });
+    expect(found.taps!.every(({ probability }) => probability! > 0.999 && probability! < 1)).toBe(true);
+  });
+
+  test('three at once, at buses that a short line couples, and one that steps the other way by another size', () => {
+    const grid = station([{}, { to: 'm2' }, { tap: { ...tap, side: 'to', stepPercent: 1 } }]);
+    const field = { t1: 4, t2: 4, t3: -6 };
+    expect(positionsOf(find(grid, measured(grid, field, ['t1', 't2', 't3'])))).toEqual(field);
+  });
+
+  test('no probability is claimed while the measurements disagree', () => {
+    const grid = station([{}, {}]);
+    const rows = measured(grid, { t1: 5, t2: 5 }, ['t1', 't2']);
+    const wrong = rows.map((row) => (row.id === 'activePower branch:t1:from' ? { ...row, value: -row.value } : row));
+    expect(find(grid, wrong).taps!.map(({ probability }) => probability)).toEqual([null, null]);
+    const { text } = estimate(write('paper.json', grid), write('taps.json', { measurements: wrong }), 'table', {
+      estimateTaps: true,
+    });
+    expect(text).toContain('without a probability: the measurements disagree');
+  });
+
+  test('where nothing tells the paper position stays, as likely as any other', () => {
+    const grid = station([{}, { tap: { ...tap, position: 2 } }]);
+    const rows = measured(grid, {}, []).filter(({ id }) => !/voltageMagnitude bus:m/.test(id));
+    const found = find(grid, rows);
+    expect(positionsOf(found)).toEqual({ t1: 0, t2: 2 });
+    for (const { probability } of found.taps!) expect(probability).toBeLessThan(0.1);
+  });
+});
+
+describe('every tap changer has a name', () => {
+  const both = station([{ tap2: { ...tap, side: 'to', stepPercent: 2 } }]);
+  const faults = (document: GridDocumentInput, at: string) => {
+    try {
+      find(document, [{ id: 'tap', kind: 'tapPosition', at, value: 4, sigma: 0.3 }]);
+    } catch (error) {
+      if (error instanceof InvalidInputError) return error.problems.map(({ message, hint }) => `${message}: ${hint}`);
+    }
+    return [];
+  };
+
+  test('those of three windings are found together, and read', () => {
+    const field = { 'T:high': 4, 'T:medium': -3 };
+    const rows = measured(threeWindings, field, []);
+    expect(positionsOf(find(threeWindings, rows))).toEqual(field);
+    expect(find(threeWindings, rows, false).objective).toBeGreaterThan(100);
+    const reported = Object.entries(field).map(([id, value]) => {
+      return { id, kind: 'tapPosition', at: `branch:${id}`, value, sigma: 0.3 };
+    });
+    expect(find(threeWindings, [...rows, ...reported], false).objective).toBeLessThan(10);
+  });
+
+  test('the second of two windings is read, and found where the first is known', () => {
+    const rows = measured(both, { t1: 0, 't1:tap2': 3 }, ['t1']);
+    const known = { id: 'first', kind: 'tapPosition', at: 'branch:t1', value: 0, sigma: 0.01 };
+    expect(positionsOf(find(both, [...rows, known]))).toEqual({ t1: 0, 't1:tap2': 3 });
+    const second = { ...known, id: 'second', at: 'branch:t1:tap2', value: 3 };
+    expect(find(both, [...rows, second], false).objective).toBeLessThan(10);
+  });
+
+  test('the id of a transformer will do for the only one it has, and where it has two they are named', () => {
+    const { medium, ...rest } = threeWindings.threeWindingTransformers![0]!;
+    const { tap: _, ...plain } = medium;
+    const single = { ...threeWindings, threeWindingTransformers: [{ ...rest, medium: plain }] };
+    expect(faults(single, 'branch:T')).toEqual([]);
+    expect(faults(threeWindings, 'branch:T')).toEqual([
+      '"branch:T" is no single tap changer: write branch:T:high or branch:T:medium',
+    ]);
+    expect(faults(threeWindings, 'branch:T:hihg')).toEqual([
+      '"branch:T:hihg" is no transformer with a tap changer: did you mean "T:high"?',
+    ]);
+  });
+
+  test('the watch over the model names them by the same ids', () => {
+    for (const document of [both, threeWindings]) {
+      const grid = compileGrid(loadGrid(write('watched.json', document)));
+      const ids = tapChangers(grid.document).map(({ id }) => id);
+      expect(ids).toHaveLength(2);
+      expect(new Set(tapHypotheses(grid).map(({ element }) => element))).toEqual(new Set(ids));
+    }
+  });
+});
