@@ -10,11 +10,13 @@ export interface Origins {
 
 /**
  * Generation of a step goes out first; what is exported beyond it comes from the batteries. These count as one store whose
- * content is mixed: what leaves it has the origins of what is in it (proportional sharing). Import beyond the demand of a
- * step goes into the store; what else goes in is own generation as far as the step has any left.
+ * content is mixed: what leaves it has the origins of what is in it (proportional sharing). What goes into it is own
+ * generation as far as the step has any that did not go out, and import beyond that.
  */
-export function followOrigins(site: SiteSeries, batteries: readonly BatterySeries[]): Origins {
-  const { timeUs, loadW, shuntsW, lossesW, generationW, exchangeW } = site;
+export function followOrigins(
+  { timeUs, generationW, exchangeW }: Pick<SiteSeries, 'timeUs' | 'generationW' | 'exchangeW'>,
+  batteries: readonly BatterySeries[],
+): Origins {
   const stored = timeUs.map((_, k) => batteries.reduce((sum, one) => sum + at(one.energyStoredWh, k), 0));
   // Shares of the store's content.
   let [own, initial] = [0, 1];
@@ -30,9 +32,7 @@ export function followOrigins(site: SiteSeries, batteries: readonly BatterySerie
     const charged = -batteries.reduce((sum, one) => sum + at(one.activePowerW, k), 0);
     const gained = at(stored, k) - at(stored, k - 1);
     if (!(charged > 0 && gained > 0)) continue;
-    const demand = Math.max(0, at(loadW, k) + at(shuntsW, k) + at(lossesW, k));
-    const bought = Math.max(0, at(exchangeW, k) - demand);
-    const fromGeneration = Math.max(0, Math.min(charged - bought, generated - direct));
+    const fromGeneration = Math.min(charged, generated - direct);
     const kept = at(stored, k - 1) / at(stored, k);
     own = own * kept + (fromGeneration / charged) * (1 - kept);
     initial *= kept;
