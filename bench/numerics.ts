@@ -7,6 +7,7 @@ import { compileGrid } from '../grids/compile.ts';
 import { generateFeederGrid, type FeederGridOptions } from '../grids/generate/feeders.ts';
 import { loadGrid } from '../grids/load.ts';
 import type { CompiledGrid } from '../grids/model.ts';
+import { gridDocumentSchema, type GridDocument } from '../grids/schema.ts';
 import { createBatchResults } from '../sim/physics/power-flow-batch-results.ts';
 import { createPowerFlowBatch, type BatchPowers } from '../sim/physics/power-flow-batch.ts';
 import { createElementModel } from '../sim/physics/power-flow-elements.ts';
@@ -97,9 +98,18 @@ function header(title: string): void {
   );
 }
 
-function powerFlow(options: FeederGridOptions, name: string): Row {
+/** The grid with loads by half of constant impedance, or with a generator that holds the voltage of a bus. */
+function withKind(document: GridDocument, kind: 'zip' | 'voltage-controlled' | undefined): GridDocument {
+  const zip = { constantImpedance: 0.5, constantCurrent: 0, constantPower: 0.5 };
+  if (kind === 'zip') return { ...document, loads: document.loads.map((load) => ({ ...load, zip })) };
+  if (kind === undefined) return document;
+  const generator = { id: 'held', bus: document.buses[20]!.id, activePowerW: 2e4, voltageControl: { voltagePu: 1 } };
+  return gridDocumentSchema.parse({ ...document, generators: [generator] });
+}
+
+function powerFlow(options: FeederGridOptions, name: string, kind?: 'zip' | 'voltage-controlled'): Row {
   const { buses } = options;
-  const grid = compileGrid(generateFeederGrid(options));
+  const grid = compileGrid(withKind(generateFeederGrid(options), kind));
   const count = Math.max(5, Math.round(100_000 / buses));
   const batch = situations(grid, count);
   const results = createBatchResults(grid, count);
@@ -118,6 +128,7 @@ function powerFlow(options: FeederGridOptions, name: string): Row {
   };
   run();
   const solveUs = median(Array.from({ length: rounds }, () => timed(run) / count));
+  if (kind !== undefined) warmUp(run, count);
   // A run allocates its summary; the difference between many situations and one is what the situations allocate. The
   // compiler works beside us and leaves things too, now and then: the least of several looks is ours.
   const one = least(() => heapLeft(() => flow!.run({ count: 1 }, results)));
@@ -213,6 +224,12 @@ print(
     'balanced, one feeder of 200',
   ),
 );
+for (const kind of ['zip', 'voltage-controlled'] as const) {
+  for (const representation of ['positive-sequence', 'three'] as const) {
+    for (const buses of sizes.filter((size) => size <= 1000))
+      print(powerFlow({ buses, representation }, `${representation}, ${kind}, ${buses}`, kind));
+  }
+}
 header('power flow, step by step');
 print(village('sweep'));
 print(village('current-injection'));

@@ -118,22 +118,24 @@ function fillAngleMatrix(
     }
     for (let e = pattern.start[i]!; e < pattern.start[i + 1]!; e++) {
       const j = pattern.index[e]!;
-      const h = exchanged(transfer, 2 * phases * phases * e, voltage, i, j, phases);
-      angles.values[own]! -= h;
-      if (moves[j] === 1) angles.values[angles.place(i, j)] = h;
+      const coupling = moves[j] === 1 ? angles.place(i, j) : -1;
+      addExchanged(transfer, 2 * phases * phases * e, voltage, i, j, phases, angles.values, own, coupling);
     }
   }
 }
 
-/** Sum over phases of Im(v_i (Y_ij v_j)*). */
-function exchanged(
+/** h = sum over phases of Im(v_i (Y_ij v_j)*), off `own` and, where it is not -1, into `coupling`: no number is returned. */
+function addExchanged(
   blocks: Float64Array,
   block: number,
   voltage: Float64Array,
   i: number,
   j: number,
   phases: number,
-): number {
+  values: Float64Array,
+  own: number,
+  coupling: number,
+): void {
   let sum = 0;
   for (let r = 0; r < phases; r++) {
     let re = 0;
@@ -144,10 +146,11 @@ function exchanged(
       re += blocks[at]! * voltage[from]! - blocks[at + 1]! * voltage[from + 1]!;
       im += blocks[at]! * voltage[from + 1]! + blocks[at + 1]! * voltage[from]!;
     }
-    const own = 2 * (phases * i + r);
-    sum += voltage[own + 1]! * re - voltage[own]! * im;
+    const to = 2 * (phases * i + r);
+    sum += voltage[to + 1]! * re - voltage[to]! * im;
   }
-  return sum;
+  values[own]! -= sum;
+  if (coupling >= 0) values[coupling] = sum;
 }
 
 function turnBus({ phases }: CompiledGrid, voltage: Float64Array, bus: number, turn: Float64Array): void {

@@ -89,28 +89,25 @@ export function evaluateMismatch(
     controlled[controls[c]!.bus] = 1;
     controlResidual(controls[c]!, voltage, work);
   }
-  worst.mismatch = 0;
-  worst.place = -1;
-  worst.excess = 0;
+  let largest = 0;
+  let place = -1;
+  let excess = 0;
   for (let n = 0; n < unknown.length; n++) {
-    const place = unknown[n]!;
-    const at = 2 * place;
+    const at = 2 * unknown[n]!;
     let square = residual[at]! * residual[at]! + residual[at + 1]! * residual[at + 1]!;
     // A controlled bus has powers and squared voltages as residuals already.
-    if (controlled[Math.floor(place / phases)] === 0)
+    if (controlled[Math.floor(unknown[n]! / phases)] === 0)
       square *= voltage[at]! * voltage[at]! + voltage[at + 1]! * voltage[at + 1]!;
     const power = Math.sqrt(square);
-    if (Number.isNaN(power)) {
-      worst.mismatch = power;
-      worst.excess = power;
-      worst.place = place;
-      break;
-    }
-    worst.excess = Math.max(worst.excess, power - noise[place]!);
-    if (power <= worst.mismatch) continue;
-    worst.mismatch = power;
-    worst.place = place;
+    excess = Math.max(excess, power - noise[unknown[n]!]!);
+    if (power <= largest) continue;
+    largest = power;
+    place = unknown[n]!;
+    if (Number.isNaN(power)) break;
   }
+  worst.mismatch = largest;
+  worst.place = place;
+  worst.excess = excess;
 }
 
 /** a^0, a^1, a^2 with a = exp(j 120 deg): weights of the positive sequence, v1 = (va + a vb + a^2 vc) / 3. */

@@ -52,6 +52,21 @@ function faults(change: (grid: GridDocumentInput) => void): string[] {
   }
 }
 
+describe('iron losses', () => {
+  test('above what the transformer takes at no load, and above a tenth of its rating, are a fault', () => {
+    const given = (ironLossW: number, noLoadCurrentPercent: number) =>
+      faults((grid) => Object.assign(grid.transformers![0]!, { ironLossW, noLoadCurrentPercent }));
+    expect(given(10e6, 0.1)).toEqual([
+      'transformers[0].ironLossW: iron losses of transformer "unit" are 10000000 W, but it takes 25000 VA at no load and is rated 25000000 VA (is it mW for W?)',
+    ]);
+    // What test reports and sources without a current have.
+    expect(given(20_000, 0.1)).toEqual([]);
+    expect(given(30_000, 0.1)).toEqual([]);
+    expect(given(20_000, 0)).toEqual([]);
+    expect(given(0, -300)).toEqual([]);
+  });
+});
+
 describe('a value in a wrong unit', () => {
   test.each<[string, (grid: GridDocumentInput) => void, string[]]>([
     [

@@ -46,6 +46,12 @@ describe('the hamlet', () => {
     expect(read(balanced).grid.representation).toBe('positive-sequence');
   });
 
+  test('has no use for the earthing of a winding without a neutral, and says so', () => {
+    const { grid, notes } = read(withComponent('transformer', 0, { r_grounding_from: 1 }));
+    expect(grid).toEqual(read(sample).grid);
+    expect(JSON.stringify(notes)).toContain('earthing impedances of windings without a neutral');
+  });
+
   test('keeps ids, taps that count downwards, and earthing', () => {
     const { grid } = read(sample);
     expect(grid.transformers[0]).toMatchObject({

@@ -220,9 +220,16 @@ function shortCircuitAtEnds(fields: Fields, ratedPowerVA: number) {
   return upwards ? { atMin: first!, atMax: last! } : { atMin: last!, atMax: first! };
 }
 
-function earthing(fields: Fields, side: string) {
+/** Of a winding's neutral; a winding without one has nothing to be earthed. */
+function earthing(fields: Fields, side: string, winding: string | undefined) {
   const [r, x] = [fields.numberOr(`r_grounding_${side}`, 0), fields.numberOr(`x_grounding_${side}`, 0)];
-  return r === 0 && x === 0 ? undefined : { rOhm: r, xOhm: x };
+  if (r === 0 && x === 0) return undefined;
+  if (winding?.endsWith('N') === true) return { rOhm: r, xOhm: x };
+  fields.note(
+    `${r === 0 ? 'x' : 'r'}_grounding_${side}`,
+    'earthing impedances of windings without a neutral have no effect and are left out',
+  );
+  return undefined;
 }
 
 export function addTransformers(context: Context): void {
@@ -236,12 +243,12 @@ export function addTransformers(context: Context): void {
     const control = controls.get(id);
     if (control !== undefined && tap === undefined)
       draft.note('regulators of transformers without taps not carried over', fields.origin);
-    const group = `${windingOf(fields, 'winding_from')}${windingOf(fields, 'winding_to').toLowerCase()}`;
+    const [fromWinding, toWinding] = [windingOf(fields, 'winding_from'), windingOf(fields, 'winding_to')];
     const short = shortCircuit(fields, 'uk', 'pk', rated);
     const ends = tap === undefined ? {} : shortCircuitAtEnds(fields, rated);
     const neutral = Object.keys(ends).length === 0 ? short : shortCircuitValues(fields, rated, '');
     const [i0, p0] = [fields.number('i0', { atLeast: 0 }), fields.number('p0', { atLeast: 0 })];
-    const [fromEarth, toEarth] = [earthing(fields, 'from'), earthing(fields, 'to')];
+    const [fromEarth, toEarth] = [earthing(fields, 'from', fromWinding), earthing(fields, 'to', toWinding)];
     const zeroSequence: NonNullable<Transformer['zeroSequence']> = {
       ...short,
       noLoadCurrentPercent: 100 * fields.numberOr('i0_zero_sequence', i0),
@@ -257,7 +264,7 @@ export function addTransformers(context: Context): void {
         ...neutral,
         ironLossW: p0,
         noLoadCurrentPercent: 100 * i0,
-        vectorGroup: `${group}${clockOf(fields, 'clock')}`,
+        vectorGroup: `${fromWinding}${toWinding.toLowerCase()}${clockOf(fields, 'clock')}`,
         model: 'pi',
         ...(tap !== undefined && { tap: { side, ...tap, ...ends, ...(control !== undefined && { control }) } }),
         ...(fromEarth !== undefined && { earthingFrom: fromEarth }),
@@ -326,10 +333,11 @@ export function addThreeWindingTransformers({ components, draft }: Context): voi
   for (const { id, fields } of components.of('three_winding_transformer')) {
     const power = [1, 2, 3].map((n) => fields.number(`sn_${n}`, { above: 0 }));
     const tapSide = fields.numberOr('tap_side', 0);
+    const group = [1, 2, 3].map((n) => windingOf(fields, `winding_${n}`));
     const winding = (n: 1 | 2 | 3): ThreeWinding['high'] => {
       const ratedVoltageV = fields.number(`u${n}`, { above: 0 });
       const tap = tapSide === n - 1 ? tapOf(fields, ratedVoltageV) : undefined;
-      const earth = earthing(fields, String(n));
+      const earth = earthing(fields, String(n), group[n - 1]);
       return {
         bus: fields.reference(`node_${n}`),
         ratedPowerVA: power[n - 1]!,
@@ -340,7 +348,7 @@ export function addThreeWindingTransformers({ components, draft }: Context): voi
       };
     };
     const pair = pairsOf(fields, power);
-    const [first, second, third] = [1, 2, 3].map((n) => windingOf(fields, `winding_${n}`));
+    const [first, second, third] = group;
     const clocks = [clockOf(fields, 'clock_12'), clockOf(fields, 'clock_13')];
     draft.add(
       'threeWindingTransformers',
