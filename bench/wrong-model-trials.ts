@@ -17,10 +17,23 @@ import { zeroInjectionBuses } from '../platform/state-estimation/zero-injections
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
 
 /**
- * What is wrong on paper; with `nothing` in the village, with `fine-taps` in a ring whose taps are so fine that the errors
- * of a voltage transformer look like a step.
+ * What is wrong on paper: an open point (`switch`), a line of a closed ring that is open (`opened`), a transformer that is
+ * open or closed, a tap, the phases of a meter, the phase of a house that has only one (`one-phase`). Nothing that could be
+ * named: in the village (`nothing`), in a ring whose taps are so fine that the errors of a voltage transformer look like a
+ * step (`fine-taps`), and with a line that is longer or shorter than on paper in the village (`village-length`) or in a
+ * closed ring (`ring-length`).
  */
-export type TrialKind = 'switch' | 'tap' | 'phase' | 'nothing' | 'fine-taps';
+export type TrialKind =
+  | 'switch'
+  | 'opened'
+  | 'transformer'
+  | 'tap'
+  | 'phase'
+  | 'one-phase'
+  | 'nothing'
+  | 'fine-taps'
+  | 'village-length'
+  | 'ring-length';
 
 /** Errors of a device: new at every reading, or as devices have them, nearly all of it the same all day. */
 export type TrialErrors = 'white' | 'constant';
@@ -79,10 +92,37 @@ const STEP_PERCENT = 1.5;
 const FINE_STEP_PERCENT = 0.625;
 
 function plant(kind: TrialKind, pick: (count: number) => number): Planted {
-  if (kind === 'phase') return wrongPhase(pick);
-  if (kind === 'switch' || kind === 'tap') return wrongRing(kind, pick);
-  const document = kind === 'nothing' ? loadGrid('abbenhausen') : ring(7, 0, FINE_STEP_PERCENT);
+  switch (kind) {
+    case 'phase':
+      return wrongPhase(pick);
+    case 'one-phase':
+      return wrongHouse(pick);
+    case 'switch':
+    case 'tap':
+    case 'opened':
+    case 'transformer':
+      return wrongRing(kind, pick);
+    case 'village-length':
+      return wrongLength(loadGrid('abbenhausen'), pick);
+    case 'ring-length':
+      return wrongLength(ring({}), pick);
+    case 'nothing':
+      return right(loadGrid('abbenhausen'));
+    default:
+      return right(ring({ open: 7, stepPercent: FINE_STEP_PERCENT }));
+  }
+}
+
+function right(document: GridDocument): Planted {
   return { paper: document, field: document, planted: '' };
+}
+
+/** A line from half to twice as long as on paper, which is nothing that is looked for. */
+function wrongLength(field: GridDocument, pick: (count: number) => number): Planted {
+  const { id } = field.lines[pick(field.lines.length)]!;
+  const factor = [0.5, 0.7, 1.5, 2][pick(4)]!;
+  const lines = field.lines.map((line) => (line.id === id ? { ...line, lengthM: factor * line.lengthM } : line));
+  return { paper: { ...field, lines }, field, planted: '' };
 }
 
 interface Planted {
@@ -90,7 +130,12 @@ interface Planted {
   readonly field: GridDocument;
   readonly planted: string;
   /** A meter whose phases stand in another order; `order[p]` is really what it calls p. */
-  readonly meter?: { readonly bus: string; readonly order: readonly number[] };
+  readonly meter?: {
+    readonly bus: string;
+    readonly order: readonly number[];
+    /** The one phase, as the meter calls it, on which it measures. */
+    readonly only?: number;
+  };
 }
 
 const PHASES = ['A', 'B', 'C'];
@@ -103,10 +148,56 @@ function wrongPhase(pick: (count: number) => number): Planted {
   return { paper: document, field: document, planted, meter: { bus, order } };
 }
 
-/** A ring of twelve stations behind a transformer with a tap changer; one line of the ring is open. */
-function ring(open: number, position: number, stepPercent: number = STEP_PERCENT): GridDocument {
+/** Mean power of a house on one phase, W. */
+const HOUSE_W = 700;
+
+/** A house of the village without a plant, on phase A on paper and on another in the field; its meter knows no better. */
+function wrongHouse(pick: (count: number) => number): Planted {
+  const document = loadGrid('abbenhausen');
+  const plants = new Set(document.generators.map(({ bus }) => bus));
+  const houses = document.loads.filter(({ bus }) => !plants.has(bus));
+  const { bus } = houses[pick(houses.length)]!;
+  const phase = 1 + pick(2);
+  const on = (connection: 'A' | 'B' | 'C'): GridDocument => ({
+    ...document,
+    loads: document.loads.map((load) =>
+      load.bus === bus ? { ...load, connection, activePowerW: HOUSE_W, reactivePowerVar: 0.2 * HOUSE_W } : load,
+    ),
+  });
+  const planted = `the meter at ${bus} measures phase ${PHASES[phase]}, not phase A`;
+  const order = phase === 1 ? [1, 0, 2] : [2, 1, 0];
+  return { paper: on('A'), field: on(phase === 1 ? 'B' : 'C'), planted, meter: { bus, order, only: 0 } };
+}
+
+interface RingOptions {
+  /** Number of the line that is open; none without. */
+  readonly open?: number;
+  readonly openEnd?: 'fromClosed' | 'toClosed';
+  readonly position?: number;
+  readonly stepPercent?: number;
+  /** Whether the second transformer, to station six, is closed; there is none without. */
+  readonly second?: boolean;
+}
+
+/** A ring of twelve stations behind a transformer with a tap changer. */
+function ring({
+  open,
+  openEnd = 'toClosed',
+  position = 0,
+  stepPercent = STEP_PERCENT,
+  second,
+}: RingOptions): GridDocument {
   const stations = Array.from({ length: 12 }, (_, i) => `s${i + 1}`);
   const chain = ['busbar', ...stations, 'busbar'];
+  const unit = {
+    from: 'hv',
+    ratedPowerVA: 25e6,
+    ratedVoltageFromV: 110_000,
+    ratedVoltageToV: 20_000,
+    vkPercent: 12,
+    vkrPercent: 0.41,
+    vectorGroup: 'YNyn0',
+  };
   return gridDocumentSchema.parse({
     schema: 1,
     name: 'ring',
@@ -116,18 +207,8 @@ function ring(open: number, position: number, stepPercent: number = STEP_PERCENT
       ...['busbar', ...stations].map((id) => ({ id, nominalVoltageV: 20_000 })),
     ],
     transformers: [
-      {
-        id: 'transformer',
-        from: 'hv',
-        to: 'busbar',
-        ratedPowerVA: 25e6,
-        ratedVoltageFromV: 110_000,
-        ratedVoltageToV: 20_000,
-        vkPercent: 12,
-        vkrPercent: 0.41,
-        vectorGroup: 'YNyn0',
-        tap: { side: 'from', position, stepPercent, min: -9, max: 9 },
-      },
+      { ...unit, id: 'transformer', to: 'busbar', tap: { side: 'from', position, stepPercent, min: -9, max: 9 } },
+      ...(second === undefined ? [] : [{ ...unit, id: 'second', to: 's6', toClosed: second }]),
     ],
     lines: chain.slice(1).map((to, i) => ({
       id: `l${i + 1}`,
@@ -137,21 +218,40 @@ function ring(open: number, position: number, stepPercent: number = STEP_PERCENT
       r1OhmPerKm: 0.2,
       x1OhmPerKm: 0.12,
       c1FPerKm: 2.5e-7,
-      toClosed: i + 1 !== open,
+      [openEnd]: i + 1 !== open,
     })),
     loads: stations.map((bus, i) => ({ id: bus, bus, activePowerW: 5e5 + 4e4 * i, reactivePowerVar: 1.5e5 })),
     externalGrids: [{ id: 'grid', bus: 'hv', voltagePu: 1.02 }],
   });
 }
 
-function wrongRing(kind: 'switch' | 'tap', pick: (count: number) => number): Planted {
-  const paper = ring(7, 0);
+function wrongRing(kind: 'switch' | 'opened' | 'transformer' | 'tap', pick: (count: number) => number): Planted {
+  const paper = ring({ open: 7 });
   if (kind === 'tap') {
     const position = [-4, -3, -2, -1, 1, 2, 3, 4][pick(8)]!;
-    return { paper, field: ring(7, position), planted: `the tap of transformer stands at ${position}, not at 0` };
+    return {
+      paper,
+      field: ring({ open: 7, position }),
+      planted: `the tap of transformer stands at ${position}, not at 0`,
+    };
+  }
+  if (kind === 'transformer') {
+    const second = pick(2) === 1;
+    const open = [undefined, 2, 9][pick(3)];
+    const state = (closed: boolean) => ring({ ...(open !== undefined && { open }), second: closed });
+    return {
+      paper: state(!second),
+      field: state(second),
+      planted: `transformer second is ${second ? 'closed' : 'open'}`,
+    };
+  }
+  if (kind === 'opened') {
+    const open = 1 + pick(13);
+    const openEnd = pick(2) === 0 ? 'fromClosed' : 'toClosed';
+    return { paper: ring({}), field: ring({ open, openEnd }), planted: `line l${open} is open` };
   }
   const open = [2, 3, 4, 5, 6, 8, 9, 10, 11][pick(9)]!;
-  return { paper, field: ring(open, 0), planted: `line l7 is closed and line l${open} open instead` };
+  return { paper, field: ring({ open }), planted: `line l7 is closed and line l${open} open instead` };
 }
 
 /** Frames of the field: every load its own way, measured with errors, told as if the grid were that on paper. */
@@ -222,13 +322,16 @@ function measure(
     const place = { at: 'bus', bus } as const;
     for (let phase = 0; phase < phases; phase += 1) {
       const real = bus === swapped ? meter!.order[phase]! : phase;
+      const measured = bus !== swapped || meter!.only === undefined || meter!.only === phase;
       const k = 2 * (bus * phases + real);
       const size = Math.hypot(voltage[k]!, voltage[k + 1]!);
-      if (customers.has(bus) || sources.has(bus)) add('voltageMagnitude', place, phase, size, 2.9e-3);
+      if (measured && (customers.has(bus) || sources.has(bus))) add('voltageMagnitude', place, phase, size, 2.9e-3);
       if (!customers.has(bus)) continue;
       const least = 1 / grid.basePowerVA;
-      add('activePower', place, phase, injections[k]!, Math.hypot(0.006 * injections[k]!, least));
-      add('reactivePower', place, phase, injections[k + 1]!, Math.hypot(0.012 * injections[k + 1]!, least));
+      // Where on paper nobody is connected nothing flows.
+      const [active, reactive] = measured ? [injections[k]!, injections[k + 1]!] : [0, 0];
+      add('activePower', place, phase, active, Math.hypot(0.006 * active, least));
+      add('reactivePower', place, phase, reactive, Math.hypot(0.012 * reactive, least));
     }
   }
   for (const branch of grid.branches) {

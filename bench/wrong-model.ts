@@ -13,10 +13,15 @@ process.stdout.write(
 for (const errors of ['white', 'constant'] as const) {
   for (const [kind, words] of [
     ['switch', 'an open point stands elsewhere'],
+    ['opened', 'a line of a closed ring is open'],
+    ['transformer', 'a transformer is open, or closed'],
     ['tap', 'a tap stands elsewhere'],
     ['phase', 'the phases of a house are swapped'],
+    ['one-phase', 'a house is on another phase'],
     ['nothing', 'nothing'],
     ['fine-taps', 'nothing, taps in steps of 0.625 %'],
+    ['village-length', 'the length of a cable of the village'],
+    ['ring-length', 'the length of a cable of a closed ring'],
   ] as const) {
     const { wrong, precision, recall, delays } = scoreTrials(kind, trials, errors);
     const median = delays[Math.floor(delays.length / 2)] ?? '-';

@@ -54,7 +54,10 @@ const RESTART = -10;
 /** Orders of phases that stay in question after all of them have been estimated for themselves once. */
 const SHORTLIST = 10;
 
-/** Of what a changed grid leaves above the limit its gain is so many times as much, over so many estimates. */
+/**
+ * The gain of a changed grid is so many times what it leaves above the limit, over so many estimates. It is named by fewer
+ * when its evidence is so many times the limit, and nothing is left.
+ */
 const REST_SHARE = 10;
 const LOADS_LEAST = 4;
 
@@ -160,11 +163,13 @@ export class ModelWatch {
     problem: EstimationProblem,
     now: EstimateResult,
   ): ModelFinding[] {
-    const [alarm, ...rivals] = [...grids, ...phases].toSorted(
-      (a, b) => b.evidence - a.evidence || (a.hypothesis.says < b.hypothesis.says ? -1 : 1),
-    );
     const asked = this.evidenceAsked(grids.length + phases.length);
-    if (alarm === undefined || alarm.evidence < asked) return [];
+    const [grid] = grids
+      .filter((candidate) => candidate.evidence >= asked)
+      .toSorted((a, b) => leaves(a) - leaves(b) || inOrder(a, b));
+    const [phase] = phases.toSorted((a, b) => b.evidence - a.evidence || inOrder(a, b));
+    const alarm = phase !== undefined && phase.evidence >= (grid?.evidence ?? asked) ? phase : grid;
+    if (alarm === undefined) return [];
     const { evidence, estimates } = alarm;
     let best: Candidate = alarm;
     if (isPhaseCandidate(alarm)) {
@@ -172,9 +177,14 @@ export class ModelWatch {
       if (meter === undefined || meter.gain < asked || !explains(meter)) return [];
       best = meter;
     } else {
-      const [rival] = rivals;
-      if (!explains(alarm) || (rival !== undefined && evidence - rival.evidence < this.options.lead)) return [];
-      if (!this.explainsAll(alarm, grids) && !this.fitsWithAnother(alarm, phases, problem)) return [];
+      const { lead } = this.options;
+      const rivals = grids.filter((rival) => rival !== alarm && rival.evidence > 0);
+      if (rivals.some((rival) => leaves(rival) - leaves(alarm) < lead)) return [];
+      if (!explains(alarm) || (phase !== undefined && evidence - phase.evidence < lead)) return [];
+      // A small misfit, of a wrong length say, may look like that of a switch at one load and not at the next.
+      const large = evidence >= REST_SHARE * now.chiSquareLimit;
+      if (alarm.hypothesis.kind === 'switch' && estimates < LOADS_LEAST && !large) return [];
+      if (!explainsAll(alarm, grids) && !this.fitsWithAnother(alarm, phases, problem)) return [];
     }
     const { kind, element, says, inField, moved } = best.hypothesis;
     if (moved !== undefined) {
@@ -190,15 +200,6 @@ export class ModelWatch {
     this.candidates = undefined;
     this.shortlist = undefined;
     return [finding];
-  }
-
-  /**
-   * In a mesh a line that is longer than on paper looks much like one that is open, at one load more than at the next. So
-   * what a change of the grid leaves open has to be little, over some loads, and nothing else may be untried.
-   */
-  private explainsAll({ gain, excess, estimates }: Candidate, grids: readonly GridCandidate[]): boolean {
-    if (excess <= 0) return true;
-    return estimates >= LOADS_LEAST && gain >= REST_SHARE * excess && grids.every(({ tried }) => tried > 0);
   }
 
   /** Two things may be wrong at once: with another hypothesis beside it everything fits. */
@@ -274,6 +275,28 @@ export class ModelWatch {
  */
 function explains({ gain, excess }: Candidate): boolean {
   return excess <= 0 || gain >= excess;
+}
+
+/**
+ * In a mesh a line that is longer than on paper looks much like one that is open, at one load more than at the next. So
+ * what a change of the grid leaves open has to be little, over some loads, and nothing else may be untried.
+ */
+function explainsAll({ gain, excess, estimates }: Candidate, grids: readonly GridCandidate[]): boolean {
+  if (excess <= 0) return true;
+  return estimates >= LOADS_LEAST && gain >= REST_SHARE * excess && grids.every(({ tried }) => tried > 0);
+}
+
+/**
+ * What a candidate with evidence leaves above the limit, by the mean of its estimates. Candidates whose evidence began at
+ * different estimates are compared by this: it does not depend on how large the misfit was that there was to explain.
+ */
+function leaves({ excess, estimates }: Candidate): number {
+  return excess / estimates;
+}
+
+/** The same order on every run where evidence is equal. */
+function inOrder(a: Candidate, b: Candidate): number {
+  return a.hypothesis.says < b.hypothesis.says ? -1 : 1;
 }
 
 function isPhaseCandidate(candidate: Candidate): candidate is PhaseCandidate {

@@ -11,12 +11,18 @@ import { createVillage, meters, quarterUs, startUs } from '../../bench/state-est
 describe('the watch over the model', () => {
   // Of a whole day each: every finding counts, so a wrong one after the right one does too.
   test.each([
-    ['switch', 'white', 6, 1, 1],
-    ['switch', 'constant', 6, 1, 1],
+    ['switch', 'white', 6, 1, 4],
+    ['switch', 'constant', 6, 1, 4],
+    ['opened', 'white', 8, 1, 4],
+    ['opened', 'constant', 8, 1, 4],
+    ['transformer', 'white', 6, 1, 4],
+    ['transformer', 'constant', 6, 1, 4],
     ['tap', 'white', 6, 1, 6],
     ['tap', 'constant', 6, 1, 1],
     ['phase', 'white', 1, 1, 96],
     ['phase', 'constant', 2, 1, 12],
+    ['one-phase', 'white', 1, 1, 96],
+    ['one-phase', 'constant', 2, 1, 48],
   ] as const)(
     '%s, %s errors: of %i faults at least %f are named, by estimate %i',
     (kind, errors, trials, recall, most) => {
@@ -30,6 +36,11 @@ describe('the watch over the model', () => {
   test.each(['white', 'constant'] as const)('where nothing is wrong nothing is named: %s errors', (errors) => {
     expect(scoreTrials('nothing', 2, errors).wrong).toBe(0);
     expect(scoreTrials('fine-taps', 4, errors).wrong).toBe(0);
+  });
+
+  test('a cable of another length is not taken for a switch or for swapped phases', () => {
+    expect(scoreTrials('ring-length', 12, 'white').wrong).toBe(0);
+    expect(scoreTrials('village-length', 1, 'white').wrong).toBe(0);
   });
 
   test('swapped phases of a house with a large plant are not taken for those of its neighbours', () => {
