@@ -47,7 +47,7 @@ function measured(document: GridDocumentInput, positions: Record<string, number>
     const error = ERRORS[rows.length % ERRORS.length]! * sigma;
     rows.push({ id: `${kind} ${at}`, kind, at, value: value + error, sigma, ...(unit !== undefined && { unit }) });
   };
-  document.buses!.forEach(({ id }, k) => {
+  document.buses.forEach(({ id }, k) => {
     const at = grid.busIndex.get(id)!;
     add('voltageMagnitude', `bus:${id}`, Math.hypot(flow.voltage[2 * at]!, flow.voltage[2 * at + 1]!), 0.002, 'pu');
     if (k === 0) return;
@@ -152,6 +152,22 @@ describe('taps in parallel', () => {
     const grid = station([{}, { to: 'm2' }, { tap: { ...tap, side: 'to', stepPercent: 1 } }]);
     const field = { t1: 4, t2: 4, t3: -6 };
     expect(positionsOf(find(grid, measured(grid, field, ['t1', 't2', 't3'])))).toEqual(field);
+  });
+
+  test('two of three together, against the third', () => {
+    const grid = station([{}, {}, {}]);
+    const field = { t1: 6, t2: 6, t3: -6 };
+    expect(positionsOf(find(grid, measured(grid, field, ['t1', 't2', 't3'])))).toEqual(field);
+  });
+
+  test('two of which only the sum is known are told apart without certainty', () => {
+    const grid = station([{}, {}, {}]);
+    const known = { id: 'first', kind: 'tapPosition', at: 'branch:t1', value: 0, sigma: 0.05 };
+    const rows = measured(grid, { t1: 0, t2: 6, t3: 6 }, ['t1']);
+    const [t1, ...others] = find(grid, [...rows, known]).taps!;
+    expect(t1!.position).toBe(0);
+    expect(others.reduce((sum, { position }) => sum + position, 0)).toBe(12);
+    for (const { probability } of others) expect(probability).toBeLessThan(0.5);
   });
 
   test('no probability is claimed while the measurements disagree', () => {
