@@ -17,7 +17,8 @@ import { zeroInjectionBuses } from '../platform/state-estimation/zero-injections
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
 
 /**
- * What is wrong on paper: an open point (`switch`), a line of a closed ring that is open (`opened`), a transformer that is
+ * What is wrong on paper: an open point (`switch`), a line of a closed ring that is open (`opened`) or of a mesh
+ * of 86 lines (`large-mesh`), a transformer that is
  * open or closed, a tap, the phases of a meter, the phase of a house that has only one (`one-phase`). Nothing that could be
  * named: in the village (`nothing`), in a ring whose taps are so fine that the errors of a voltage transformer look like a
  * step (`fine-taps`), and with a line that is longer or shorter than on paper in the village (`village-length`) or in a
@@ -26,6 +27,7 @@ import { createPowerFlow } from '../sim/physics/power-flow.ts';
 export type TrialKind =
   | 'switch'
   | 'opened'
+  | 'large-mesh'
   | 'transformer'
   | 'tap'
   | 'phase'
@@ -102,6 +104,8 @@ function plant(kind: TrialKind, pick: (count: number) => number): Planted {
     case 'opened':
     case 'transformer':
       return wrongRing(kind, pick);
+    case 'large-mesh':
+      return wrongMesh(pick);
     case 'village-length':
       return wrongLength(loadGrid('abbenhausen'), pick);
     case 'ring-length':
@@ -252,6 +256,32 @@ function wrongRing(kind: 'switch' | 'opened' | 'transformer' | 'tap', pick: (cou
   }
   const open = [2, 3, 4, 5, 6, 8, 9, 10, 11][pick(9)]!;
   return { paper, field: ring({ open }), planted: `line l7 is closed and line l${open} open instead` };
+}
+
+/** Seven by seven stations, each joined to its neighbours, fed at two corners; one of the lines is open in the field. */
+function wrongMesh(pick: (count: number) => number): Planted {
+  const side = 7;
+  const stations = Array.from({ length: side ** 2 }, (_, i) => `s${i}`);
+  const ends = stations.flatMap((from, i) => [
+    ...((i + 1) % side === 0 ? [] : [[from, `s${i + 1}`]]),
+    ...(i + side >= side ** 2 ? [] : [[from, `s${i + side}`]]),
+  ]);
+  const lines = [['busbar', 's0'], ['busbar', `s${side ** 2 - 1}`], ...ends].map(([from, to], i) => {
+    return { id: `l${i}`, from, to, lengthM: 6000, r1OhmPerKm: 0.2, x1OhmPerKm: 0.12, c1FPerKm: 2.5e-7 };
+  });
+  // One at a feeding corner: what a line in the middle carries is less than the meters' errors.
+  const open = ['l0', 'l1', 'l2', 'l3'][pick(4)]!;
+  const mesh = (toClosed: boolean): GridDocument =>
+    gridDocumentSchema.parse({
+      schema: 1,
+      name: 'mesh',
+      representation: 'positive-sequence',
+      buses: ['busbar', ...stations].map((id) => ({ id, nominalVoltageV: 20_000 })),
+      lines: lines.map((line) => (line.id === open ? { ...line, toClosed } : line)),
+      loads: stations.map((bus, i) => ({ id: bus, bus, activePowerW: 3e5 + 2e4 * (i % 5), reactivePowerVar: 1e5 })),
+      externalGrids: [{ id: 'grid', bus: 'busbar', voltagePu: 1.02 }],
+    });
+  return { paper: mesh(true), field: mesh(false), planted: `line ${open} is open` };
 }
 
 /** Frames of the field: every load its own way, measured with errors, told as if the grid were that on paper. */

@@ -14,6 +14,7 @@ for (const errors of ['white', 'constant'] as const) {
   for (const [kind, words] of [
     ['switch', 'an open point stands elsewhere'],
     ['opened', 'a line of a closed ring is open'],
+    ['large-mesh', 'a line of a large mesh is open'],
     ['transformer', 'a transformer is open, or closed'],
     ['tap', 'a tap stands elsewhere'],
     ['phase', 'the phases of a house are swapped'],

@@ -54,6 +54,11 @@ describe('the watch over the model', () => {
     expect(runTrial('fine-taps', '306', 'constant').findings).toEqual([]);
   });
 
+  test('of a mesh with more lines than are tried at once the open one is named', () => {
+    const { planted, findings } = runTrial('large-mesh', '1', 'white');
+    expect(findings.map(({ says }) => says)).toEqual([planted]);
+  });
+
   test('a finding says what would be right instead', () => {
     const { findings } = runTrial('tap', '3', 'constant');
     expect(findings[0]).toMatchObject({ kind: 'tap', element: 'transformer' });
