@@ -17,12 +17,11 @@ import { zeroInjectionBuses } from '../platform/state-estimation/zero-injections
 import { createPowerFlow } from '../sim/physics/power-flow.ts';
 
 /**
- * What is wrong on paper: an open point (`switch`), a line of a closed ring that is open (`opened`) or of a mesh
- * of 86 lines (`large-mesh`), a transformer that is
- * open or closed, a tap, the phases of a meter, the phase of a house that has only one (`one-phase`). Nothing that could be
- * named: in the village (`nothing`), in a ring whose taps are so fine that the errors of a voltage transformer look like a
- * step (`fine-taps`), and with a line that is longer or shorter than on paper in the village (`village-length`) or in a
- * closed ring (`ring-length`).
+ * What is wrong on paper: an open point (`switch`), a line of a closed ring that is open (`opened`), one near a feeding
+ * corner of a mesh of 86 lines (`large-mesh`), a transformer that is open or closed, a tap, the phases of a meter, the phase
+ * of a house that has only one (`one-phase`). Nothing that could be named: in the village (`nothing`), in a ring whose taps
+ * are so fine that the errors of a voltage transformer look like a step (`fine-taps`), and with a line that is longer or
+ * shorter than on paper in the village (`village-length`) or in a closed ring (`ring-length`).
  */
 export type TrialKind =
   | 'switch'

@@ -10,6 +10,9 @@
  * with the loads counts again and again. A tap or a switch shifts residuals much as a constant error does, so for these
  * the estimates since the evidence began count once all together, by the mean of what their objective is smaller: right
  * if the errors do not change at all, too cautious otherwise.
+ *
+ * A grid may also be wrong in a way that no hypothesis describes. Nothing is named, therefore, that does not take away most
+ * of the misfit when the problem is estimated with it.
  */
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
