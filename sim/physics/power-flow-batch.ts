@@ -3,7 +3,7 @@
  * worked out once. Each sweep starts from the voltages that belong to the document's own powers, anything else from the
  * unloaded grid, so no answer depends on its neighbours. What the sweeps do not solve is solved as by the entry point.
  * The sweeps allocate nothing per solve; one by one, a solve leaves small objects, and some more for each generator that
- * holds a voltage, but nothing that grows with the buses.
+ * holds a voltage, but, once compiled, nothing that grows with the buses.
  */
 import type { CompiledGrid } from '../../grids/model.ts';
 import { createBatchWriter, type BatchResults } from './power-flow-batch-results.ts';
