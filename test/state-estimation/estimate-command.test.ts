@@ -217,15 +217,20 @@ describe('twin estimate', () => {
 
   test('two that only check each other, but for losses, are named together, and none is removed', async () => {
     const lines = ['ab', 'bc', 'cd', 'be', 'ef', 'fg'].map(([from, to], i) => ({
-      ...{ id: `l${i}`, from, to, lengthM: 1000, r1OhmPerKm: 0.3, x1OhmPerKm: 0.12 },
+      id: `l${i}`,
+      from,
+      to,
+      lengthM: 1000,
+      r1OhmPerKm: 0.3,
+      x1OhmPerKm: 0.12,
     }));
     const grid = write('spur.json', {
       schema: 1,
       name: 'a spur',
       representation: 'positive-sequence',
-      buses: [...'abcdefg'].map((id) => ({ id, nominalVoltageV: 20_000 })),
+      buses: ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => ({ id, nominalVoltageV: 20_000 })),
       lines,
-      loads: [...'cdfg'].map((bus) => ({ id: `load-${bus}`, bus, activePowerW: 5e5, reactivePowerVar: 1e5 })),
+      loads: ['c', 'd', 'f', 'g'].map((bus) => ({ id: `load-${bus}`, bus, activePowerW: 5e5, reactivePowerVar: 1e5 })),
       externalGrids: [{ id: 'e', bus: 'a', voltagePu: 1.02 }],
     });
     const power = (id: string, at: string, active: number, reactive: number) => [
@@ -233,7 +238,7 @@ describe('twin estimate', () => {
       { id: `q${id}`, kind: 'reactivePower', at, value: reactive, sigma: 1e4 },
     ];
     const v = { id: 'v', kind: 'voltageMagnitude', at: 'bus:a', value: 1.02, sigma: 0.002, unit: 'pu' };
-    const buses = [...'cdfg'].flatMap((bus) => power(bus, `bus:${bus}`, -5e5, -1e5));
+    const buses = ['c', 'd', 'f', 'g'].flatMap((bus) => power(bus, `bus:${bus}`, -5e5, -1e5));
     // Really 500 kW flow into the last line, and its losses.
     const measurements = [v, ...buses, ...power('-line', 'branch:l5:from', 9e5, 1e5)];
     const ask = (name: string, rows: readonly object[], ...more: string[]) =>
