@@ -177,7 +177,8 @@ export class ModelWatch {
     let best: Candidate = alarm;
     if (isPhaseCandidate(alarm)) {
       const meter = this.whoseMeter(alarm, phases, problem, now);
-      if (meter === undefined || meter.gain < asked || !explains(meter)) return [];
+      // Its voltages are evidence enough already; the estimate with it must only not speak against it.
+      if (meter === undefined || meter.gain <= 0 || !explains(meter)) return [];
       best = meter;
     } else {
       const { lead } = this.options;
@@ -247,7 +248,7 @@ export class ModelWatch {
    * PV plant on one phase above all, make the estimate fit the meter's own voltages and misfit its neighbours'. So each
    * order at each meter is now estimated for itself, with powers and voltages moved, all of them once and then the best.
    * The one that raised the alarm is meant unless another one fits better, and that one when it certainly does. It is
-   * named when its own gain is evidence enough.
+   * named when its own estimate does not speak against it and explains most of the misfit.
    */
   private whoseMeter(
     alarm: PhaseCandidate,
