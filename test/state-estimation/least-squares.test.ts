@@ -101,8 +101,9 @@ function expectSame(ours: EstimateResult, theirs: EstimateResult): void {
   const normalised = (one: Residual) => one.normalised;
   expect(each(mine, sigma)).toEqual(each(general, sigma));
   expect(differ(each(mine, weighted), each(general, weighted), 1)).toBeLessThan(1e-8);
-  expect(differ(each(mine, normalised), each(general, normalised), 1)).toBeLessThan(1e-6);
-  expect(differ(ours.normalisedResiduals!, theirs.normalisedResiduals!, 1)).toBeLessThan(1e-6);
+  // What is left of a variance may be as little as 1e-5 of it, and has five digits fewer.
+  expect(differ(each(mine, normalised), each(general, normalised), 1)).toBeLessThan(1e-5);
+  expect(differ(ours.normalisedResiduals!, theirs.normalisedResiduals!, 1)).toBeLessThan(1e-5);
 }
 
 describe('least squares by structure', () => {
