@@ -14,19 +14,13 @@
  * A grid may also be wrong in a way that no hypothesis describes. Nothing is named, therefore, that does not take away most
  * of the misfit when the problem is estimated with it.
  */
-import type { CompiledGrid } from '../../grids/model.ts';
-import type { EstimateResult, EstimationProblem, Estimator } from './estimator.ts';
-import {
-  AS_NAMED,
-  type Hypothesis,
-  type InField,
-  PHASE_ORDERS,
-  phaseHypothesis,
-  switchHypotheses,
-  tapHypotheses,
-} from './model-hypotheses.ts';
+import type { EstimateResult, EstimationProblem } from './estimator.ts';
+import { type GridCandidate, gridCandidates, GRIDS_MOST, gridsToWeigh, weighGrid } from './grid-candidates.ts';
 import { createLeastSquares } from './least-squares.ts';
-import { ResidualSeries, WHITE_SHARES } from './residual-series.ts';
+import type { Candidate } from './model-candidate.ts';
+import { AS_NAMED, type Hypothesis, type InField } from './model-hypotheses.ts';
+import { addMeters, isPhaseCandidate, type Meter, type PhaseCandidate, weighPhases } from './phase-candidates.ts';
+import { WHITE_SHARES } from './residual-series.ts';
 
 export interface ModelWatchOptions {
   /**
@@ -48,12 +42,6 @@ export interface ModelFinding {
   readonly estimates: number;
 }
 
-/**
- * Evidence below which a hypothesis begins anew, since it may become true later (as in Page's cumulative sum, 1954). Not
- * at zero: constant errors inside a class, at most sqrt(3) sigmas each, can speak against true phases with up to 8.
- */
-const RESTART = -10;
-
 /** Orders of phases that stay in question after all of them have been estimated for themselves once. */
 const SHORTLIST = 10;
 
@@ -64,47 +52,10 @@ const SHORTLIST = 10;
 const REST_SHARE = 10;
 const LOADS_LEAST = 4;
 
-/** Changed grids that are estimated at one estimate at most, and how many of them are those with the most evidence. */
-const GRIDS_MOST = 64;
-const FOLLOWED_MOST = 16;
-
-interface Candidate {
-  readonly hypothesis: Hypothesis;
-  evidence: number;
-  estimates: number;
-  /** Sum of what the objective is smaller with it, as far as it was estimated for itself. */
-  gain: number;
-  /** Sum, by the same estimates, of what the objective with it is above its limit: what it leaves unexplained. */
-  excess: number;
-}
-
-/** A change of the grid is estimated for itself; its structure is kept as long as it is followed. */
-interface GridCandidate extends Candidate {
-  estimator: Estimator | undefined;
-  /** How often its turn has come. */
-  tried: number;
-}
-
-/** Another order of a meter's phases is weighed with its voltages alone. */
-interface PhaseCandidate extends Candidate {
-  /** Measurements of the voltages by phase, -1 where none is, and the order in question. */
-  readonly voltages: readonly number[];
-  readonly bus: number;
-  readonly order: readonly number[];
-  /** Residuals of the voltages as they are named, and as they would be in that order. */
-  named: ResidualSeries;
-  ordered: ResidualSeries;
-}
-
 interface Candidates {
   readonly grids: readonly GridCandidate[];
   /** Of every bus where voltages are measured. */
   readonly meters: Map<number, Meter>;
-}
-
-interface Meter {
-  readonly voltages: readonly number[];
-  readonly orders: readonly PhaseCandidate[];
 }
 
 export class ModelWatch {
@@ -301,162 +252,4 @@ function leaves({ excess, estimates }: Candidate): number {
 /** The same order on every run where evidence is equal. */
 function inOrder(a: Candidate, b: Candidate): number {
   return a.hypothesis.says < b.hypothesis.says ? -1 : 1;
-}
-
-function isPhaseCandidate(candidate: Candidate): candidate is PhaseCandidate {
-  return 'order' in candidate;
-}
-
-function gridCandidates({ grid }: EstimationProblem): GridCandidate[] {
-  return [...switchHypotheses(grid), ...tapHypotheses(grid)].map((hypothesis) => ({
-    hypothesis,
-    estimator: undefined,
-    tried: 0,
-    gain: 0,
-    excess: 0,
-    evidence: 0,
-    estimates: 0,
-  }));
-}
-
-/**
- * Those with evidence, which are followed even when the model happens to fit; and when it does not, all others. Of more
- * than can be estimated at once those come first that were tried least, then those at whose buses the largest normalised
- * residuals are: what stands otherwise in the field is felt there most. The others have their turn at later estimates.
- */
-function gridsToWeigh(
-  grids: readonly GridCandidate[],
-  { measurements, grid }: EstimationProblem,
-  now: EstimateResult,
-): readonly GridCandidate[] {
-  const suspicious = now.objective > now.chiSquareLimit;
-  if (grids.length <= GRIDS_MOST) return grids.filter(({ evidence }) => suspicious || evidence > 0);
-  const followed = grids
-    .filter(({ evidence }) => evidence > 0)
-    .toSorted((a, b) => b.evidence - a.evidence)
-    .slice(0, FOLLOWED_MOST);
-  if (!suspicious) return followed;
-  const largest = new Float64Array(grid.busCount);
-  const meet = (bus: number, residual: number) => (largest[bus] = Math.max(largest[bus]!, residual));
-  measurements.forEach((m, i) => {
-    const residual = now.normalisedResiduals?.[i] ?? Number.NaN;
-    if (m.kind === 'sourceBalance' || Number.isNaN(residual)) return;
-    if (m.place.at === 'bus') meet(m.place.bus, residual);
-    else {
-      const { from, to } = grid.branches[m.place.branch]!;
-      meet(from, residual);
-      meet(to, residual);
-    }
-  });
-  const score = ({ hypothesis }: GridCandidate): number => Math.max(...hypothesis.buses.map((bus) => largest[bus]!));
-  const others = grids
-    .filter((candidate) => !followed.includes(candidate))
-    .toSorted((a, b) => a.tried - b.tried || score(b) - score(a));
-  return [...followed, ...others.slice(0, GRIDS_MOST - followed.length)];
-}
-
-/**
- * Meters whose voltages have not been seen on these phases before, with every other order of their phases; on one or two
- * phases only orders that differ there. Answers whether there were any.
- */
-function addMeters(
-  meters: Candidates['meters'],
-  { grid, measurements }: EstimationProblem,
-  known: ReadonlyMap<number, readonly number[]>,
-): boolean {
-  if (grid.phases === 1) return false;
-  const byBus = new Map<number, number[]>();
-  measurements.forEach((m, i) => {
-    if (m.kind !== 'voltageMagnitude' || m.place.at !== 'bus' || m.phase === 'sum' || !(m.sigma < Infinity)) return;
-    const voltages = byBus.get(m.place.bus) ?? [...(meters.get(m.place.bus)?.voltages ?? [-1, -1, -1])];
-    // Two meters at a bus may err each for itself: the first one is looked at.
-    if (voltages[m.phase] === -1) voltages[m.phase] = i;
-    byBus.set(m.place.bus, voltages);
-  });
-  let added = false;
-  for (const [bus, voltages] of byBus) {
-    if (meters.get(bus)?.voltages.every((m, phase) => m === voltages[phase])) continue;
-    meters.set(bus, { voltages, orders: orderCandidates(grid, bus, voltages, known.get(bus) ?? AS_NAMED) });
-    added = true;
-  }
-  return added;
-}
-
-function orderCandidates(
-  grid: CompiledGrid,
-  bus: number,
-  voltages: readonly number[],
-  known: readonly number[],
-): PhaseCandidate[] {
-  const measured = AS_NAMED.filter((phase) => voltages[phase] !== -1);
-  const seen = new Set([measured.join()]);
-  return PHASE_ORDERS.flatMap((order): PhaseCandidate[] => {
-    const really = measured.map((phase) => order[phase]!);
-    // Nobody measures a voltage where there is none.
-    if (seen.has(really.join()) || really.some((phase) => grid.energisedPhases[3 * bus + phase] !== 1)) return [];
-    seen.add(really.join());
-    return [
-      {
-        hypothesis: phaseHypothesis(grid, bus, order, known, measured),
-        bus,
-        order,
-        voltages,
-        gain: 0,
-        excess: 0,
-        named: new ResidualSeries(measured.length),
-        ordered: new ResidualSeries(measured.length),
-        evidence: 0,
-        estimates: 0,
-      },
-    ];
-  });
-}
-
-/** Objective of the model minus that of the changed grid; each degree of freedom adds one to that of a right model. */
-function weighGrid(candidate: GridCandidate, problem: EstimationProblem, now: EstimateResult): void {
-  candidate.tried += 1;
-  const other = candidate.hypothesis.apply(problem);
-  if (other === undefined) return;
-  candidate.estimator ??= createLeastSquares();
-  const result = candidate.estimator.estimate({ ...other, statistics: 'never' });
-  if (result.status !== 'converged') return;
-  const freedom = now.degreesOfFreedom - result.degreesOfFreedom;
-  candidate.gain = Math.max(0, candidate.gain + now.objective - result.objective - freedom);
-  candidate.excess = candidate.gain === 0 ? 0 : candidate.excess + result.objective - result.chiSquareLimit;
-  candidate.estimates = candidate.gain === 0 ? 0 : candidate.estimates + 1;
-  candidate.evidence = candidate.gain === 0 ? 0 : candidate.gain / candidate.estimates;
-}
-
-/**
- * The voltages' residuals as they are named, and in the other order, against the same estimate. That estimate leans a
- * little towards the names on paper, so the evidence is rather too small than too large.
- */
-function weighPhases(
-  candidate: PhaseCandidate,
-  { measurements }: EstimationProblem,
-  { voltage }: EstimateResult,
-): void {
-  const named: number[] = [];
-  const ordered: number[] = [];
-  for (const phase of AS_NAMED) {
-    const index = candidate.voltages[phase]!;
-    if (index === -1) continue;
-    const m = measurements[index]!;
-    if (m.kind !== 'voltageMagnitude' || !(m.sigma < Infinity)) return;
-    const residualAt = (other: number): number => {
-      const k = 2 * (candidate.bus * 3 + other);
-      return (m.value - Math.sqrt(voltage[k]! ** 2 + voltage[k + 1]! ** 2)) / m.sigma;
-    };
-    named.push(residualAt(phase));
-    ordered.push(residualAt(candidate.order[phase]!));
-  }
-  candidate.named.add(named);
-  candidate.ordered.add(ordered);
-  candidate.estimates += 1;
-  candidate.evidence = candidate.ordered.twiceLogLikelihood() - candidate.named.twiceLogLikelihood();
-  if (candidate.evidence >= RESTART) return;
-  candidate.named = new ResidualSeries(named.length);
-  candidate.ordered = new ResidualSeries(named.length);
-  candidate.estimates = 0;
-  candidate.evidence = 0;
 }
