@@ -5,6 +5,7 @@
  */
 import type { CompiledBranch, CompiledGrid } from '../../grids/model.ts';
 import { ROW } from './equations/row-kinds.ts';
+import { statesAt } from './equations/state-space.ts';
 import type { EstimationProblem, FlowSigmas } from './estimator.ts';
 import type { SolvedState } from './wls-statistics.ts';
 
@@ -27,15 +28,12 @@ interface Gradient {
 }
 
 function branchSigmas(solver: SolvedState, grid: CompiledGrid, branch: CompiledBranch, out: Float64Array): void {
-  const { stateOf } = solver.equations;
+  const { equations } = solver;
+  const { stateOf } = equations;
   const { phases } = grid;
-  const states = [...statesAt(stateOf, branch.from, phases), ...statesAt(stateOf, branch.to, phases)];
+  const states = [branch.from, branch.to].flatMap((bus) => statesAt(equations, bus, phases));
   if (states.length === 0) return;
-  const first = solver.equations.seriesState.get(branch.index);
-  if (first !== undefined) {
-    const carried = solver.equations.shortBranches.find((short) => short.branch === branch.index)!.phases.length;
-    for (let i = 0; i < carried; i += 1) states.push(first + i);
-  }
+  states.push(...(equations.seriesStates.get(branch.index) ?? []));
   const unknowns = [...new Set(states)].flatMap((state) => [2 * state, 2 * state + 1]);
   const covariance = covarianceOf(solver, unknowns);
   (['from', 'to'] as const).forEach((end, side) => {
@@ -52,10 +50,6 @@ function branchSigmas(solver: SolvedState, grid: CompiledGrid, branch: CompiledB
       out[base + 4 + side] = across === undefined ? sigma(i) : Math.hypot(sigma(i), sigma(across)) / Math.SQRT2;
     }
   });
-}
-
-function statesAt(stateOf: Int32Array, bus: number, phases: number): number[] {
-  return Array.from(stateOf.subarray(bus * phases, (bus + 1) * phases)).filter((state) => state >= 0);
 }
 
 /** Gradients of P, Q and |i| with i = sum a_k v_k at the bus-phase `at`; `across` only while no current flows. */

@@ -18,6 +18,7 @@ import type { EstimationProblem } from './estimator.ts';
 import { evaluate, withoutAcross } from './equations/evaluate.ts';
 import { layOutEquations, noLoadEquations, type Equations } from './equations/layout.ts';
 import { loadMeasurements, type Loaded } from './equations/load.ts';
+import { statesAt } from './equations/state-space.ts';
 import { flatStart } from './flat-start.ts';
 
 /** Pivots of the unweighted matrix below this are zero: the numeric rank, hence observability, is decided by it. */
@@ -363,10 +364,10 @@ export class WlsSolver {
  * covariance of their voltages: the flow's standard deviation is read from it. In a radial grid they cause no fill.
  */
 function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Array; columns: Int32Array } {
-  const { blockOfBus, busOfBlock, stateOf, phases } = equations;
+  const { blockOfBus, busOfBlock, seriesStates, phases } = equations;
   const rows: number[] = [];
   const columns: number[] = [];
-  const firsts = Array.from(busOfBlock, (bus) => unknownsOfBus(stateOf, bus, phases));
+  const firsts = Array.from(busOfBlock, (bus) => unknownsOf(statesAt(equations, bus, phases)));
   for (const branch of grid.branches) {
     const from = firsts[blockOfBus[branch.from]!];
     const to = firsts[blockOfBus[branch.to]!];
@@ -375,7 +376,7 @@ function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Arr
       rows.push(from[0]!);
       columns.push(unknown);
     }
-    for (const unknown of [...from.slice(1), ...unknownsOfCurrent(equations, branch.index)]) {
+    for (const unknown of [...from.slice(1), ...unknownsOf(seriesStates.get(branch.index) ?? [])]) {
       rows.push(unknown);
       columns.push(to[0]!);
     }
@@ -383,17 +384,8 @@ function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Arr
   return { rows: Int32Array.from(rows), columns: Int32Array.from(columns) };
 }
 
-function unknownsOfBus(stateOf: Int32Array, bus: number, phases: number): number[] {
-  const states = Array.from(stateOf.subarray(bus * phases, (bus + 1) * phases)).filter((state) => state >= 0);
+function unknownsOf(states: readonly number[]): number[] {
   return states.flatMap((state) => [2 * state, 2 * state + 1]);
-}
-
-/** None but for short branches. */
-function unknownsOfCurrent({ seriesState, shortBranches }: Equations, branch: number): number[] {
-  const first = seriesState.get(branch);
-  if (first === undefined) return [];
-  const carried = shortBranches.find((short) => short.branch === branch)!.phases.length;
-  return Array.from({ length: 2 * carried }, (_, i) => 2 * first + i);
 }
 
 function concatenate(...parts: readonly Int32Array[]): Int32Array {

@@ -82,10 +82,10 @@ export class LinearCurrents {
   private dropCoefficients(branch: number, position: number): Coefficients {
     const { phases, impedance } = this.short.get(branch)!;
     const into: Coefficients = new Map();
-    const first = this.space.seriesState.get(branch)!;
+    const states = this.space.seriesStates.get(branch)!;
     phases.forEach((_, column) => {
       const k = 2 * (position * phases.length + column);
-      addCoefficient(into, first + column, impedance[k]!, impedance[k + 1]!);
+      addCoefficient(into, states[column]!, impedance[k]!, impedance[k + 1]!);
     });
     const { from, to } = this.grid.branches[branch]!;
     addCoefficient(into, this.voltageState(from, phases[position]!), -1, 0);
@@ -127,7 +127,7 @@ export class LinearCurrents {
     }
     const position = summand.short.phases.indexOf(phase);
     if (position < 0) return;
-    const state = this.space.seriesState.get(summand.short.branch)! + position;
+    const state = this.space.seriesStates.get(summand.short.branch)![position]!;
     addCoefficient(into, state, summand.sign * fr, summand.sign * fi);
   }
 

@@ -13,8 +13,8 @@ export interface StateSpace {
   /** Bus-phase of each voltage, by state. */
   readonly busPhaseOfState: Int32Array;
   readonly shortBranches: readonly ShortBranch[];
-  /** First current state of each short branch. */
-  readonly seriesState: ReadonlyMap<number, number>;
+  /** States of the current of each short branch, phase by phase. */
+  readonly seriesStates: ReadonlyMap<number, readonly number[]>;
   readonly blockOfState: Int32Array;
   /** One block per energised bus: -1 at dead ones. */
   readonly blockOfBus: Int32Array;
@@ -23,6 +23,11 @@ export interface StateSpace {
   readonly islandOfState: Int32Array;
   /** State that carries the angle reference of each island: at `referenceBus`, at a source, or the first one. */
   readonly referenceOfIsland: Int32Array;
+}
+
+/** States of the voltages at a bus. */
+export function statesAt({ stateOf }: Pick<StateSpace, 'stateOf'>, bus: number, phases: number): number[] {
+  return Array.from(stateOf.subarray(bus * phases, (bus + 1) * phases)).filter((state) => state >= 0);
 }
 
 export function layOutStates(
@@ -45,14 +50,16 @@ export function layOutStates(
       busPhaseOfState.push(k);
     }
   }
-  const seriesState = new Map<number, number>();
+  const seriesStates = new Map<number, readonly number[]>();
   // A current stands where its branch begins: in the block and the island of that bus.
   const busOfState: number[] = [];
   for (let state = 0; state < busPhaseOfState.length; state += 1)
     busOfState.push(Math.floor(busPhaseOfState[state]! / phases));
   for (const { branch, phases: carried } of shortBranches) {
-    seriesState.set(branch, busOfState.length);
-    for (let i = 0; i < carried.length; i += 1) busOfState.push(grid.branches[branch]!.from);
+    seriesStates.set(
+      branch,
+      carried.map(() => busOfState.push(grid.branches[branch]!.from) - 1),
+    );
   }
   const blockOfState = new Int32Array(busOfState.length);
   for (let state = 0; state < blockOfState.length; state += 1) blockOfState[state] = blockOfBus[busOfState[state]!]!;
@@ -62,7 +69,7 @@ export function layOutStates(
     states: busOfState.length,
     busPhaseOfState: new Int32Array(busPhaseOfState),
     shortBranches,
-    seriesState,
+    seriesStates,
     blockOfState,
     blockOfBus,
     busOfBlock: new Int32Array(busOfBlock),
