@@ -3,23 +3,24 @@
  * quantile, how sharp they are (width from 10 % to 90 %), pinball loss, and skill against the day before. First under a sky
  * that changes, by season and by the sky of the day before the forecast was issued; then under skies that stay as they are
  * for days, which a forecast of the days ahead cannot count on. With a cold spell also with and without temperature.
- *
- *   npm run build && node dist/bench/forecast.js          all skies, 5 seeds of 6 days in each of 4 seasons
- *   node dist/bench/forecast.js --sky changing --seeds 20 --first 100          other seeds, from seed-100 on
- *   node dist/bench/forecast.js --cold                    a cold spell, with and without temperature
  */
-import { parseArgs } from 'node:util';
+import { readNumbers, readOptions } from './arguments.ts';
 import { emptyTallies, leads, probabilities, quantities, runForecastTrial, type Tallies } from './forecast-trials.ts';
 
-const { values } = parseArgs({
-  options: {
-    sky: { type: 'string', multiple: true, default: ['changing', 'clear', 'fair', 'broken', 'overcast'] },
-    seeds: { type: 'string', default: '5' },
-    first: { type: 'string', default: '1' },
-    days: { type: 'string', default: '6' },
-    cold: { type: 'boolean', default: false },
-  },
+const USAGE = `How good the forecast is, over many days and seeds.
+
+  npm run build && node dist/bench/forecast.js          all skies, 5 seeds of 6 days in each of 4 seasons
+  node dist/bench/forecast.js --sky changing --seeds 20 --first 100          other seeds, from seed-100 on
+  node dist/bench/forecast.js --cold                    a cold spell, with and without temperature`;
+
+const values = readOptions(USAGE, {
+  sky: { type: 'string', multiple: true, default: ['changing', 'clear', 'fair', 'broken', 'overcast'] },
+  seeds: { type: 'string', default: '5' },
+  first: { type: 'string', default: '1' },
+  days: { type: 'string', default: '6' },
+  cold: { type: 'boolean', default: false },
 });
+for (const option of ['seeds', 'first', 'days'] as const) readNumbers(option, values[option], USAGE);
 
 const SCENARIO = 'scenarios/germany/uc1-virtual-islanding.yaml';
 const COLD_SPELL = 'scenarios/germany/uc1-cold-spell.yaml';

@@ -1,30 +1,29 @@
-/**
- * What a scenario gives over many seeds, and whether each run can be repeated.
- *
- *   npm run seeds                                                       UC-DE-1, seeds 1 to 20: indicators, median and range
- *   npm run seeds -- --scenario scenarios/germany/uc2-flexibility.yaml --seeds 5
- *   npm run seeds -- --verify                                           every run again, and once over MQTT: the same bytes?
- *   npm run seeds -- --verify --set clock.duration=30min                shorter
- *   npm run seeds -- --first 11 --seeds 10                              seeds 11 to 20
- */
+/** What a scenario gives over many seeds, and whether each run can be repeated. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { median } from '../numerics/statistics.ts';
 import type { RunReport } from '../reports/report.ts';
 import { runScenario } from '../sim/run/run.ts';
 import { verifyRun } from '../sim/run/verify.ts';
+import { readNumbers, readOptions } from './arguments.ts';
 
-const { values } = parseArgs({
-  options: {
-    scenario: { type: 'string', default: 'scenarios/germany/uc1-virtual-islanding.yaml' },
-    seeds: { type: 'string', default: '20' },
-    first: { type: 'string', default: '1' },
-    set: { type: 'string', multiple: true, default: [] },
-    verify: { type: 'boolean', default: false },
-  },
+const USAGE = `What a scenario gives over many seeds.
+
+  npm run seeds                                                       UC-DE-1, seeds 1 to 20: indicators, median and range
+  npm run seeds -- --scenario scenarios/germany/uc2-flexibility.yaml --seeds 5
+  npm run seeds -- --verify                                           every run again, and once over MQTT: the same bytes?
+  npm run seeds -- --verify --set clock.duration=30min                shorter
+  npm run seeds -- --first 11 --seeds 10                              seeds 11 to 20`;
+
+const values = readOptions(USAGE, {
+  scenario: { type: 'string', default: 'scenarios/germany/uc1-virtual-islanding.yaml' },
+  seeds: { type: 'string', default: '20' },
+  first: { type: 'string', default: '1' },
+  set: { type: 'string', multiple: true, default: [] },
+  verify: { type: 'boolean', default: false },
 });
+for (const option of ['seeds', 'first'] as const) readNumbers(option, values[option], USAGE);
 
 /** Told of every seed; of all other indicators the table at the end has least, median and most. */
 const SHOWN = [

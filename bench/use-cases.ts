@@ -1,19 +1,21 @@
 /**
  * The use cases of the German site on every day that there is: the scenarios of the four use cases, and virtual islanding
  * on each recorded day of the reference (TWIN_REFERENCE; left out with a notice where it is absent).
- *
- *   npm run use-cases
- *   npm run use-cases -- --only uc3                     scenarios whose name begins so
- *   npm run use-cases -- --days                         the recorded days alone
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { RunReport } from '../reports/report.ts';
 import { runScenario } from '../sim/run/run.ts';
+import { readOptions } from './arguments.ts';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, days: { type: 'boolean', default: false } } });
+const USAGE = `The use cases of the German site on every day that there is.
+
+  npm run use-cases
+  npm run use-cases -- --only uc3                     scenarios whose name begins so
+  npm run use-cases -- --days                         the recorded days alone`;
+
+const values = readOptions(USAGE, { only: { type: 'string' }, days: { type: 'boolean', default: false } });
 
 const FOLDER = 'scenarios/germany';
 const ISLAND_OF_A_DAY = join(FOLDER, 'recorded-island.yaml');
