@@ -7,6 +7,16 @@ import { branchEndFlow, busInjections } from '../../platform/state-estimation/br
 import type { EstimationProblem, ScalarKind, ScalarMeasurement } from '../../platform/state-estimation/estimator.ts';
 import { createPowerFlow } from '../../sim/physics/power-flow.ts';
 
+/** Per kilometre, as in `lines` of a grid document. */
+export const CABLE = {
+  r1OhmPerKm: 0.2,
+  x1OhmPerKm: 0.12,
+  c1FPerKm: 2e-7,
+  r0OhmPerKm: 0.8,
+  x0OhmPerKm: 0.4,
+  c0FPerKm: 1e-7,
+};
+
 export interface MeshOptions {
   readonly phases: 1 | 3;
   /** Lengths between these, m: evenly over their logarithms, or a third of the lines one and two thirds the other. */
@@ -87,12 +97,7 @@ function meshGrid(
         from: `b${from}`,
         to: `b${to}`,
         lengthM: lengthM(),
-        r1OhmPerKm: 0.2,
-        x1OhmPerKm: 0.12,
-        c1FPerKm: 2e-7,
-        r0OhmPerKm: 0.8,
-        x0OhmPerKm: 0.4,
-        c0FPerKm: 1e-7,
+        ...CABLE,
       })),
       loads: isLoaded.flatMap((loaded, i) =>
         loaded

@@ -7,7 +7,7 @@ import { branchEndFlow, busInjections } from '../../platform/state-estimation/br
 import type { ScalarMeasurement } from '../../platform/state-estimation/estimator.ts';
 import { createWeightedLeastSquares } from '../../platform/state-estimation/wls.ts';
 import { createPowerFlow } from '../../sim/physics/power-flow.ts';
-import { largestError, randomMesh } from './random-mesh.ts';
+import { CABLE, largestError, randomMesh } from './random-mesh.ts';
 
 const BUSES = 20;
 
@@ -24,12 +24,7 @@ function feeder(shortM: number, representation: 'three' | 'positive-sequence'): 
         from: `b${i}`,
         to: `b${i + 1}`,
         lengthM: i % 3 === 1 ? shortM : 5000,
-        r1OhmPerKm: 0.2,
-        x1OhmPerKm: 0.12,
-        c1FPerKm: 2e-7,
-        r0OhmPerKm: 0.8,
-        x0OhmPerKm: 0.4,
-        c0FPerKm: 1e-7,
+        ...CABLE,
       })),
       loads: Array.from({ length: BUSES - 1 }, (_, i) => ({
         id: `d${i}`,
