@@ -36,6 +36,11 @@ export function collectFaults<Result>(problems: Problem[], work: () => Result): 
   }
 }
 
+/** The faults of one file in its order: what stands in one place may have come from several checks. */
+export function inFileOrder<Fault extends Pick<Problem, 'line' | 'column'>>(faults: readonly Fault[]): Fault[] {
+  return faults.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}
+
 /** `file:line:column: path: message (hint)`, the form that editors can jump to. */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');

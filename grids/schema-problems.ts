@@ -41,7 +41,8 @@ function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: Sche
   }
   if (issue.code === 'invalid_value') {
     const names = issue.values.map(String);
-    return [{ path, message: `${show(value)} is not ${choices(issue.values)}`, ...hintFor(value, names) }];
+    const message = `${show(value)} ${ownWords(issue) ?? `is not ${choices(issue.values)}`}`;
+    return [{ path, message, ...hintFor(value, names) }];
   }
   // Refinements of ours may say what to do about it.
   const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined;
@@ -109,26 +110,31 @@ const TYPES: Readonly<Record<string, string>> = {
   record: 'a map of keys and values',
 };
 
+/** What the schema says itself, to go behind the value; those who say that something is missing mean another case. */
+function ownWords({ message }: Issue): string | undefined {
+  return /^(Invalid|Too|Unrecognized|is missing)/.test(message) ? undefined : message;
+}
+
 function describePlain(issue: Issue, value: unknown): string {
+  const own = ownWords(issue);
+  if (issue.code === 'custom') return issue.message;
+  if (own !== undefined) return `${show(value)} ${own}`;
   switch (issue.code) {
     case 'invalid_type': {
       return `${show(value)} is not ${TYPES[issue.expected] ?? issue.expected}`;
     }
     case 'too_small': {
       if (issue.origin === 'array') return `needs at least ${issue.minimum} entry`;
-      if (issue.origin === 'string') return issue.message.startsWith('Too') ? 'must not be empty' : issue.message;
+      if (issue.origin === 'string') return 'must not be empty';
       return `${show(value)} is not ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}`;
     }
     case 'too_big': {
       return `${show(value)} is not ${issue.inclusive === false ? 'below' : 'at most'} ${issue.maximum}`;
     }
     case 'invalid_format': {
-      if (issue.format === 'datetime') {
-        return `${show(value)} is no instant: write ISO 8601 with its zone, for example "2021-04-01T00:00:00+02:00"`;
-      }
-      return issue.message.startsWith('Invalid')
-        ? `${show(value)} has the wrong form`
-        : `${show(value)} ${issue.message}`;
+      return issue.format === 'datetime'
+        ? `${show(value)} is no instant: write ISO 8601 with its zone, for example "2021-04-01T00:00:00+02:00"`
+        : `${show(value)} has the wrong form`;
     }
     default: {
       return issue.message;
@@ -229,6 +235,7 @@ function show(value: unknown): string {
   if (value === HIDDEN) return 'what is given';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map of keys and values';
+  if (typeof value === 'number') return String(value);
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}..."` : text;
 }

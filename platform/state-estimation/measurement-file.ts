@@ -3,10 +3,11 @@
  * all of them, every fault with its place.
  */
 import { z } from 'zod';
-import { closest, didYouMean } from '../../numerics/edit-distance.ts';
-import { createSourceMap, formatPath, type JsonPath, parseJson, type SourceMap } from '../../grids/json-source.ts';
+import { didYouMean } from '../../numerics/edit-distance.ts';
+import { createSourceMap, formatPath, parseJson } from '../../grids/json-source.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { inFileOrder, InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { describeIssues } from '../../grids/schema-problems.ts';
 import { tapChangers } from '../../grids/tap-changers.ts';
 import type { EstimatorMeasurement, MeasuredPlace, ScalarKind, ScalarMeasurement } from './estimator.ts';
 import { type PlacedMeasurement, sumFusedInjections } from './fused-injections.ts';
@@ -23,16 +24,10 @@ const kinds = [
   'currentAngle',
 ] as const satisfies readonly (ScalarKind | 'tapPosition')[];
 
-/** What is left of NaN and Infinity in the readable text, see `NOT_A_NUMBER`. */
-const REST_OF_NAN = 'N';
-const REST_OF_INFINITY = 'finity';
-
-function numberWanted({ input }: { readonly input?: unknown }): string {
-  if (input === REST_OF_NAN)
-    return 'found NaN, which is no number: leave the measurement out where its value is missing';
-  if (input === undefined) return 'is missing';
-  return `expected a finite number, found ${JSON.stringify(input)}`;
-}
+const number = z.number({
+  error: ({ input }) =>
+    Number.isNaN(input) ? 'is no number: leave the measurement out where its value is missing' : undefined,
+});
 
 const measurementSchema = z.strictObject({
   id: z.string().min(1),
@@ -41,19 +36,22 @@ const measurementSchema = z.strictObject({
   at: z.string().min(1),
   phase: z.enum(['A', 'B', 'C']).optional(),
   /** SI: V phase to ground, A, W, var, rad; powers of a positive-sequence grid are three-phase sums. */
-  value: z.number({ error: numberWanted }),
+  value: number,
   /** Standard deviation in the same unit. Infinity keeps a measurement in the file and out of the estimate. */
-  sigma: z.number({ error: numberWanted }).positive({
+  sigma: number.positive({
     error:
-      'a sigma is a standard deviation and greater than 0; leave the measurement out, or write Infinity, where it is absent',
+      'is no sigma, a standard deviation and greater than 0: leave the measurement out, or write Infinity, where it is absent',
   }),
   /** Per unit of the grid's bases: nominal voltage and 1 MVA three-phase in the native form; angles stay in rad. */
-  unit: z.literal('pu', { error: 'a unit is "pu", or left out for V (phase to ground), A, W, var and rad' }).optional(),
+  unit: z
+    .literal('pu', { error: 'is no unit: write "pu", or leave it out for V (phase to ground), A, W, var and rad' })
+    .optional(),
 });
 type Read = z.infer<typeof measurementSchema>;
 type Written = Read & { readonly kind: ScalarKind };
 
-const aboutAll = {
+/** The whole file. */
+export const measurementFileSchema = z.strictObject({
   $schema: z.string().optional(),
   /** The grid document names everything that injects: a bus where nothing is connected injects nothing. */
   namesAllCustomers: z.boolean().optional(),
@@ -63,14 +61,14 @@ const aboutAll = {
    * the magnitude `<id>` (`<id>-A`).
    */
   voltageErrors: z.enum(['polar', 'circular']).optional(),
-};
-const fileSchema = z.strictObject({ ...aboutAll, measurements: z.array(z.unknown()) });
-
-/** The whole file, for `twin schema`. */
-export const measurementFileSchema = z.strictObject({ ...aboutAll, measurements: z.array(measurementSchema) });
+  measurements: z.array(measurementSchema),
+});
 
 /** As other programs write them where a value is missing. */
 const NOT_A_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
+
+/** What stands for them in the readable text. */
+const standIns: Readonly<Record<string, number>> = { N: Number.NaN, finity: Infinity, nfinity: -Infinity };
 
 /** What a MEASUREMENTS file holds. */
 export interface MeasurementFile {
@@ -97,18 +95,21 @@ export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: st
   const parsed = parseJson(readable);
   if ('problems' in parsed) return fail(parsed.problems);
   const source = createSourceMap(readable);
-  const outer = fileSchema.safeParse(parsed.value);
-  const problems = (outer.error?.issues ?? []).flatMap((issue) => schemaProblems(issue, [], source, []));
+  const { document, rows, absent } = withNumbers(parsed.value);
+  const whole = measurementFileSchema.safeParse(document);
+  const ofForm = describeIssues(measurementFileSchema, document, whole.error?.issues ?? []);
+  const problems: Problem[] = ofForm.map(({ path, atKey, ...fault }) => ({
+    path: formatPath(path),
+    ...source.place(path, atKey),
+    message: fault.message,
+    ...(fault.hint !== undefined && { hint: fault.hint }),
+  }));
   const measurements: PlacedMeasurement[] = [];
   const taps: TapReading[] = [];
   const places = new Map<string, number>();
-  rowsOf(parsed.value).forEach((value, i) => {
+  rows.forEach((value, i) => {
     const path = ['measurements', i];
-    const absent = isAbsent(value);
-    const read = measurementSchema.safeParse(absent ? { ...(value as object), sigma: 1 } : value);
-    const issues = read.error?.issues ?? [];
-    const keys = Object.keys(measurementSchema.shape);
-    problems.push(...issues.flatMap((issue) => schemaProblems(issue, path, source, keys, value)));
+    const read = measurementSchema.safeParse(value);
     const report = (key: string, message: string, hint?: string) =>
       problems.push({
         path: formatPath([...path, key]),
@@ -121,33 +122,59 @@ export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: st
     if (first !== undefined) report('id', `id "${id}" is taken by measurements[${first}]`);
     else if (id !== undefined) places.set(id, i);
     if (!read.success) {
-      checkRest(value, issues, grid, report);
+      checkRest(value, read.error.issues, grid, report);
       return;
     }
     if (read.data.kind === 'tapPosition') {
       const tap = toTapReading(read.data, grid, report);
-      if (tap !== undefined && !absent) taps.push(tap);
+      if (tap !== undefined && !absent.has(i)) taps.push(tap);
       return;
     }
     const measurement = toMeasurement({ ...read.data, kind: read.data.kind }, grid, report);
     const busId = /^bus:(.+)$/.exec(read.data.at)?.[1];
     if (measurement === undefined) return;
-    measurements.push({ measurement: absent ? { ...measurement, sigma: Infinity } : measurement, busId });
+    measurements.push({ measurement: absent.has(i) ? { ...measurement, sigma: Infinity } : measurement, busId });
   });
-  if (!outer.success || problems.length > 0) return fail(problems);
-  const { namesAllCustomers = false, voltageErrors } = outer.data;
+  if (!whole.success || problems.length > 0) return fail(inFileOrder(problems));
+  const { namesAllCustomers = false, voltageErrors } = whole.data;
   const summed = pairCurrents(sumFusedInjections(grid, measurements));
   return { measurements: voltageErrors === 'circular' ? pairVoltages(summed) : summed, taps, namesAllCustomers };
 }
 
-/** The rows, also of a file with other faults of form. */
-function rowsOf(file: unknown): readonly unknown[] {
-  const rows = typeof file === 'object' && file !== null && 'measurements' in file ? file.measurements : undefined;
-  return Array.isArray(rows) ? (rows as readonly unknown[]) : [];
+interface Document {
+  readonly document: unknown;
+  /** The measurements in it, also of a file with faults of form. */
+  readonly rows: readonly unknown[];
+  /** Which of them have an infinite sigma, in whose place stands one that the schema takes. */
+  readonly absent: ReadonlySet<number>;
+}
+
+/** A file whose numbers are again what was written. */
+function withNumbers(file: unknown): Document {
+  const absent = new Set<number>();
+  const written = isMap(file) ? file['measurements'] : undefined;
+  if (!isMap(file) || !Array.isArray(written)) return { document: file, rows: [], absent };
+  const rows = written.map((row: unknown, i) => {
+    if (!isMap(row)) return row;
+    const numbers = Object.entries(row).flatMap(([key, text]) => {
+      const number = (key === 'value' || key === 'sigma') && typeof text === 'string' ? standIns[text] : undefined;
+      return number === undefined ? [] : [[key, number] as const];
+    });
+    if (numbers.length === 0) return row;
+    const back = { ...row, ...Object.fromEntries(numbers) };
+    if (back['sigma'] !== Infinity) return back;
+    absent.add(i);
+    return { ...back, sigma: 1 };
+  });
+  return { document: { ...file, measurements: rows }, rows, absent };
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function textOf(row: unknown, key: 'id' | 'kind' | 'at'): string | undefined {
-  const value = typeof row === 'object' && row !== null ? (row as Readonly<Record<string, unknown>>)[key] : undefined;
+  const value = isMap(row) ? row[key] : undefined;
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
@@ -167,10 +194,6 @@ function checkRest(row: unknown, issues: readonly z.core.$ZodIssue[], grid: Comp
   if (!read.success) resolve(at, grid, report);
   else if (read.data.kind === 'tapPosition') toTapReading(read.data, grid, tell);
   else toMeasurement({ ...read.data, kind: read.data.kind }, grid, tell);
-}
-
-function isAbsent(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'sigma' in value && value.sigma === REST_OF_INFINITY;
 }
 
 type Report = (key: string, message: string, hint?: string) => void;
@@ -296,35 +319,4 @@ function resolve(at: string, grid: CompiledGrid, report: Report): MeasuredPlace 
   if (index !== undefined) return { at: end === 'from' ? 'from' : 'to', branch: index };
   report('at', `the grid has no branch "${branch}"`, didYouMean(branch, grid.branchIndex.keys()));
   return undefined;
-}
-
-function schemaProblems(
-  issue: z.core.$ZodIssue,
-  above: JsonPath,
-  source: SourceMap,
-  keys: readonly string[],
-  value?: unknown,
-): Problem[] {
-  const path = [...above, ...issue.path.filter((part): part is string | number => typeof part !== 'symbol')];
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const hint = didYouMean(key, keys.length > 0 ? keys : Object.keys(fileSchema.shape));
-      return {
-        path: formatPath([...path, key]),
-        ...source.place([...path, key], true),
-        message: `unknown key "${key}"`,
-        ...(hint !== undefined && { hint }),
-      };
-    });
-  }
-  const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
-  const hint = path.at(-1) === 'kind' && typeof kind === 'string' ? closest(kind, kinds) : undefined;
-  return [
-    {
-      path: formatPath(path),
-      ...source.place(path),
-      message: `${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`,
-      ...(hint !== undefined && { hint: `did you mean "${hint}"?` }),
-    },
-  ];
 }

@@ -1,6 +1,6 @@
 /** A time series file of the user's own, checked and laid on a regular grid of instants; every fault with its row. */
 import { resolve } from 'node:path';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { inFileOrder, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { formatInstant, parseInstant, zoneOffsetUs } from '../../platform/contract/time.ts';
 import type { ScenarioCsv, TemperatureCsv } from '../scenario/schema.ts';
 import { type CsvColumn, type CsvRow, type Fault, quote, readCsvTable } from './csv-table.ts';
@@ -111,8 +111,6 @@ function inspectColumns<Key extends string>(wanted: Wanted<Key>, directory: stri
   if (raster !== undefined) checkSteps(rows, raster, wanted, fault);
   columns.forEach(({ key }, i) => checkValues(key, rows, i, table.columns[i], gaps, fault));
 
-  // What one row has against it comes from several checks.
-  problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   const found =
     problems.length > 0 || raster === undefined
       ? []
@@ -126,7 +124,7 @@ function inspectColumns<Key extends string>(wanted: Wanted<Key>, directory: stri
     startUs: rows[0]?.timeUs === undefined ? undefined : raster?.startUs,
     endUs: rows.at(-1)?.timeUs === undefined ? undefined : raster?.endUs,
     series: Object.fromEntries(found) as CsvInspection<Key>['series'],
-    problems,
+    problems: inFileOrder(problems),
   };
 }
 

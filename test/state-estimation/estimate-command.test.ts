@@ -386,9 +386,9 @@ describe('twin estimate', () => {
     expect(found[0]).toMatch(/measurements\[0\]\.value: a voltage of 7.3 V .*in kV/);
     expect(found[1]).toMatch(/line to line/);
     expect(found[2]).toMatch(/degrees/);
-    expect(found[3]).toMatch(/unit: a unit is "pu"/);
-    expect(found[4]).toMatch(/sigma: is missing/);
-    expect(found[5]).toMatch(/measurements\[5\]\.value: found NaN, which is no number/);
+    expect(found[3]).toMatch(/unit: "kW" is no unit: write "pu"/);
+    expect(found[4]).toMatch(/sigma: missing/);
+    expect(found[5]).toMatch(/measurements\[5\]\.value: NaN is no number: leave the measurement out/);
   });
 
   test('every fault is named with its line and column', () => {
@@ -407,12 +407,12 @@ describe('twin estimate', () => {
     expect(found).toEqual([
       '3 measurements[0].kind',
       '4 measurements[1].at',
-      '5 measurements[2].sigma',
       '5 measurements[2].at',
+      '5 measurements[2].sigma',
       '6 measurements[3].phase',
+      '7 measurements[4].id',
       '7 measurements[4].sigma',
       '7 measurements[4].sigmas',
-      '7 measurements[4].id',
       '8 measurements[5].at',
       '9 measurements[6].id',
       '9 measurements[6].at',
@@ -444,16 +444,16 @@ describe('twin estimate', () => {
     ];
     const found = faults('ieee-33', { measurements: rows, namesAllCustomer: true }).map(({ path }) => path);
     expect(found).toEqual([
-      'namesAllCustomer',
-      ...['value', 'sigma', 'unit', 'at'].map((key) => `measurements[0].${key}`),
-      ...['unit', 'id'].map((key) => `measurements[1].${key}`),
+      ...['at', 'value', 'sigma', 'unit'].map((key) => `measurements[0].${key}`),
+      ...['id', 'unit'].map((key) => `measurements[1].${key}`),
       ...['kind', 'at'].map((key) => `measurements[2].${key}`),
-      ...['why', 'at'].map((key) => `measurements[3].${key}`),
+      ...['at', 'why'].map((key) => `measurements[3].${key}`),
       'measurements[4].phase',
       ...['sigma', 'phase'].map((key) => `measurements[5].${key}`),
-      ...['value', 'at'].map((key) => `measurements[6].${key}`),
+      ...['at', 'value'].map((key) => `measurements[6].${key}`),
       ...['id', 'at'].map((key) => `measurements[7].${key}`),
       'measurements[8]',
+      'namesAllCustomer',
     ]);
   });
 
