@@ -1,7 +1,7 @@
 /** What has to meet a schema: taken as the schema reads it, or refused with every fault. */
 import type { z } from 'zod';
 import { type Located, placeAt } from './located.ts';
-import { InvalidInputError } from './problem.ts';
+import { inFileOrder, InvalidInputError, type Problem } from './problem.ts';
 import { describeIssues } from './schema-problems.ts';
 
 /** Where a value comes from: its file, and the file's tree where faults are to be given line and column. */
@@ -20,8 +20,8 @@ export function bySchema<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new InvalidInputError(
-    describeIssues(schema, value, parsed.error.issues).map(({ path: below, message, hint, atKey }) => {
+  const problems = describeIssues(schema, value, parsed.error.issues).map(
+    ({ path: below, message, hint, atKey }): Problem => {
       const path = [...under, ...below];
       return {
         ...(file !== undefined && { file }),
@@ -30,6 +30,7 @@ export function bySchema<Schema extends z.ZodType>(
         message,
         ...(hint !== undefined && { hint }),
       };
-    }),
+    },
   );
+  throw new InvalidInputError(inFileOrder(problems));
 }

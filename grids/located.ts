@@ -32,25 +32,27 @@ const NODES_MAX = 200_000;
 const DEPTH_MAX = 100;
 
 export interface LocatedDocument {
+  /** Undefined where faults leave open what is written. */
   readonly root: Located | undefined;
   readonly problems: readonly Problem[];
 }
 
-/** Reads YAML 1.2 `text` of `file`. Syntax faults come back as problems, with no root. */
+/** Reads YAML 1.2 `text` of `file`; of a key that is given twice the last counts. */
 export function readLocated(file: string, text: string): LocatedDocument {
-  const { document, lines, problems } = parseYaml(file, text);
+  const { document, lines, problems, isReadable } = parseYaml(file, text);
   const placeAtOffset = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
-  if (problems.length > 0) return { root: undefined, problems };
+  if (!isReadable) return { root: undefined, problems };
   if (document.contents === null) {
     return { root: undefined, problems: [{ file, path: '', line: 1, column: 1, message: 'is empty' }] };
   }
   const conversion: Conversion = { document, placeAtOffset, nodes: 0, problems: [] };
   try {
     const root = convert(document.contents, conversion, 0);
-    return { root: conversion.problems.length > 0 ? undefined : root, problems: conversion.problems };
+    const isKnown = conversion.problems.length === 0;
+    return { root: isKnown ? root : undefined, problems: [...problems, ...conversion.problems] };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { root: undefined, problems: [{ file, path: '', message: 'nests or repeats too many nodes' }] };
@@ -60,7 +62,7 @@ export function readLocated(file: string, text: string): LocatedDocument {
 /** The tree of a file that must not be empty. Throws InvalidInputError when it cannot be read or is no YAML. */
 export function readLocatedFile(file: string): Located {
   const { root, problems } = readLocated(file, readText(file));
-  if (root === undefined) throw new InvalidInputError(problems);
+  if (root === undefined || problems.length > 0) throw new InvalidInputError(problems);
   return root;
 }
 
@@ -133,7 +135,7 @@ export function withoutKey(root: Located, key: string): Located {
 }
 
 /**
- * The tree with `node` at `path`. Missing maps on the way are made; a list takes an existing index or the next one.
+ * The tree with `node` at `path`. What is missing on the way is made; a list takes an existing index or the next one.
  * Answers with a sentence when the path does not fit the tree.
  */
 export function setLocated(root: Located, path: Path, node: Located, done = 0): Located | string {
@@ -145,7 +147,7 @@ export function setLocated(root: Located, path: Path, node: Located, done = 0): 
     if (!Number.isInteger(index) || index < 0 || index > root.items.length) {
       return `${here} is a list of ${root.items.length}: "${step}" is none of its indices`;
     }
-    const below = setLocated(root.items[index] ?? emptyMap(node.place), path, node, done + 1);
+    const below = setLocated(root.items[index] ?? nothingYet(node.place, path[done + 1]), path, node, done + 1);
     if (typeof below === 'string') return below;
     return { ...root, items: root.items.toSpliced(index, 1, below) };
   }
@@ -155,7 +157,7 @@ export function setLocated(root: Located, path: Path, node: Located, done = 0): 
     return `${here} is a single value: nothing can be set below it`;
   }
   const key = String(step);
-  const below = setLocated(entries.get(key)?.node ?? emptyMap(node.place), path, node, done + 1);
+  const below = setLocated(entries.get(key)?.node ?? nothingYet(node.place, path[done + 1]), path, node, done + 1);
   if (typeof below === 'string') return below;
   entries.set(key, { place: node.place, node: below });
   return { kind: 'map', place: root.place, entries };
@@ -193,6 +195,7 @@ export function placeAt(root: Located, path: Path, what: 'value' | 'key' = 'valu
   return root.place;
 }
 
-function emptyMap(place: Place): Located {
-  return { kind: 'map', place, entries: new Map() };
+/** What `step` can be set in: the first entry of a list, or a key. */
+function nothingYet(place: Place, step: Path[number] | undefined): Located {
+  return String(step) === '0' ? { kind: 'list', place, items: [] } : { kind: 'map', place, entries: new Map() };
 }

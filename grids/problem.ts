@@ -36,9 +36,15 @@ export function collectFaults<Result>(problems: Problem[], work: () => Result): 
   }
 }
 
-/** The faults of one file in its order: what stands in one place may have come from several checks. */
-export function inFileOrder<Fault extends Pick<Problem, 'line' | 'column'>>(faults: readonly Fault[]): Fault[] {
-  return faults.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+/** Faults file by file, those of each in its order: what stands in one place may have come from several checks. */
+export function inFileOrder<Fault extends Pick<Problem, 'file' | 'line' | 'column'>>(
+  faults: readonly Fault[],
+): Fault[] {
+  const files = [...new Set(faults.map(({ file }) => file))];
+  const rank = ({ file }: Fault) => files.indexOf(file);
+  return faults.toSorted(
+    (a, b) => rank(a) - rank(b) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+  );
 }
 
 /** `file:line:column: path: message (hint)`, the form that editors can jump to. */

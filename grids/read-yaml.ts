@@ -1,5 +1,5 @@
 /** A YAML or JSON document, or what is wrong with their syntax and where. */
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument, type Range, type Scalar, visit, type YAMLParseError } from 'yaml';
 import { InvalidInputError, type Problem } from './problem.ts';
 
 interface YamlText {
@@ -8,6 +8,8 @@ interface YamlText {
   readonly lines: LineCounter;
   /** Its faults of syntax. */
   readonly problems: readonly Problem[];
+  /** They leave no doubt of what else is written: keys given twice. */
+  readonly isReadable: boolean;
 }
 
 /** Deeper than anybody writes. The parser takes memory without end for text that is all brackets or dashes. */
@@ -18,12 +20,42 @@ export function parseYaml(file: string, text: string): YamlText {
   if (isTooDeep(text)) throw new InvalidInputError([{ file, path: '', message: 'nests too deeply' }]);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems = document.errors.map(({ code, message, pos }) => {
-    const { line, col: column } = lines.linePos(pos[0]);
+  const isOpenQuote = ({ code, message }: YAMLParseError) => code === 'MISSING_CHAR' && message.endsWith('quote');
+  const openQuotes = new Set(document.errors.filter(isOpenQuote).map(({ pos: [end] }) => end));
+  const problems = document.errors.flatMap((error): Problem[] => {
+    const { code, message, pos } = error;
+    const at = (offset: number, what: string) => {
+      const { line, col: column } = lines.linePos(offset);
+      return [{ file, line, column, path: '', message: what }];
+    };
+    const [offset] = pos;
+    if (isOpenQuote(error)) {
+      const begin = scalarOf(document, ([, end]) => end === offset)?.range?.[0];
+      return at(begin ?? offset, 'is no valid YAML: a quote begins here and does not end');
+    }
+    // What the quote swallowed is not missing.
+    if (openQuotes.has(offset)) return [];
+    if (code === 'DUPLICATE_KEY') {
+      const key = scalarOf(document, ([begin]) => begin === offset)?.source ?? '';
+      return at(offset, `key "${key}" is given twice in one map`);
+    }
     const what = code === 'MULTIPLE_DOCS' ? 'a second document begins here, and one is read' : message;
-    return { file, line, column, path: '', message: `is no valid YAML: ${what.replaceAll(/\s+/g, ' ').trim()}` };
+    return at(offset, `is no valid YAML: ${what.replaceAll(/\s+/g, ' ').trim()}`);
   });
-  return { document, lines, problems };
+  return { document, lines, problems, isReadable: document.errors.every(({ code }) => code === 'DUPLICATE_KEY') };
+}
+
+/** The first scalar that lies where it is looked for. */
+function scalarOf(document: Document, isThere: (range: Range) => boolean): Scalar | undefined {
+  let found: Scalar | undefined;
+  visit(document, {
+    Scalar(_key, node) {
+      if (node.range == null || !isThere(node.range)) return undefined;
+      found = node;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** More brackets open than could be closed again, or more list entries begin in one line, than anybody writes. */

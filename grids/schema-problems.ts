@@ -1,6 +1,6 @@
 /** What a zod schema has against a document, in words for the person who wrote it, with a did-you-mean. */
 import { z } from 'zod';
-import { didYouMean } from '../numerics/edit-distance.ts';
+import { closest, didYouMean } from '../numerics/edit-distance.ts';
 
 /** A fault inside a document, before it is known where that was written. */
 export interface SchemaFault {
@@ -9,29 +9,43 @@ export interface SchemaFault {
   readonly hint?: string;
   /** The fault is with the key at the end of `path`, not with its value. */
   readonly atKey?: boolean;
+  /** For an unknown key: the one that was meant. */
+  readonly meant?: string;
 }
 
 type Issue = z.core.$ZodIssue;
 
-/** Faults of `value` under `schema`, in the order of the document. */
+/** Faults of `value` under `schema`, in the order of the document. A key that stands there misspelt is not missing as well. */
 export function describeIssues(schema: z.ZodType, value: unknown, issues: readonly Issue[]): SchemaFault[] {
   if (issues.length === 0) return [];
   const shape = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return issues.flatMap((issue) => describeIssue(shape, value, issue, []));
+  const faults = issues.flatMap((issue) => describeIssue(shape, value, issue, []));
+  const misspelt = new Set(
+    faults.flatMap(({ path, meant }) => (meant === undefined ? [] : JSON.stringify([...path.slice(0, -1), meant]))),
+  );
+  return faults.filter(({ path }) => valueAt(value, path) !== undefined || !misspelt.has(JSON.stringify(path)));
+}
+
+/** The fault of a key that is none of `known`. */
+export function unknownKey(path: SchemaFault['path'], key: string, known: readonly string[]): SchemaFault {
+  const fault = { path: [...path, key], message: `unknown key "${key}"`, atKey: true };
+  if (/^\d+$/.test(key)) return { ...fault, hint: 'decimals have a point, as a comma begins the next entry' };
+  const meant = closest(key, known);
+  return meant === undefined ? fault : { ...fault, meant, hint: `did you mean "${meant}"?` };
+}
+
+/** Of something that can be read in several ways: what is at fault whichever is meant, in the words of the first. */
+export function commonFaults([first = [], ...others]: readonly (readonly SchemaFault[])[]): SchemaFault[] {
+  const placesOf = (faults: readonly SchemaFault[]) => new Set(faults.map(({ path }) => JSON.stringify(path)));
+  const places = others.map(placesOf);
+  return first.filter(({ path }) => places.every((each) => each.has(JSON.stringify(path))));
 }
 
 function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: SchemaFault['path']): SchemaFault[] {
   const path = [...prefix, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
   const value = shownAt(root, path);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      message: `unknown key "${key}"`,
-      atKey: true,
-      ...(/^\d+$/.test(key)
-        ? { hint: 'decimals have a point, as a comma begins the next entry' }
-        : hintFor(key, keysAt(shape, root, path))),
-    }));
+    return issue.keys.map((key) => unknownKey(path, key, keysAt(shape, root, path)));
   }
   if (issue.code === 'invalid_union') return describeUnion(shape, root, issue, path);
   if (value === undefined && issue.code !== 'custom') {
