@@ -94,9 +94,7 @@ function kindOf(file: string, timeColumn: string): 'scenario' | 'grid' | 'profil
 
 /** As a run would see it: devices, profiles and services have their say too. */
 async function describeScenario(file: string, set: readonly string[] = []): Promise<string> {
-  const preparation = await prepareRun({ scenarioFile: file, set, service: {} });
-  await preparation.services('series');
-  const { loaded, schedule } = preparation;
+  const { loaded, schedule } = await prepareRun({ scenarioFile: file, set, service: {} });
   return `valid scenario "${loaded.scenario.name}": ${loaded.devices.length} devices, ${schedule.instants} instants`;
 }
 

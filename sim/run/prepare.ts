@@ -1,9 +1,10 @@
 /** Everything of a run that can be made ready before a socket is opened or a file written: the world, the devices, the plan. */
 import { compileGrid } from '../../grids/compile.ts';
-import { collectFaults, InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { inFileOrder, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { type BridgeTraffic, bridgeTrafficSchema } from '../../platform/bridge/config.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
-import type { ServiceName } from '../../platform/service/registry.ts';
+import { didYouMean } from '../../numerics/edit-distance.ts';
+import { isServiceName, type ServiceName, serviceNames } from '../../platform/service/registry.ts';
 import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/accounts.ts';
 import { createLedger, type Ledger as BlockLedger } from '../access-layer/ledger.ts';
 import { createLightNode, type LightNode } from '../access-layer/light-node.ts';
@@ -13,7 +14,7 @@ import { createFaultInjector, type FaultInjector } from '../faults/injector.ts';
 import { createFrequency } from '../physics/frequency.ts';
 import { createWorld, type World } from '../physics/world.ts';
 import { createProfiles, type Profiles } from '../profiles/profiles.ts';
-import { inspectScenario, type LoadedScenario } from '../scenario/load.ts';
+import { inspectScenario, type LoadedScenario, type ScenarioOutline } from '../scenario/load.ts';
 import type { Pace, Schedule } from './conductor.ts';
 import type { Road } from './device-side.ts';
 import type { RunOptions, ServiceMode } from './options.ts';
@@ -45,38 +46,29 @@ export interface Preparation {
   services(seriesDirectory: string): Promise<readonly ServicePlan[]>;
 }
 
-/** Throws InvalidInputError with the faults of scenario, grid, profiles, devices and options; writes nothing. */
+/** Throws InvalidInputError with the faults of scenario, grid, profiles, devices, services and options; writes nothing. */
 export async function prepareRun(options: RunOptions): Promise<Preparation> {
   const { scenarioFile, set, seed, pace } = options;
-  const problems: Problem[] = [];
-  const places = collectFaults(problems, () => placesOf(options));
-  const { loaded, problems: ofScenario } = await inspectScenario(scenarioFile, { set, seed, pace });
-  problems.push(...ofScenario);
-  if (loaded !== undefined && places !== undefined && problems.length === 0) {
-    return await inItsPlace(loaded, async () => await prepare(loaded, options, places));
+  const { places, problems: ofPlaces } = placesOf(options);
+  const { loaded, outline, problems: ofScenario } = await inspectScenario(scenarioFile, { set, seed, pace });
+  const ofServices = outline === undefined ? [] : await faultsOfServices(outline, places);
+  const ofOptions = [...ofPlaces, ...faultsOfNames(options, outline), ...faultsOfReach(options, places)];
+  const problems = inFileOrder([...ofOptions, ...ofScenario, ...ofServices]);
+  const { databus, bal } = places;
+  if (loaded === undefined || databus === undefined || bal === undefined || problems.length > 0) {
+    throw new InvalidInputError(problems);
   }
-  // Whoever has to mend something wants to hear of the services in the same go.
-  const ofServices = loaded === undefined ? [] : await faultsOfServices(loaded, options, places);
-  throw new InvalidInputError([...problems, ...ofServices]);
+  return await inItsPlace(loaded, async () => await prepare(loaded, options, { databus, bal }));
 }
 
-/** What speaks against the services of a scenario that is faulty itself. */
-async function faultsOfServices(
-  loaded: LoadedScenario,
-  options: RunOptions,
-  places: Places | undefined,
-): Promise<readonly Problem[]> {
-  const problems: Problem[] = [];
-  const facts = { loaded, roads: roadsOf(loaded), keys: {}, seriesDirectory: 'series' };
-  await planServices(options, places ?? { databus: 'embedded', bal: 'embedded' }, facts).catch((error: unknown) => {
-    if (!(error instanceof InvalidInputError)) throw error;
-    problems.push(...error.problems);
-  });
-  // Files of profiles are told of with the scenario.
-  return loaded.locate(problems.filter(({ file }) => file === undefined || file.startsWith('--')));
+/** What speaks against the services of a scenario, which may be faulty itself. */
+async function faultsOfServices(outline: ScenarioOutline, places: Partial<Places>): Promise<readonly Problem[]> {
+  const facts = { loaded: outline, roads: roadsOf(outline), keys: {}, seriesDirectory: 'series' };
+  const { problems } = await configureServices(facts);
+  return outline.locate([...faultsOfTickless(outline), ...faultsOfBridge(outline, places), ...problems]);
 }
 
-function roadsOf({ devices }: LoadedScenario): readonly Road[] {
+function roadsOf({ devices }: ScenarioOutline): readonly Road[] {
   return devices.some(({ route }) => route === 'direct') ? ['bal', 'direct'] : ['bal'];
 }
 
@@ -174,29 +166,37 @@ function paceOf(pace: string): Pick<Preparation, 'pace' | 'class'> {
 
 type Places = Pick<Preparation, 'databus' | 'bal'>;
 
-/** In memory both brokers are, unless one is named. */
-function placesOf({ databus = 'embedded', bal }: RunOptions): Places {
-  const place = (option: string, value: string) => {
-    if (/^mqtts?:\/\/[^/]*@/.test(value)) {
-      const message = 'user name and password do not belong in a URL, which is recorded: use --credentials FILE';
-      throw new InvalidInputError([{ file: option, path: '', message }]);
-    }
-    const port = /^embedded:(\d+)$/.exec(value)?.[1];
-    if (port !== undefined && Number(port) > 65_535) {
-      const message = `${port} is no port: write a number from 0 to 65535, or leave it out to get a free one`;
-      throw new InvalidInputError([{ file: option, path: '', message }]);
-    }
-    if (port !== undefined || /^(memory|embedded|mqtts?:\/\/.+)$/.test(value)) return value;
-    const message = `${value} is no broker: write embedded, embedded:PORT, memory, or mqtt://host:port`;
-    throw new InvalidInputError([{ file: option, path: '', message }]);
+/** In memory both brokers are, unless one is named. What is no place, and what would follow from it, is left out. */
+function placesOf({ databus: named = 'embedded', bal: namedBal }: RunOptions): {
+  readonly places: Partial<Places>;
+  readonly problems: readonly Problem[];
+} {
+  const problems: Problem[] = [];
+  const place = (option: string, value: string): string | undefined => {
+    const message = faultOfPlace(value);
+    if (message !== undefined) problems.push({ file: option, path: '', message });
+    return message === undefined ? value : undefined;
   };
-  const where = place('--databus', databus);
-  const accessLayer = place('--bal', bal ?? (where === 'memory' ? 'memory' : 'embedded'));
-  if (where === accessLayer && where.includes('://')) {
-    const message = `${where} is the databus already: access layer and databus are two brokers with a bridge between them`;
-    throw new InvalidInputError([{ file: '--bal', path: '', message }]);
+  const databus = place('--databus', named);
+  const usual = databus === 'memory' ? 'memory' : databus && 'embedded';
+  const bal = namedBal === undefined ? usual : place('--bal', namedBal);
+  if (databus !== undefined && databus === bal && databus.includes('://')) {
+    const message = `${databus} is the databus already: access layer and databus are two brokers with a bridge between them`;
+    problems.push({ file: '--bal', path: '', message });
   }
-  return { databus: where, bal: accessLayer };
+  return { places: { ...(databus !== undefined && { databus }), ...(bal !== undefined && { bal }) }, problems };
+}
+
+function faultOfPlace(value: string): string | undefined {
+  if (/^mqtts?:\/\/[^/]*@/.test(value)) {
+    return 'user name and password do not belong in a URL, which is recorded: use --credentials FILE';
+  }
+  const port = /^embedded:(\d+)$/.exec(value)?.[1];
+  if (port !== undefined && Number(port) > 65_535) {
+    return `${port} is no port: write a number from 0 to 65535, or leave it out to get a free one`;
+  }
+  if (port !== undefined || /^(memory|embedded|mqtts?:\/\/.+)$/.test(value)) return undefined;
+  return `${value} is no broker: write embedded, embedded:PORT, memory, or mqtt://host:port`;
 }
 
 /** Interval over which the record pools bus voltages: that of the estimates, so that each finds its truth. */
@@ -216,60 +216,81 @@ function bridgeOf(loaded: LoadedScenario, options: RunOptions): Preparation['bri
  * In this process, but for one: an estimate takes longer than a frame at 50 frames/s, and by the wall clock the devices
  * do not wait for it.
  */
-function usualMode(name: ServiceName, { scenario }: LoadedScenario, { databus }: Places): ServiceMode {
+function usualMode(name: ServiceName, { scenario }: ScenarioOutline, { databus }: Places): ServiceMode {
   const byTheClock = typeof paceOf(scenario.pace).pace === 'number';
   const reachable = databus !== 'memory';
   return name === 'state-estimation' && byTheClock && reachable ? 'process' : 'in-process';
 }
 
 async function planServices(options: RunOptions, places: Places, facts: ServiceFacts): Promise<readonly ServicePlan[]> {
-  const names = servicesOf(facts.loaded);
-  const { tickless } = facts.loaded.scenario;
-  const problems = [
-    ...faultsOfNames(options, facts.loaded),
-    ...faultsOfReach(options, places),
-    ...faultsOfBridge(facts.loaded, places),
-  ];
-  const plans: ServicePlan[] = [];
-  for (const name of names) {
-    try {
-      const config = await serviceConfig(name, facts);
-      const mode = options.service[name] ?? usualMode(name, facts.loaded, places);
-      plans.push({ name, mode, config, ...(tickless[name] !== undefined && { tickless: tickless[name] }) });
-    } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error;
-      problems.push(...error.problems);
-    }
-  }
-  // Who waits for whom can be told of all services only.
-  if (plans.length === names.length) problems.push(...(await faultsOfWaiting(plans)));
+  const { configured, problems } = await configureServices(facts);
   if (problems.length > 0) throw new InvalidInputError(problems);
-  return plans;
+  const { tickless } = facts.loaded.scenario;
+  return configured.map(({ name, config }) => ({
+    name,
+    mode: options.service[name] ?? usualMode(name, facts.loaded, places),
+    config,
+    ...(tickless[name] !== undefined && { tickless: tickless[name] }),
+  }));
 }
 
-/** Services that are named somewhere and do not take part. */
-function faultsOfNames({ service }: RunOptions, loaded: LoadedScenario): Problem[] {
-  const names: readonly string[] = servicesOf(loaded);
-  const strange = Object.keys(service).filter((name) => name !== 'bridge' && !names.includes(name));
-  const tickless = Object.keys(loaded.scenario.tickless).filter((name) => !names.includes(name));
-  const hint = `its services are ${names.join(', ')}`;
-  return [
-    ...strange.map((name) => ({
-      file: '--service',
-      path: '',
-      message: `the scenario has no ${name}`,
-      hint: `its services are ${['bridge', ...names].join(', ')}`,
-    })),
-    ...tickless.map((name) => ({ path: `tickless.${name}`, message: 'is no service of the scenario', hint })),
-  ];
+interface ConfiguredServices {
+  /** Those whose configuration is known. */
+  readonly configured: readonly Pick<ServicePlan, 'name' | 'config'>[];
+  readonly problems: readonly Problem[];
+}
+
+async function configureServices(facts: ServiceFacts): Promise<ConfiguredServices> {
+  const { loaded } = facts;
+  const configured: { name: ServiceName; config: unknown }[] = [];
+  const problems: Problem[] = [];
+  for (const name of servicesOf(loaded)) {
+    const { config, problems: found } = await serviceConfig(name, facts);
+    if (config !== undefined) configured.push({ name, config });
+    // Files of profiles are told of with the scenario.
+    problems.push(...found.filter(({ file }) => file === undefined));
+  }
+  const waiting = await faultsOfWaiting(configured, (name) => mayTakePart(name, loaded));
+  return { configured, problems: [...problems, ...waiting] };
+}
+
+/** Services of the command line that do not take part. */
+function faultsOfNames({ service }: RunOptions, outline: ScenarioOutline | undefined): Problem[] {
+  const names = ['bridge', ...(outline === undefined ? serviceNames : servicesOf(outline))];
+  return Object.keys(service).flatMap((name) =>
+    mayTakePart(name, outline)
+      ? []
+      : [{ file: '--service', path: '', message: `the scenario has no ${name}`, hint: nameHint(name, names) }],
+  );
+}
+
+function faultsOfTickless(outline: ScenarioOutline): Problem[] {
+  const names = servicesOf(outline);
+  return Object.keys(outline.scenario.tickless).flatMap((name) =>
+    name !== 'bridge' && mayTakePart(name, outline)
+      ? []
+      : [{ path: `tickless.${name}`, message: 'is no service of the scenario', hint: nameHint(name, names) }],
+  );
+}
+
+/** Of a scenario that is not known, or not all of it, every service there is may be one. */
+function mayTakePart(name: string, outline: ScenarioOutline | undefined): boolean {
+  if (name === 'bridge') return true;
+  return outline?.hasAllServices === true ? Object.hasOwn(outline.serviceOptions, name) : isServiceName(name);
+}
+
+function nameHint(name: string, known: readonly string[]): string {
+  return didYouMean(name, known) ?? `its services are ${known.join(', ')}`;
 }
 
 /** Without a bridge nothing comes from the access layer. Between two brokers by URL there may be one of somebody else's. */
-function faultsOfBridge(loaded: LoadedScenario, { databus, bal }: Places): readonly Problem[] {
-  const elsewhere = databus.includes('://') && bal.includes('://');
-  const behind = loaded.devices.find(({ route }) => route === 'bal');
-  const hasServices = servicesOf(loaded).length > 0;
-  if (loaded.serviceOptions['bridge'] !== undefined || elsewhere || behind === undefined || !hasServices) return [];
+function faultsOfBridge(outline: ScenarioOutline, { databus, bal }: Partial<Places>): readonly Problem[] {
+  const mayBeElsewhere = [databus, bal].every((place) => place === undefined || place.includes('://'));
+  const behind = outline.devices.find(
+    ({ route, entry }) => route === 'bal' && !outline.isDoubtful(['devices', entry, 'route']),
+  );
+  const hasBridge = Object.hasOwn(outline.serviceOptions, 'bridge') || !outline.hasAllServices;
+  if (hasBridge || mayBeElsewhere || behind === undefined || servicesOf(outline).length === 0) return [];
   const message = `has no bridge, so what ${behind.id} publishes at the access layer reaches no service`;
   return [
     { path: 'platform', message, hint: 'add bridge: {}, or let devices pass the access layer by (route: direct)' },
@@ -277,7 +298,7 @@ function faultsOfBridge(loaded: LoadedScenario, { databus, bal }: Places): reado
 }
 
 /** A service elsewhere has to reach the databus, the bridge the access layer as well. */
-function faultsOfReach(options: RunOptions, { databus, bal }: Places): readonly Problem[] {
+function faultsOfReach(options: RunOptions, { databus, bal }: Partial<Places>): readonly Problem[] {
   return Object.entries(options.service).flatMap(([name, mode]) => {
     const brokers = name === 'bridge' ? { '--databus': databus, '--bal': bal } : { '--databus': databus };
     return Object.entries(brokers).flatMap(([option, where]): Problem[] => {

@@ -3,7 +3,7 @@
  * stands where), overlaid with what the scenario says, then checked by the service's own schema.
  */
 import { bySchema } from '../../grids/by-schema.ts';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { collectFaults, InvalidInputError, type Problem } from '../../grids/problem.ts';
 import type { GridDocument } from '../../grids/schema.ts';
 import type { KeyRegister } from '../../platform/contract/certification.ts';
 import { formatInstant, parseInstant } from '../../platform/contract/time.ts';
@@ -11,12 +11,12 @@ import type { UseCaseWish } from '../../platform/contract/trigger.ts';
 import { loadService, type ServiceName, serviceNames } from '../../platform/service/registry.ts';
 import { readCsvSeries, type Series } from '../profiles/csv.ts';
 import type { ExpandedDevice } from '../scenario/expand-devices.ts';
-import type { LoadedScenario } from '../scenario/load.ts';
+import type { ScenarioOutline } from '../scenario/load.ts';
 import type { Road } from './device-side.ts';
 import { nameInScenario } from './service-order.ts';
 
 export interface ServiceFacts {
-  readonly loaded: LoadedScenario;
+  readonly loaded: ScenarioOutline;
   readonly roads: readonly Road[];
   /** The access layer's register of public keys. */
   readonly keys: KeyRegister;
@@ -25,33 +25,85 @@ export interface ServiceFacts {
 }
 
 /** The services that take part, in an order in which upstreams come first. */
-export function servicesOf({ serviceOptions }: LoadedScenario): readonly ServiceName[] {
+export function servicesOf({ serviceOptions }: ScenarioOutline): readonly ServiceName[] {
   return serviceNames.filter((name) => Object.hasOwn(serviceOptions, name));
 }
 
-/** The checked configuration of a service. Throws InvalidInputError with every fault. */
-export async function serviceConfig(name: ServiceName, facts: ServiceFacts): Promise<unknown> {
-  const known = harnessKnows[name](facts);
-  const config = overlay(known, facts.loaded.serviceOptions[name] ?? {});
+export interface ServiceConfig {
+  /** Checked; undefined where it is not known. With problems only what stands in for what is missing makes it whole. */
+  readonly config: unknown;
+  readonly problems: readonly Problem[];
+}
+
+/** The configuration of a service with its faults, but for those that only follow from others of the scenario. */
+export async function serviceConfig(name: ServiceName, facts: ServiceFacts): Promise<ServiceConfig> {
+  const { loaded } = facts;
+  const said = loaded.serviceOptions[name];
+  if (said === undefined) return { config: undefined, problems: [] };
+  const under = ['platform', nameInScenario(name)];
   const { configSchema } = await loadService(name);
-  try {
-    return bySchema(configSchema, config, { under: ['platform', nameInScenario(name)] });
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    throw new InvalidInputError(error.problems.map(withOrigin));
-  }
+  const problems: Problem[] = [];
+  const written = collectFaults(problems, () => overlay(harnessKnows[name](facts), said));
+  const config = written && collectFaults(problems, () => bySchema(configSchema, written, { under }));
+  const standIns = problems.flatMap(({ path }): [string, unknown][] => {
+    const standIn = origins[path]?.standIn;
+    return standIn === undefined ? [] : [[path.split('.').at(-1) ?? '', standIn]];
+  });
+  return {
+    config: config ?? configSchema.safeParse({ ...written, ...Object.fromEntries(standIns) }).data,
+    problems: problems.flatMap((problem) => {
+      const origin = originOf(problem);
+      if (origin?.isDoubtful(loaded) === true) return [];
+      return [origin?.hint === undefined ? problem : { hint: origin.hint, ...problem }];
+    }),
+  };
 }
 
-function withOrigin(problem: Problem): Problem {
-  const hint = origins[problem.path];
-  return hint === undefined ? problem : { hint, ...problem };
+/** Where the harness takes from what a service has to be told. */
+interface Origin {
+  /** Whether faults there are known, of which those of the service only follow. */
+  readonly isDoubtful: (outline: ScenarioOutline) => boolean;
+  /** For those who left it out. */
+  readonly hint?: string;
+  /** Stands for what is left out when all else of the service is looked at. */
+  readonly standIn?: object;
 }
 
-/** Where the harness takes from what a service has to be told, for those who left it out. */
-const origins: Readonly<Record<string, string>> = {
-  'platform.balancer.battery': 'add a device of kind bess',
-  'platform.balancer.breaker': 'add a pmu at branch:<transformer>:from or :to, which measures the exchange',
+const batteries: Origin = {
+  isDoubtful: (outline) => !outline.hasAllDevices || hasDoubtful(outline, 'bess', []),
 };
+
+const series: Origin = {
+  isDoubtful: ({ isDoubtful }) => ['csv', 'load', 'pv'].some((key) => isDoubtful(['profiles', key])),
+};
+
+const origins: Readonly<Record<string, Origin>> = {
+  'platform.balancer': batteries,
+  'platform.balancer.battery': {
+    ...batteries,
+    hint: 'add a device of kind bess',
+    standIn: { device: 'unknown', ratedPowerW: 1, capacityWh: 1 },
+  },
+  'platform.balancer.breaker': {
+    isDoubtful: (outline) => !outline.hasAllDevices || hasDoubtful(outline, 'pmu', ['at']),
+    hint: 'add a pmu at branch:<transformer>:from or :to, which measures the exchange',
+    standIn: { device: 'unknown', component: 'unknown', importSign: 1 },
+  },
+  'platform.forecasting': series,
+  'platform.forecasting.location': {
+    ...series,
+    hint: 'add a location to the grid document',
+    standIn: { latitudeDeg: 0, longitudeDeg: 0 },
+  },
+};
+
+function originOf({ path }: Problem): Origin | undefined {
+  return origins[path] ?? origins[path.split('.').slice(0, 2).join('.')];
+}
+
+function hasDoubtful({ devices, isDoubtful }: ScenarioOutline, kind: string, below: readonly string[]): boolean {
+  return devices.some((device) => device.kind === kind && isDoubtful(['devices', device.entry, ...below]));
+}
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -108,7 +160,7 @@ function forecastingConfig({ loaded }: ServiceFacts): Config {
 }
 
 /** The weather station to listen to, and what the grid operator knows of its customers' heating. */
-function temperatureOf({ devices, scenario }: LoadedScenario): Config {
+function temperatureOf({ devices, scenario }: ScenarioOutline): Config {
   const station = devices.find(({ kind }) => kind === 'weather-station')?.id;
   if (station === undefined) return {};
   const { loadPerKelvin = 0, heatingLimit: heatingLimitC } = scenario.profiles.temperature ?? {};
@@ -129,7 +181,7 @@ function connectionOf(device: ExpandedDevice, grid: GridDocument): Config[] {
 function seriesConfig(load: Series, generation: Series): Config {
   if (load.startUs !== generation.startUs || load.stepUs !== generation.stepUs) {
     const message = 'load and pv do not share their time steps, which a forecast from files needs';
-    throw new InvalidInputError([{ file: generation.file, path: '', message }]);
+    throw new InvalidInputError([{ path: 'platform.forecasting', message, hint: 'say source: model' }]);
   }
   return {
     start: formatInstant(load.startUs),
@@ -197,7 +249,7 @@ function routesOf(devices: readonly ExpandedDevice[]): readonly Road[] {
   return routes.length === 0 ? ['bal'] : routes;
 }
 
-function startUs({ scenario }: LoadedScenario): number {
+function startUs({ scenario }: ScenarioOutline): number {
   return parseInstant(scenario.clock.start);
 }
 

@@ -36,15 +36,19 @@ export function orderServices<Service extends Waiting>(
   return { sorted: [...sorted] };
 }
 
-/** Services that wait for one that does not take part, or for one another: such an instant would never end. */
-export async function faultsOfWaiting(plans: readonly ServicePlan[]): Promise<readonly Problem[]> {
+/**
+ * Services that wait for one that does not take part, or for one another: such an instant would never end.
+ */
+export async function faultsOfWaiting(
+  plans: readonly Pick<ServicePlan, 'name' | 'config'>[],
+  mayTakePart: (name: string) => boolean,
+): Promise<readonly Problem[]> {
   const services = await Promise.all(
     plans.map(async ({ name, config }) => ({ name, upstreams: (await loadService(name)).upstreams(config) })),
   );
-  const names = new Set<string>(services.map(({ name }) => name));
   const problems = services.flatMap(({ name, upstreams }) =>
     upstreams
-      .filter((upstream) => !names.has(upstream))
+      .filter((upstream) => !mayTakePart(upstream))
       .map((upstream): Problem => {
         const hint = `add ${nameInScenario(upstream)}: {} to platform, or set ${nameInScenario(name)} to false`;
         const message = `${name} waits for ${upstream}, which does not take part`;

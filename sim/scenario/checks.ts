@@ -30,8 +30,6 @@ export interface CheckedScenario {
   /** Faults inside CSV files, which name their own rows. */
   readonly problems: readonly Problem[];
   readonly devices: readonly ExpandedDevice[];
-  /** False when the scenario means more devices than could be placed. */
-  readonly hasAllDevices: boolean;
   readonly expectations: readonly Expectation[];
   /** Undefined without a grid. */
   readonly platformGrid: GridDocument | undefined;
@@ -69,7 +67,6 @@ export function checkScenario(
     ],
     problems: csv.problems,
     devices,
-    hasAllDevices: expanded.isComplete && expanded.misplaced.length === 0,
     expectations: expectations.parsed,
     platformGrid: changed.grid,
   };

@@ -8,9 +8,9 @@ import { loadGrid, resolveGridFile } from '../../grids/load.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { folderOf, readText } from '../../grids/read-text.ts';
 import { shownPath } from '../../grids/shown-path.ts';
-import type { GridDocument } from '../../grids/schema.ts';
+import { gridDocumentSchema, type GridDocument } from '../../grids/schema.ts';
 import type { Expectation } from '../../reports/expectations.ts';
-import { type CheckedScenario, checkScenario, type ScenarioFault } from './checks.ts';
+import { checkScenario, type ScenarioFault } from './checks.ts';
 import { firstInstantOfCsv } from './csv-start.ts';
 import type { ExpandedDevice } from './expand-devices.ts';
 import {
@@ -35,21 +35,32 @@ export interface LoadOptions {
   readonly pace?: string | undefined;
 }
 
-export interface LoadedScenario {
+/** What the services of a scenario are told from, as far as it is known. */
+export interface ScenarioOutline {
   /** In SI, defaults filled in, CSV files as absolute paths, `profiles.csv` handed on to load and PV. */
   readonly scenario: Scenario;
-  /** The true grid, and the platform's copy with the scenario's `gridChanges`. */
-  readonly grid: GridDocument;
+  /** The platform's copy of the grid with the scenario's `gridChanges`. */
   readonly platformGrid: GridDocument;
   readonly devices: readonly ExpandedDevice[];
   /**
    * The services that take part, by name (`state-estimation`), with the fields of their configuration that the scenario
-   * sets; the harness adds site, grid, roads and upstreams.
+   * sets; the harness adds site, grid, roads and upstreams. Undefined for options that cannot be read.
    */
-  readonly serviceOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly expectations: readonly Expectation[];
+  readonly serviceOptions: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+  /** False where there may be devices of any kind, or services of any name, besides. */
+  readonly hasAllDevices: boolean;
+  readonly hasAllServices: boolean;
+  /** Whether something at this place, above or below it is at fault: what is concluded from there only follows. */
+  readonly isDoubtful: (path: Path) => boolean;
   /** Gives problems that name a path of the scenario but no file the place where that path was written. */
   readonly locate: (problems: readonly Problem[]) => readonly Problem[];
+}
+
+/** A scenario without a fault: nothing in it is doubtful. */
+export interface LoadedScenario extends ScenarioOutline {
+  /** The true grid. */
+  readonly grid: GridDocument;
+  readonly expectations: readonly Expectation[];
   /** Every file that went in, absolute: the scenario and what it extends, the grid, CSV profiles. */
   readonly files: readonly string[];
 }
@@ -57,71 +68,83 @@ export interface LoadedScenario {
 /** Loads `file`. Throws `InvalidInputError` with every fault found; writes nothing. */
 export async function loadScenario(file: string, options: LoadOptions = {}): Promise<LoadedScenario> {
   const { loaded, problems } = await inspectScenario(file, options);
-  if (loaded === undefined || problems.length > 0) throw new InvalidInputError(problems);
+  if (loaded === undefined) throw new InvalidInputError(problems);
   return loaded;
 }
 
 interface InspectedScenario {
   readonly problems: readonly Problem[];
-  /** With problems as well where services can be told apart all the same; undefined where too little is known. */
+  /** Without problems. */
   readonly loaded: LoadedScenario | undefined;
+  /** Undefined where too little is known. */
+  readonly outline: ScenarioOutline | undefined;
 }
 
 /** A scenario and every fault that was found in it; writes nothing. */
 export async function inspectScenario(file: string, options: LoadOptions): Promise<InspectedScenario> {
   const files: string[] = [];
   const { root, problems, isPart } = readWithOverrides(file, options, files);
-  if (root === undefined) return { problems, loaded: undefined };
+  const unknown = { loaded: undefined, outline: undefined };
+  if (root === undefined) return { problems, ...unknown };
 
-  const { scenario: readable, faults: ofForm, isReplaced, doubtfulDevices } = soundPart(plainValue(root));
+  const sound = soundPart(plainValue(root));
+  const { faults: ofForm, isReplaced } = sound;
   const locate = (fault: ScenarioFault) => toProblem(root, fault);
   if (isPart === true) {
     const written = ofForm.filter(({ path }) => nodeAt(root, path) !== undefined);
-    return { problems: [...problems, ...written.map(locate)], loaded: undefined };
+    return { problems: [...problems, ...written.map(locate)], ...unknown };
   }
-  if (readable === undefined) return { problems: [...problems, ...ofForm.map(locate)], loaded: undefined };
+  if (sound.scenario === undefined) return { problems: [...problems, ...ofForm.map(locate)], ...unknown };
 
-  const scenario = handOnCsv(readable, (path) => resolveBeside(root, path));
+  const scenario = handOnCsv(sound.scenario, (path) => resolveBeside(root, path));
   const grid = isReplaced(['grid']) ? { problems: [] } : readGrid(scenario.grid, root);
   const document = 'document' in grid ? grid.document : undefined;
-  const checked = checkScenario(scenario, document, doubtfulDevices);
-  const services = await checkServices(scenario);
+  const checked = checkScenario(scenario, document, sound.doubtfulDevices);
+  const services = await checkServices(scenario, isReplaced);
   const ofSense = [...checked.faults, ...services.faults].filter(({ path }) => !isReplaced(path));
-  const faults = [
-    ...problems,
-    ...[...ofForm, ...ofSense].map(locate),
-    ...checked.problems,
-    ...('problems' in grid ? grid.problems : []),
-  ];
-  const { platformGrid } = checked;
-  const { start, step } = scenario.clock;
-  const isKnown = ofForm.length === 0 && services.faults.length === 0 && checked.hasAllDevices;
-  if (platformGrid === undefined || !('document' in grid) || !isKnown || start === 'csv' || step === 0) {
-    return { problems: faults, loaded: undefined };
-  }
-  const loaded = assemble(scenario, grid, { ...checked, platformGrid }, services.options, files);
-  const locateAll = (known: readonly Problem[]) => known.map((problem) => locateProblem(root, problem));
-  return { problems: faults, loaded: { ...loaded, locate: locateAll } };
-}
-
-function assemble(
-  scenario: Scenario,
-  grid: { readonly document: GridDocument; readonly file: string },
-  { platformGrid, devices, expectations }: CheckedScenario & Pick<LoadedScenario, 'platformGrid'>,
-  serviceOptions: LoadedScenario['serviceOptions'],
-  files: readonly string[],
-): Omit<LoadedScenario, 'locate'> {
+  const faults = [...ofForm, ...ofSense];
+  const found = [...problems, ...faults.map(locate), ...checked.problems, ...('problems' in grid ? grid.problems : [])];
+  const outline: ScenarioOutline = {
+    scenario: { ...scenario, clock: knownClock(scenario.clock) },
+    platformGrid: checked.platformGrid ?? UNKNOWN_GRID,
+    devices: [...checked.devices, ...devicesElsewhere(scenario, checked.devices)].filter(
+      ({ entry }) => !sound.strangeDevices.has(entry),
+    ),
+    serviceOptions: services.options,
+    hasAllDevices: sound.strangeDevices.size === 0,
+    hasAllServices: sound.hasAllServices,
+    isDoubtful: (path) => faults.some((fault) => fault.path.every((step, i) => i >= path.length || path[i] === step)),
+    locate: (known) => known.map((problem) => locateProblem(root, problem)),
+  };
+  if (found.length > 0 || !('document' in grid)) return { problems: found, loaded: undefined, outline };
   const { load, pv, temperature } = scenario.profiles;
   const csv = [load, pv, temperature].flatMap((profile) => profile?.csv?.file ?? []);
-  return {
-    scenario,
-    grid: grid.document,
-    platformGrid,
-    devices,
-    serviceOptions,
-    expectations,
-    files: [...new Set([...files, resolve(grid.file), ...csv])],
-  };
+  const allFiles = [...new Set([...files, resolve(grid.file), ...csv])];
+  const loaded = { ...outline, grid: grid.document, expectations: checked.expectations, files: allFiles };
+  return { problems: [], loaded, outline };
+}
+
+/** Stands for a clock that is not known: nothing about services depends on when and how long. */
+function knownClock(clock: Scenario['clock']): Scenario['clock'] {
+  const isKnown = clock.start !== 'csv' && clock.step > 0 && clock.duration > 0;
+  return isKnown ? clock : { start: '1970-01-01T00:00:00Z', duration: 3600e6, step: 1e6 };
+}
+
+/** Stands for a grid that cannot be read. */
+const UNKNOWN_GRID = gridDocumentSchema.parse({
+  schema: 1,
+  name: 'unknown',
+  representation: 'three',
+  location: { latitudeDeg: 0, longitudeDeg: 0 },
+  buses: [{ id: 'unknown', nominalVoltageV: 1 }],
+});
+
+/** Devices that have no place in the grid, as they are written. */
+function devicesElsewhere({ devices }: Scenario, placed: readonly ExpandedDevice[]): ExpandedDevice[] {
+  const entries = new Set(placed.map(({ entry }) => entry));
+  return devices.flatMap((device, entry) =>
+    entries.has(entry) ? [] : [{ ...device, id: device.id ?? device.kind, entry }],
+  );
 }
 
 interface Reading {
@@ -164,10 +187,10 @@ function readChain(file: string, chain: readonly string[], files: string[]): Rea
   const { root, problems } = readLocated(shown, readText(absolute));
   if (root === undefined) return { root, problems: [...problems] };
   const base = nodeAt(root, ['extends']);
-  if (base === undefined) return { root, problems: [] };
+  if (base === undefined) return { root, problems: [...problems] };
   const own = withoutKey(root, 'extends');
   const refuse = (message: string): Reading => {
-    return { root: own, problems: [{ ...base.place, path: 'extends', message }], isPart: true };
+    return { root: own, problems: [...problems, { ...base.place, path: 'extends', message }], isPart: true };
   };
   if (base.kind !== 'value' || typeof base.value !== 'string') return refuse('is not the name of a file');
   const target = resolve(folderOf(absolute), base.value);
@@ -177,8 +200,9 @@ function readChain(file: string, chain: readonly string[], files: string[]): Rea
   if (!existsSync(target)) return refuse(`extends ${shownPath(target)}, which does not exist`);
   if (statSync(target).isDirectory()) return refuse(`extends ${shownPath(target)}, which is a folder`);
   const below = readChain(target, [...chain, absolute], files);
-  if (below.root === undefined) return { root: own, problems: below.problems, isPart: true };
-  return { ...below, root: mergeLocated(below.root, own) };
+  const all = [...below.problems, ...problems];
+  if (below.root === undefined) return { root: own, problems: all, isPart: true };
+  return { ...below, problems: all, root: mergeLocated(below.root, own) };
 }
 
 function splitOverride(text: string): { readonly path: string[] | undefined; readonly value: string } {
@@ -192,8 +216,8 @@ function splitOverride(text: string): { readonly path: string[] | undefined; rea
 function readOverrideValue(flag: string, text: string, literal: boolean): Located | undefined {
   const place = { file: flag };
   if (literal || text.trim() === '') return { kind: 'value', place, value: text };
-  const { root } = readLocated(flag, text);
-  return root === undefined ? { kind: 'value', place, value: text } : withPlace(root, place);
+  const { root, problems } = readLocated(flag, text);
+  return root === undefined || problems.length > 0 ? { kind: 'value', place, value: text } : withPlace(root, place);
 }
 
 function withPlace(node: Located, place: { readonly file: string }): Located {

@@ -11,31 +11,36 @@ import { useCaseFaults, wishOf } from './use-cases.ts';
 export interface CheckedServices {
   /**
    * Fields of each service's configuration that the scenario sets, in SI, by the service's name (`state-estimation`);
-   * services that the scenario leaves out or sets to `false` are absent.
+   * services that the scenario leaves out or sets to `false` are absent. Undefined for what cannot be read.
    */
-  readonly options: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly options: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
   readonly faults: readonly SchemaFault[];
 }
 
-/** Reads the options of every service under `platform:`. */
-export async function checkServices({
-  platform,
-  clock,
-}: Pick<Scenario, 'platform' | 'clock'>): Promise<CheckedServices> {
-  const options: Record<string, Readonly<Record<string, unknown>>> = {};
+/** Reads the options of every service under `platform:`, but for those in whose place something else stands. */
+export async function checkServices(
+  { platform, clock }: Pick<Scenario, 'platform' | 'clock'>,
+  isReplaced: (path: SchemaFault['path']) => boolean,
+): Promise<CheckedServices> {
+  const options: Record<string, Readonly<Record<string, unknown>> | undefined> = {};
   const faults: SchemaFault[] = [];
   for (const [key, written] of Object.entries(platform)) {
     if (key === 'gridChanges' || written === undefined || written === false) continue;
     const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    options[name] = {};
-    if (Object.keys(written).length === 0) continue;
     const path = ['platform', key];
+    options[name] = isReplaced(path) ? undefined : {};
+    if (Object.keys(written).length === 0) continue;
     const taken =
       name === 'balancer' ? takeUseCase(written, path, clock.start) : { own: written, begin: {}, faults: [] };
     const others = name === 'balancer' ? Object.keys(useCaseSchema.shape) : [];
     const read = readServiceOptions(await schemaOf(name), taken.own, path, others);
-    options[name] = { ...read.config, ...taken.begin };
-    faults.push(...taken.faults, ...read.faults);
+    options[name] = read.config && { ...read.config, ...taken.begin };
+    // A parameter of the use case that stands there misspelt is not missing.
+    const misspelt = read.faults.flatMap(({ meant }) => (meant === undefined || meant in written ? [] : meant));
+    faults.push(
+      ...taken.faults.filter((fault) => !misspelt.includes(fault.path.slice(path.length).join('.'))),
+      ...read.faults,
+    );
   }
   return { options, faults };
 }

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { didYouMean } from '../../numerics/edit-distance.ts';
 import { parseQuantity } from './quantity.ts';
-import { describeIssues, type SchemaFault } from '../../grids/schema-problems.ts';
+import { commonFaults, describeIssues, type SchemaFault, unknownKey } from '../../grids/schema-problems.ts';
 
 /** Longest first: `Wh` before `W`. */
 const suffixes = [
@@ -20,8 +20,11 @@ const suffixes = [
 ] as const;
 
 export interface ServiceOptions {
-  /** Fields of the service's configuration that the scenario sets. */
-  readonly config: Readonly<Record<string, unknown>>;
+  /**
+   * Fields of the service's configuration that the scenario sets, without those that are at fault; undefined where it cannot
+   * be told of which kind the configuration is.
+   */
+  readonly config: Readonly<Record<string, unknown>> | undefined;
   readonly faults: readonly SchemaFault[];
 }
 
@@ -37,7 +40,11 @@ export function readServiceOptions(
   others: readonly string[] = [],
 ): ServiceOptions {
   const member = memberFor(schema, options);
-  if ('wanted' in member) return { config: {}, faults: [unknownMember(member, options, path)] };
+  if ('wanted' in member) {
+    const { [member.key]: _unknown, ...rest } = options;
+    const readings = member.schemas.map((each) => readServiceOptions(each, rest, path, others).faults);
+    return { config: undefined, faults: [unknownMember(member, options, path), ...commonFaults(readings)] };
+  }
   const fields = fieldsOf(member.schema);
   const faults: SchemaFault[] = [];
   const config: Record<string, unknown> = {};
@@ -45,13 +52,7 @@ export function readServiceOptions(
   for (const [key, value] of Object.entries(options)) {
     const field = fieldFor(key, fields);
     if (field === undefined) {
-      const hint = didYouMean(key, [...fields.flatMap(namesOf), ...others]);
-      faults.push({
-        path: [...path, key],
-        message: `unknown key "${key}"`,
-        atKey: true,
-        ...(hint !== undefined && { hint }),
-      });
+      faults.push(unknownKey(path, key, [...fields.flatMap(namesOf), ...others]));
       continue;
     }
     writtenAs.set(field.name, key);
@@ -70,10 +71,16 @@ export function readServiceOptions(
     const [first, ...rest] = fault.path;
     faults.push({ ...fault, path: [...path, writtenAs.get(String(first)) ?? String(first), ...rest] });
   }
+  for (const {
+    path: [first],
+  } of issues)
+    delete config[String(first)];
   return { config, faults };
 }
 
-type Member = { readonly schema: z.ZodType } | { readonly key: string; readonly wanted: readonly string[] };
+type Member =
+  | { readonly schema: z.ZodType }
+  | { readonly key: string; readonly wanted: readonly string[]; readonly schemas: readonly z.ZodType[] };
 
 /** Of a configuration that comes in kinds, the one that the options name, or the first; else the names that there are. */
 function memberFor(schema: z.ZodType, options: Readonly<Record<string, unknown>>): Member {
@@ -81,7 +88,7 @@ function memberFor(schema: z.ZodType, options: Readonly<Record<string, unknown>>
   const key = schema.def.discriminator;
   const members = (schema.options as z.ZodType[]).map((each) => ({ schema: each, name: constantOf(each, key) }));
   const found = options[key] === undefined ? members[0] : members.find(({ name }) => name === options[key]);
-  return found ?? { key, wanted: members.map(({ name }) => String(name)) };
+  return found ?? { key, wanted: members.map(({ name }) => String(name)), schemas: members.map((each) => each.schema) };
 }
 
 function unknownMember(

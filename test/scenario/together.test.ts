@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { createWorkshop } from './workshop.ts';
 
-const { write, faultsOf } = createWorkshop();
+const { write, faultsOfRun } = createWorkshop();
 
 const text = `schema: 1
 name: Sound
@@ -14,11 +14,16 @@ profiles:
   csv: { file: day.csv, load: load_kw, pv: pv_kw, unit: kW, gaps: error }
   temperature: { anomaly: 1 K }
 devices:
-  - { kind: pmu, id: pmu-1, at: "bus:2", every: 10s }
+  - { kind: pmu, id: pmu-1, at: "branch:1:to", every: 10s }
   - { kind: smart-meter, at: "bus:1*", every: 15min }
   - { kind: bess, id: store, at: "bus:3", power: 3 kW, energy: 9 kWh, soc: 50 % }
   - { kind: weather-station }
+tickless: { power-calculation: { input: pmu, outputs: { power: 1 } } }
 platform:
+  bridge: {}
+  powerCalculation: {}
+  forecasting: {}
+  stateEstimation: { every: 15min }
   balancer: { mode: near-real-time, useCase: 3, packages: [{ at: "00:30", for: 10min, power: 1 kW }] }
 events:
   - { at: 10min, fault: stuck, target: pmu-1 }
@@ -34,7 +39,7 @@ const slips: readonly (readonly [from: string, to: string, path: string])[] = [
   ['kind: pmu,', 'kind: pmuu,', 'devices.0.kind'],
   ['kind: smart-meter', 'kind: inverter', 'devices.1.kind'],
   ['kind: bess, id: store', 'kind: 5, id: store', 'devices.2.kind'],
-  ['at: "bus:2"', 'at: "bus:99"', 'devices.0.at'],
+  ['at: "branch:1:to"', 'at: "branch:99:to"', 'devices.0.at'],
   ['at: "bus:1*"', 'at: "1*"', 'devices.1.at'],
   ['at: "bus:3"', 'at: "bus:x3"', 'devices.2.at'],
   ['profiles:', 'profiles:\n  load: { households: 7 }', 'profiles.load.households'],
@@ -43,12 +48,12 @@ const slips: readonly (readonly [from: string, to: string, path: string])[] = [
   ['id: pmu-1', 'id: 7', 'devices.0.id'],
   ['power: 3 kW', 'power: 3 kwh', 'devices.2.power'],
   ['soc: 50 %', 'soc: 5 %', 'devices.2.soc'],
-  ['energy: 9 kWh', 'energie: 9 kWh', 'devices.2.energy devices.2.energie'],
+  ['energy: 9 kWh', 'energie: 9 kWh', 'devices.2.energie'],
   ['{ kind: weather-station }', 'weather-station', 'devices.3'],
   ['start: "2021-04-01T00:00:00+02:00"', 'start: yesterday', 'clock.start'],
   ['duration: 1h', 'duration: 1x', 'clock.duration'],
   ['step: 10s', 'step: -10s', 'clock.step'],
-  ['site: germany', 'sit: germany', 'site sit'],
+  ['site: germany', 'sit: germany', 'sit'],
   ['grid: ./g.json', 'grid: 33', 'grid'],
   ['unit: kW', 'unit: kwh', 'profiles.csv.unit'],
   ['gaps: error', 'gaps: fill', 'profiles.csv.gaps'],
@@ -63,6 +68,15 @@ const slips: readonly (readonly [from: string, to: string, path: string])[] = [
   ['target: "smart-meter/1*"', 'target: "smart-meter/x*"', 'events.2.target'],
   ['exchange: 5 kW', 'exchange: 5 kWh', 'events.3.exchange'],
   ['unexplained == 0', 'unexplaned == 0', 'expect.0'],
+  ['at: "branch:1:to"', 'at: "bus:2"', 'platform.balancer.breaker'],
+  ['  bridge: {}\n', '', 'platform'],
+  ['  powerCalculation: {}\n', '', 'tickless.power-calculation platform.balancer'],
+  ['powerCalculation: {}', 'powerCalculation: { sequence: 1 }', 'platform.powerCalculation.sequence'],
+  ['forecasting: {}', 'forecasting: on', 'platform.forecasting'],
+  ['forecasting: {}', 'forecastin: {}', 'platform.forecastin'],
+  ['forecasting: {}', 'forecasting: false\n  weather: {}', 'platform.weather'],
+  ['every: 15min }\n  balancer', 'every: 15 m }\n  balancer', 'platform.stateEstimation.every'],
+  ['input: pmu', 'input: pmuu', 'tickless.power-calculation.input'],
 ];
 
 /** Faults that cannot be told beside another: what they depend on is not known. */
@@ -75,10 +89,13 @@ const unknowable = new Map([
   ['grid', ['profiles.load.households', 'devices.0.at', 'devices.2.at', 'events.0.target', 'events.2.target']],
   // Whose devices they would be is not known.
   ['devices.0.id', ['events.0.target', 'events.2.target']],
-  ['devices.1.kind', ['events.0.target', 'events.2.target', 'devices.1.every', 'devices.1.at']],
-  ['devices.3', ['events.0.target', 'events.2.target']],
+  ['devices.1.kind', ['events.0.target', 'events.2.target', 'platform.balancer.breaker']],
+  ['devices.2.kind', ['events.0.target', 'events.2.target', 'platform.balancer.breaker']],
+  ['devices.3', ['events.0.target', 'events.2.target', 'platform.balancer.breaker']],
   ['devices.1.at', ['events.0.target', 'events.2.target']],
-  ['devices.2.kind', ['events.0.target', 'events.2.target', 'devices.2.power', 'devices.2.energy devices.2.energie']],
+  // Another mode may need neither; a service of another name may be any.
+  ['platform.balancer.mode', ['platform.balancer.breaker', 'platform.balancer']],
+  ['platform.weather', ['platform', 'platform.balancer', 'tickless.power-calculation']],
 ]);
 
 const rows = ['00:00', '00:15', '00:30', '00:45'].map((time) => `2021-04-01T${time}:00+02:00,10,0`);
@@ -89,7 +106,7 @@ async function pathsWith(...changes: readonly (readonly [string, string, string]
     if (!before.includes(from)) throw new Error(`the scenario has no "${from}"`);
     return before.replace(from, to);
   }, text);
-  const faults = await faultsOf(write('s.yaml', changed));
+  const faults = await faultsOfRun(write('s.yaml', changed));
   return faults.map((line) => line.split(': ')[1]).join(' ');
 }
 
@@ -101,20 +118,20 @@ it('alone', async () => {
 it('a device in the wrong place is told beside what is wrong elsewhere', async () => {
   const place = ['at: "bus:3"', 'at: "bus:4"', ''] as const;
   expect(await pathsWith(place, ['site: germany', 'sit: germany', ''], ['for: 5min', 'for: 5h', ''])).toBe(
-    'site sit devices.2.at events.1.for',
+    'sit devices.2.at events.1.for',
   );
 });
 
 const sorted = (paths: string) => paths.split(' ').sort();
 
 it.each(slips)('%s -> %s beside all others', async (...one) => {
-  for (const other of slips) {
+  for (const other of slips.slice(slips.findIndex(([, to]) => to === one[1]) + 1)) {
     const overlap =
       text.indexOf(one[0]) < text.indexOf(other[0]) + other[0].length &&
       text.indexOf(other[0]) < text.indexOf(one[0]) + one[0].length;
     if (overlap) continue;
     const hidden = [...(unknowable.get(one[2]) ?? []), ...(unknowable.get(other[2]) ?? [])];
-    const expected = [one[2], other[2]].filter((paths) => !hidden.includes(paths)).join(' ');
-    expect([other[1], sorted(await pathsWith(one, other))]).toEqual([other[1], sorted(expected)]);
+    const expected = `${one[2]} ${other[2]}`.split(' ').filter((path) => !hidden.includes(path));
+    expect([other[1], sorted(await pathsWith(one, other))]).toEqual([other[1], expected.sort()]);
   }
 });

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
 import { formatProblem, InvalidInputError } from '../../grids/problem.ts';
+import type { RunOptions } from '../../sim/run/options.ts';
+import { prepareRun } from '../../sim/run/prepare.ts';
 import { loadScenario, type LoadOptions } from '../../sim/scenario/load.ts';
 
 /** The 33-bus grid with a battery at bus 3, and a customer whom profiles can drive. */
@@ -12,6 +14,7 @@ function gridOfTests(): string {
   const battery = { id: 'store', bus: '3', ratedPowerW: 3000, capacityWh: 9000 };
   return JSON.stringify({
     ...grid,
+    location: { latitudeDeg: 53, longitudeDeg: 9 },
     loads: grid.loads.map((load) => ({ ...load, annualEnergyWh: 3e6 })),
     batteries: [battery],
   });
@@ -33,6 +36,16 @@ expect:
   - messages.unexplained == 0
 `;
 
+async function faultsIn(work: () => Promise<unknown>): Promise<string[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return error.problems.map((problem) => formatProblem(problem).replaceAll(/[^\s:("]*twin-scenario-[^/]*\//g, ''));
+  }
+}
+
 export function createWorkshop() {
   const folder = mkdtempSync(join(tmpdir(), 'twin-scenario-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -44,19 +57,14 @@ export function createWorkshop() {
     return path(name);
   };
   /** Faults of a file, one a line, without the folder's name. */
-  const faultsOf = async (file: string, options: LoadOptions = {}): Promise<string[]> => {
-    try {
-      await loadScenario(file, options);
-      return [];
-    } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error;
-      return error.problems.map((problem) => formatProblem(problem).replaceAll(/[^\s:("]*twin-scenario-[^/]*\//g, ''));
-    }
-  };
+  const faultsOf = (file: string, options: LoadOptions = {}) => faultsIn(() => loadScenario(file, options));
+  /** The same as a run would tell them, which asks the services, too. */
+  const faultsOfRun = (file: string, options: Partial<RunOptions> = {}) =>
+    faultsIn(() => prepareRun({ scenarioFile: file, set: [], service: {}, ...options }));
   /** Faults of the sound scenario with `from` replaced by `to`, which must be there. */
   const faultsWith = async (from: string, to: string, options: LoadOptions = {}): Promise<string[]> => {
     if (!soundScenario.includes(from)) throw new Error(`the sound scenario has no "${from}"`);
     return await faultsOf(write('s.yaml', soundScenario.replace(from, to)), options);
   };
-  return { path, write, faultsOf, faultsWith };
+  return { path, write, faultsOf, faultsOfRun, faultsWith };
 }
