@@ -115,10 +115,10 @@ export function tightenForDemands(model: PlanModel, bounds: Bounds): TightModel 
   return tight;
 }
 
-type NetLimits = readonly [least: number, most: number];
+export type NetLimits = readonly [least: number, most: number];
 
-/** Least and most net power of the batteries by step, kW. */
-function netLimits({ problem, columns, demands, groups }: PlanModel, bounds: Bounds): NetLimits[] {
+/** Least and most net power of the batteries by step, kW, discharge positive: what load, production and exchange allow. */
+export function netLimits({ problem, columns, demands, groups }: PlanModel, bounds: Bounds): NetLimits[] {
   const importMost = columns.import.map((column) => bounds.columnUpper[column] as number);
   const exportMost = columns.export.map((column) => bounds.columnUpper[column] as number);
   for (const { group, step, index } of demands) {

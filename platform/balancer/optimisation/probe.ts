@@ -1,8 +1,10 @@
 /** Asks whether a choice of a problem's demands can be met together, again and again, each time from the basis before. */
 import type { Bounds, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
+import { burn } from './burn.ts';
 import { boundsWith, type Demand, type PlanModel } from './model.ts';
 import { flows, flowsBothWays } from './net.ts';
 import { decideDirections, findPhysicalPoint, tightenForDemands } from './physical-point.ts';
+import type { Direction } from './search.ts';
 import { isLossy, pairsOf, type Pair } from './tighten.ts';
 
 type Choice = (demand: Demand, index: number) => boolean;
@@ -14,7 +16,7 @@ interface MeetingPoint {
 export interface Probe {
   /**
    * The demands that are met by a point which meets the chosen ones; or that no point does; or that neither was shown.
-   * `quick` asks the linear program alone.
+   * `quick` asks the linear program and the rule for burning alone.
    */
   meet(isChosen: Choice, effort: 'quick' | 'thorough'): MeetingPoint | 'clash' | 'unknown';
   /** Whether the linear program alone proves that the chosen demands clash; the tightened one is slower and proves more. */
@@ -43,27 +45,45 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
     const point = withoutHarmlessLoops(model, x);
     return { isMet: (demand) => isMet(model, point, demand) };
   };
+  const pointIn = (bounds: Bounds, directions: readonly Direction[]): MeetingPoint | undefined => {
+    const columnUpper = [...bounds.columnUpper];
+    for (const { pair, isFirst } of directions) columnUpper[isFirst ? pair.second : pair.first] = 0;
+    const answer = solve({ ...bounds, columnUpper });
+    return answer.status === 'optimal' ? meetingAt(answer.x) : undefined;
+  };
+  const byRule = (bounds: Bounds): MeetingPoint | undefined => {
+    const directions = burn(model, bounds);
+    return directions && pointIn(bounds, directions);
+  };
   /** A proof holds with a bit to spare; a point does without. */
   const whereDecided = (isChosen: Choice): MeetingPoint | 'clash' | 'unknown' => {
     const spared = tightenForDemands(model, boundsWith(model, isChosen, TOLERANCE));
     const directions = decideDirections(solver, spared);
     if (directions === 'none') return 'clash';
     if (directions === 'unknown') return 'unknown';
-    const bounds = boundsWith(model, isChosen);
-    const columnUpper = [...bounds.columnUpper];
-    for (const { pair, isFirst } of directions) columnUpper[isFirst ? pair.second : pair.first] = 0;
-    const answer = solve({ ...bounds, columnUpper });
-    return answer.status === 'optimal' ? meetingAt(answer.x) : 'unknown';
+    return pointIn(boundsWith(model, isChosen), directions) ?? 'unknown';
   };
+  /** Whether the last point was found by the rule: the next one is, as a rule, and the linear program need not be asked. */
+  let isBurning = false;
   let searches = 0;
   return {
     meet(isChosen, effort) {
       const bounds = boundsWith(model, isChosen);
+      const sameAgain = isBurning ? byRule(bounds) : undefined;
+      if (sameAgain !== undefined) return sameAgain;
       // Most choices clash by the linear program already, or are met by a point without loops.
       const answer = solve(bounds);
       if (answer.status === 'infeasible') return 'clash';
       const point = answer.status === 'optimal' ? withoutLoops(linear, model, bounds, answer.x) : undefined;
-      if (point !== undefined) return meetingAt(point);
+      if (point !== undefined) {
+        isBurning = false;
+        return meetingAt(point);
+      }
+      const burnt = isBurning ? undefined : byRule(bounds);
+      if (burnt !== undefined) {
+        isBurning = true;
+        return burnt;
+      }
       if (effort === 'quick') return 'unknown';
       searches += 1;
       const found = findPhysicalPoint(solver, tightenForDemands(model, bounds));

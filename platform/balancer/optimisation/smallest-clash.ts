@@ -42,10 +42,7 @@ export function smallestClash(
 ): FoundClash {
   const all = Array.from({ length: count }, (_, index) => index);
   const answerTo = remembering(ask);
-  // One without which the rest holds is in every clash.
-  const corrections: (readonly number[])[] = (isLarge ? all : [])
-    .filter((index) => mayAsk() && isPoint(answerTo(new Set(all.filter((other) => other !== index)), 'thorough')))
-    .map((index) => [index]);
+  const corrections: (readonly number[])[] = isLarge ? neededAlone(all, answerTo, mayAsk).map((index) => [index]) : [];
   let fewest = 0;
   let isCertain = true;
   for (let guess = 0; guess < guessesMax && mayAsk(); guess += 1) {
@@ -66,19 +63,40 @@ export function smallestClash(
   return { members, isSmallest: members.length === fewest };
 }
 
+/**
+ * Those without which the rest holds: they are in every clash. First all that is quickly shown; a clash without one of the
+ * others says that few may be needed, and ends it.
+ */
+function neededAlone(all: readonly number[], answerTo: Ask, mayAsk: Patience['mayAsk']): number[] {
+  const without = (index: number, effort: 'quick' | 'thorough') =>
+    answerTo(new Set(all.filter((other) => other !== index)), effort);
+  const needed = all.filter((index) => mayAsk() && isPoint(without(index, 'quick')));
+  const shown = new Set(needed);
+  for (const index of all) {
+    if (shown.has(index)) continue;
+    if (!mayAsk()) break;
+    const answer = without(index, 'thorough');
+    if (answer === 'clash') break;
+    if (isPoint(answer)) needed.push(index);
+  }
+  return needed;
+}
+
 /** Asks once: part of what holds does so too, and what contains a clash clashes. */
 function remembering(ask: Ask): Ask {
   const holding: ReadonlySet<number>[] = [];
   const clashing: ReadonlySet<number>[] = [];
-  const open = new Set<string>();
+  const open = { quick: [] as ReadonlySet<number>[], thorough: [] as ReadonlySet<number>[] };
   return (chosen, effort) => {
     const held = holding.find((each) => isWithin(chosen, each));
     if (held !== undefined) return held;
     if (clashing.some((each) => isWithin(each, chosen))) return 'clash';
-    const key = `${effort} ${[...chosen].sort((a, b) => a - b).join(' ')}`;
-    if (open.has(key)) return 'unknown';
+    // A point that meets more is no easier to find; a thorough answer may still be that there is none.
+    const isOpen = (each: ReadonlySet<number>) =>
+      isWithin(each, chosen) && (effort === 'quick' || each.size === chosen.size);
+    if (open[effort].some(isOpen)) return 'unknown';
     const answer = ask(chosen, effort);
-    if (answer === 'unknown') open.add(key);
+    if (answer === 'unknown') open[effort].push(new Set(chosen));
     else if (answer === 'clash') clashing.push(new Set(chosen));
     else holding.push(new Set([...chosen, ...answer]));
     return answer;
