@@ -1,7 +1,7 @@
 /** A time series file of the user's own as rows: when each stamps and what its columns say; every fault with its row. */
 import { resolve } from 'node:path';
-import { parse } from 'csv-parse/sync';
-import { InvalidInputError, type Problem } from '../../grids/problem.ts';
+import { CsvError, parse } from 'csv-parse/sync';
+import { collectFaults, type Problem } from '../../grids/problem.ts';
 import { readText } from '../../grids/read-text.ts';
 import { didYouMean } from '../../numerics/edit-distance.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
@@ -45,8 +45,9 @@ export function readCsvTable(
   directory: string,
   fault: Fault,
 ): CsvTable {
-  const [header, ...body] = readRecords(resolve(directory, file), fault);
-  if (header === undefined) return { rows: [], columns: [] };
+  const [first, ...body] = readRecords(resolve(directory, file), [time, ...columns], fault);
+  if (first?.cells === undefined) return { rows: [], columns: [] };
+  const header: Header = { ...first, cells: first.cells };
   if (![time, ...columns].some((name) => header.cells.includes(name)) && header.cells.some(isValue)) {
     const message = `has values in its first row, which has to name the columns: ${[time, ...columns].join(', ')}`;
     fault({ path: '', line: header.line, message });
@@ -59,7 +60,13 @@ export function readCsvTable(
   const readTime = createTimeReader(zone, inRows, time, timeIndex + 1);
   const rows: CsvRow[] = [];
   let previousUs = Number.NEGATIVE_INFINITY;
+  const unreadable = (line: number) =>
+    rows.push({ timeUs: undefined, written: '', values: columns.map(() => undefined), line });
   for (const { cells, line } of body) {
+    if (cells === undefined) {
+      unreadable(line);
+      continue;
+    }
     const cell = (index: number) => cells[index] ?? '';
     if (cells.length !== header.cells.length) {
       const message = `has ${cells.length} cells where the header has ${header.cells.length}`;
@@ -70,7 +77,7 @@ export function readCsvTable(
         message,
         ...(more && { hint: 'decimal commas need columns separated by semicolons' }),
       });
-      rows.push({ timeUs: undefined, written: '', values: columns.map(() => undefined), line });
+      unreadable(line);
       continue;
     }
     const values = indices.map((index, i) => {
@@ -121,17 +128,28 @@ class RowFaults {
 }
 
 interface CsvRecord {
-  readonly cells: readonly string[];
+  /** Trimmed; undefined where a quote leaves open what they are. */
+  readonly cells: readonly string[] | undefined;
   readonly line: number;
 }
 
-/** Cells of every line, trimmed. */
-function readRecords(file: string, fault: Fault): CsvRecord[] {
-  let text = '';
+/** What stands in the file, record by record. */
+function readRecords(file: string, names: readonly string[], fault: Fault): CsvRecord[] {
+  const problems: Problem[] = [];
+  const text = collectFaults(problems, () => readText(file));
+  for (const { file: _file, ...problem } of problems) fault(problem);
+  if (text === undefined) return [];
+  const header = /\S.*/.exec(text)?.[0] ?? '';
+  const delimiter = [';', '\t'].find((separator) => header.includes(separator)) ?? ',';
+  const records = parseRecords(text, delimiter, names) ?? readLineByLine(text, delimiter, fault);
+  if (records.length === 0) fault({ path: '', line: 1, message: 'the file is empty' });
+  const comma = (cell: string) => (delimiter !== ',' && /^[+-]?\d+,\d+$/.test(cell) ? cell.replace(',', '.') : cell);
+  return records.map(({ cells, line }) => ({ cells: cells?.map(comma), line }));
+}
+
+/** Undefined where a quote does not end, or only in another record; a time or a number of `names` has one line. */
+function parseRecords(text: string, delimiter: string, names: readonly string[] = []): CsvRecord[] | undefined {
   try {
-    text = readText(file);
-    const header = /\S.*/.exec(text)?.[0] ?? '';
-    const delimiter = [';', '\t'].find((separator) => header.includes(separator)) ?? ',';
     const parsed = parse(text, {
       bom: true,
       delimiter,
@@ -142,31 +160,40 @@ function readRecords(file: string, fault: Fault): CsvRecord[] {
       skip_empty_lines: true,
       trim: true,
     }) as unknown as { record: string[]; info: { lines: number } }[];
-    const comma = (cell: string) => (delimiter !== ',' && /^[+-]?\d+,\d+$/.test(cell) ? cell.replace(',', '.') : cell);
-    if (parsed.length === 0) fault({ path: '', line: 1, message: 'the file is empty' });
-    return parsed.map(({ record, info }) => ({ cells: record.map(comma), line: info.lines }));
+    const [header, ...body] = parsed.map(({ record }) => record);
+    const named = names.map((name) => header?.indexOf(name) ?? -1);
+    const isTorn = body.some((cells) => {
+      const long = cells.flatMap((cell, index) => (/[\n\r]/.test(cell) ? index : []));
+      return long.length > 0 && (cells.length !== header?.length || long.some((index) => named.includes(index)));
+    });
+    return isTorn ? undefined : parsed.map(({ record, info }) => ({ cells: record, line: info.lines }));
   } catch (error) {
-    if (error instanceof InvalidInputError) {
-      for (const { file: _file, ...problem } of error.problems) fault(problem);
-    } else {
-      const open = openQuote(text);
-      const { message, lines = 1 } = error as Error & { readonly lines?: number };
-      if (open === undefined) fault({ path: '', line: lines, message: `is no CSV: ${message}` });
-      else fault({ path: '', ...open, message: 'a quote begins here and does not end' });
-    }
-    return [];
+    if (error instanceof CsvError) return undefined;
+    throw error;
   }
 }
 
-/** Line of the last of an odd number of quotes; undefined where they are even. */
-function openQuote(text: string): { readonly line: number } | undefined {
-  const quotes = [...text.matchAll(/"/g)];
-  const last = quotes.length % 2 === 0 ? undefined : quotes.at(-1);
-  return last && { line: text.slice(0, last.index).split('\n').length };
+/** Times and numbers end with their line, and so does what an open quote swallows. */
+function readLineByLine(text: string, delimiter: string, fault: Fault): CsvRecord[] {
+  return text.split(/\r\n|\n|\r/).flatMap((content, i) => {
+    const line = i + 1;
+    const records = parseRecords(content, delimiter);
+    if (records !== undefined) return records.map(({ cells }) => ({ cells, line }));
+    const cells = content.split(delimiter).map((cell) => cell.trim());
+    const index = cells.findIndex((cell) => cell.startsWith('"') && !(cell.length > 1 && cell.endsWith('"')));
+    const isOpen = (cells[index] ?? '').split('"').length % 2 === 0;
+    const message = isOpen ? 'a quote begins here and does not end' : 'a quote ends here in the midst of a cell';
+    fault({ path: '', line, ...(index >= 0 && { column: index + 1 }), message });
+    return [{ cells: undefined, line }];
+  });
+}
+
+interface Header extends CsvRecord {
+  readonly cells: readonly string[];
 }
 
 /** Which column has this name, from 0; -1, and a fault, when none has it or not only one. */
-function findColumn({ cells, line }: CsvRecord, name: string, fault: Fault): number {
+function findColumn({ cells, line }: Header, name: string, fault: Fault): number {
   const index = cells.indexOf(name);
   if (index < 0) {
     const hint = didYouMean(name, cells) ?? `it has ${cells.map((cell) => shorten(cell)).join(', ')}`;

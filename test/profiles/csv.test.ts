@@ -124,7 +124,49 @@ describe('CSV', () => {
     ]);
   });
 
-  test('missing columns, an unknown zone, an empty file and broken quoting are faults', () => {
+  const at = (time: string, ...cells: readonly string[]) => [`2021-04-01T${time}:00Z`, ...cells].join(',');
+  const open = 'a quote begins here and does not end';
+  test.each<[string, string[], string[]]>([
+    ['is the only fault', [at('00:00', '1'), `"${at('00:15', '1')}`, at('00:30', '1')], [`3:1 : ${open}`]],
+    [
+      'hides neither what is before it nor what is behind',
+      [at('00:00', 'x'), at('00:15', '"1'), 'yesterday,1', at('00:30', '1'), at('00:30', '1'), at('01:15', '1', '2')],
+      [
+        '2:2 load: "x" is no number',
+        `3:2 : ${open}`,
+        '4:1 timestamp: "yesterday" is no ISO 8601 time',
+        '6:1 timestamp: "2021-04-01T00:30:00Z" does not come after the row before it',
+        '7:- : has 3 cells where the header has 2',
+      ],
+    ],
+    [
+      'is told for each row that has one',
+      [`"${at('00:00', '1')}`, at('00:15', '1'), `"${at('00:30', '1')}`, at('00:45', '"1"x'), at('01:00', '1')],
+      [`2:1 : ${open}`, `4:1 : ${open}`, '5:2 : a quote ends here in the midst of a cell'],
+    ],
+    [
+      'that the next row happens to end',
+      [at('00:00', '1'), at('00:15', '"1'), at('00:30', '1"'), at('00:45', 'y')],
+      [`3:2 : ${open}`, '4:2 load: "1\\"" is no number', '5:2 load: "y" is no number'],
+    ],
+    [
+      'among others that end',
+      ['"2021-04-01T00:00:00Z","1"', '"2021-04-01T00:15:00Z","1', '"2021-04-01T00:30:00Z","z"'],
+      [`3:2 : ${open}`, '4:2 load: "z" is no number'],
+    ],
+  ])('an open quote %s', (_, rows, found) => {
+    expect(faults(['timestamp,load', ...rows])).toEqual(found);
+  });
+
+  test('an open quote of the header leaves no column known', () => {
+    expect(faults(['timestamp,"load', at('00:00', 'x')])).toEqual([`1:2 : ${open}`]);
+  });
+
+  test('a quoted cell of another column may have lines', () => {
+    expect(faults(['timestamp,load,note', at('00:00', '1', '"a'), 'b"', at('00:15', '2', '')])).toEqual([]);
+  });
+
+  test('missing columns, an unknown zone and an empty file are faults', () => {
     expect(faults(['time,watts', '2021-04-01T00:00:00Z,1'])).toEqual([
       '1:- timestamp: has no column "timestamp"',
       '1:- load: has no column "load"',
@@ -133,9 +175,6 @@ describe('CSV', () => {
       { path: ['zone'], message: '"Europe/Abbenhausen" is no time zone: write an IANA name such as Europe/Berlin' },
     ]);
     expect(faults([''])).toEqual(['1:- : the file is empty']);
-    expect(
-      faults(['timestamp,load', '2021-04-01T00:00:00Z,1', '"2021-04-01T00:15:00Z,1', '2021-04-01T00:30Z,1']),
-    ).toEqual(['3:- : a quote begins here and does not end']);
     expect(faults(['2021-04-01T00:00:00Z,1', '2021-04-01T00:15:00Z,2'])).toEqual([
       '1:- : has values in its first row, which has to name the columns: timestamp, load',
     ]);
