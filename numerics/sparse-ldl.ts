@@ -178,6 +178,26 @@ export class SparseLdl {
     return sum;
   }
 
+  /** Number of positive eigenvalues, by Sylvester's law of inertia: those of the pivots, of which a pair has one or two. */
+  positiveEigenvalues(): number {
+    const { values, kinds } = this.factor;
+    let count = 0;
+    for (let f = 0; f < this.structure.frontCount; f += 1) {
+      const order = this.factor.order[f]!;
+      for (let c = 0; c < this.factor.pivots[f]!; c += 1) {
+        const kind = kinds[this.factor.indexOffset[f]! + c]!;
+        const d = this.factor.offset[f]! + c + c * order;
+        const p = values[d]!;
+        if (kind === PIVOT_SINGLE && p > 0) count += 1;
+        if (kind !== PIVOT_PAIR_FIRST) continue;
+        const determinant = p * values[d + order + 1]! - values[d + 1]! ** 2;
+        if (determinant < 0) count += 1;
+        else if (p > 0) count += 2;
+      }
+    }
+    return count;
+  }
+
   /** Variables whose pivots were null, in order of elimination: one for each dimension of the null space. */
   nullVariables(): Int32Array {
     const variables: number[] = [];

@@ -11,31 +11,27 @@
  * enter as R on the diagonal and are never squared into a gain matrix: ratios of 1e8 and more cost no digits
  * (Gjelsvik, Aam, Holten, "Hachtel's augmented matrix method", IEEE Trans. PAS 104, 1985).
  */
-import { SparseLdl } from '../../numerics/sparse-ldl.ts';
+import type { SparseLdl } from '../../numerics/sparse-ldl.ts';
 import { joins } from '../../grids/compile.ts';
 import type { CompiledGrid } from '../../grids/model.ts';
+import { AugmentedMatrix, type StatePairs } from './augmented-matrix.ts';
 import type { EstimationProblem } from './estimator.ts';
 import { evaluate, withoutAcross } from './equations/evaluate.ts';
 import { layOutEquations, noLoadEquations, type Equations } from './equations/layout.ts';
 import { loadMeasurements, type Loaded } from './equations/load.ts';
 import { statesAt } from './equations/state-space.ts';
 import { flatStart } from './flat-start.ts';
+import { Descent } from './wls-descent.ts';
 
-/** Pivots of the unweighted matrix below this are zero: the numeric rank, hence observability, is decided by it. */
-const RANK_TOLERANCE = 1e-10;
-/** Pivots of that matrix over the largest entry of their columns: large, so that rounding stays far below the tolerance. */
-const RANK_PIVOT = 0.5;
-/** The same of the weighted matrix, whose pivots may be as small as the weights are far apart: rounding only. */
-const PIVOT_TOLERANCE = 1e-13;
 /** A factor that is inverted has larger pivots than one for steps: the inverse loses the digits by which L grows. */
 const INVERSE_PIVOT = 0.1;
-/** Variances count up to so many times that of the most precise row, both against the row's largest derivative. */
-const VARIANCE_RATIO_MAX = 1e20;
 /** A step is cut to this many per unit, so that a poor start does not throw the iteration off. */
 const STEP_MAX = 0.5;
 /** The next matrix is made anew while steps are larger than this, later only when they shrink too slowly. */
 const NEWTON_STEP = 0.02;
 const SLOW_RATIO = 0.2;
+/** Steps that are still as long as that after so many do not settle. */
+const LONG_STEPS_MAX = 10;
 /** An old factor is not used when a variance has changed by more than this factor. */
 const WEIGHT_CHANGE = 4;
 /** Where rounding stops the steps from shrinking, this is small enough. */
@@ -73,15 +69,11 @@ export class WlsSolver {
   private factorExists = false;
   /** Rows in use when observability was last found complete; empty before. */
   private observableWith: Uint8Array = new Uint8Array(0);
-  private readonly matrix: Float64Array;
-  private readonly scale: Float64Array;
-  /** Largest derivative of each row. */
-  private readonly largest: Float64Array;
+  private readonly matrix: AugmentedMatrix;
+  /** Made when plain steps have failed for the first time. */
+  private descent: Descent | undefined;
   private readonly step: Float64Array;
   private readonly before: Float64Array;
-  /** Variances that the steps are made with: those of the problem, limited against the most precise row. */
-  private readonly used: Float64Array;
-  private varianceLimit = Infinity;
   /** Reference rows of islands that only currents turn. */
   private turnedByCurrents: readonly number[] = [];
 
@@ -89,30 +81,11 @@ export class WlsSolver {
     const equations = layOutEquations(problem);
     this.equations = equations;
     this.grid = problem.grid;
-    const { rows, unknowns, entryRow, entryColumn, block, blockOfUnknown, blockCount } = equations;
-    // Variables: the state's components, then one multiplier a row; a row stands in the block of its bus.
-    const blockOf = new Int32Array(unknowns + rows);
-    blockOf.set(blockOfUnknown);
-    for (let row = 0; row < rows; row += 1) blockOf[unknowns + row] = Math.max(0, block[row]!);
-    const diagonal = Int32Array.from({ length: rows }, (_, row) => unknowns + row);
-    const pairs = branchPairs(problem.grid, equations);
-    this.ldl = new SparseLdl({
-      size: unknowns + rows,
-      rows: concatenate(
-        diagonal,
-        entryRow.map((row) => unknowns + row),
-        pairs.rows,
-      ),
-      columns: concatenate(diagonal, entryColumn, pairs.columns),
-      blockOf,
-      blockCount: Math.max(1, blockCount),
-    });
-    this.matrix = new Float64Array(rows + entryRow.length + pairs.rows.length);
-    this.scale = new Float64Array(unknowns + rows);
-    this.largest = new Float64Array(rows);
+    const { rows, unknowns } = equations;
+    this.matrix = new AugmentedMatrix(equations, branchPairs(problem.grid, equations));
+    this.ldl = this.matrix.ldl;
     this.step = new Float64Array(unknowns + rows);
     this.before = new Float64Array(rows);
-    this.used = new Float64Array(rows);
     this.x = new Float64Array(unknowns);
     this.noLoadX = new Float64Array(unknowns);
     this.multiplier = new Float64Array(rows);
@@ -128,7 +101,7 @@ export class WlsSolver {
       const ratio = variance[row]! / this.before[row]!;
       if (ratio > WEIGHT_CHANGE || ratio * WEIGHT_CHANGE < 1) this.factorExists = false;
     }
-    this.limitVariances();
+    this.matrix.limitVariances();
     this.turnedByCurrents = loaded.turnedByCurrents.map((island) => this.equations.referenceRow[island]!);
     return loaded;
   }
@@ -188,7 +161,9 @@ export class WlsSolver {
     let previous = Infinity;
     let stalls = 0;
     let renew = !this.factorExists;
-    for (let iteration = 1; iteration <= options.iterationsMax; iteration += 1) {
+    let iterations = 0;
+    while (iterations < options.iterationsMax) {
+      iterations += 1;
       evaluate(this.equations, this.x);
       if (renew) this.factorise();
       let size = this.solveStep();
@@ -199,18 +174,37 @@ export class WlsSolver {
       }
       if (!Number.isFinite(size)) {
         this.factorExists = false;
-        return { converged: false, iterations: iteration };
+        return { converged: false, iterations };
       }
       this.applyStep(Math.min(1, STEP_MAX / size));
-      if (size <= options.tolerance) return { converged: true, iterations: iteration };
+      if (size <= options.tolerance) return { converged: true, iterations };
       const slow = size > SLOW_RATIO * previous;
       stalls = slow && size < STALL_STEP ? stalls + 1 : 0;
-      if (stalls >= 3) return { converged: true, iterations: iteration };
+      if (stalls >= 3) return { converged: true, iterations };
+      if (size > NEWTON_STEP && iterations >= LONG_STEPS_MAX) break;
       renew = size > NEWTON_STEP || slow;
       previous = size;
     }
     this.factorExists = false;
-    return { converged: false, iterations: options.iterationsMax };
+    return { converged: false, iterations };
+  }
+
+  /**
+   * From where the solver stands to a minimum of the objective, by steps that cost more and cannot throw it off. The factor
+   * is then that of the linearised equations there.
+   */
+  descend(tolerance: number): Iteration {
+    this.descent ??= new Descent(this.equations);
+    const descended = this.descent.descend(this.x, tolerance);
+    evaluate(this.equations, this.x);
+    withoutAcross(this.equations);
+    this.factorise();
+    const { measuredRows, active, target, value } = this.equations;
+    this.multiplier.fill(0);
+    for (let row = 0; row < measuredRows; row += 1) {
+      if (active[row] === 1) this.multiplier[row] = (target[row]! - value[row]!) / this.matrix.used[row]!;
+    }
+    return descended;
   }
 
   /** Makes the factor that belongs to the present state: what variances and observability are read from. */
@@ -222,12 +216,12 @@ export class WlsSolver {
 
   /** Measured minus estimated, of a row in use after the iteration. */
   residual(row: number): number {
-    return this.used[row]! * this.multiplier[row]!;
+    return this.matrix.used[row]! * this.multiplier[row]!;
   }
 
   /** Variance of the residual by the factor of `factoriseHere`; no more than a trace of the row's own where it is critical. */
   residualVariance(row: number): number {
-    const used = this.used[row]!;
+    const used = this.matrix.used[row]!;
     const unknowns = this.x.length;
     const left = used * this.ldl.inverseEntry(unknowns + row, unknowns + row);
     // What a limit has taken from the variance no estimate knows of: it is the residual's.
@@ -245,23 +239,11 @@ export class WlsSolver {
       const { busPhaseOfState, voltages } = this.equations;
       for (let i = 0; i < 2 * voltages; i += 1) this.noLoadX[i] = voltage[2 * busPhaseOfState[i >> 1]! + (i & 1)]!;
     }
-    const { rows, measuredRows, variance, jacobian, entryRow } = this.equations;
     // How an island stands that only currents turn is no matter of what is measured where: they do once they flow.
     this.fixReferences(true);
     evaluate(this.noLoad, this.noLoadX);
-    const { matrix, scale } = this;
-    this.findLargestDerivatives();
-    matrix.set(variance);
-    matrix.set(jacobian, rows);
-    scale.fill(1);
-    for (let row = 0; row < rows; row += 1) {
-      const h = this.largest[row]!;
-      if (h > 0) scale[this.x.length + row] = 1 / h;
-      if (row < measuredRows) matrix[row] = h > 0 ? h * h : 1;
-    }
-    matrix.fill(0, rows + entryRow.length);
+    this.matrix.factoriseUnweighted();
     this.fixReferences(false);
-    this.ldl.factorise(matrix, scale, RANK_TOLERANCE, RANK_PIVOT);
     this.factorExists = false;
   }
 
@@ -275,66 +257,19 @@ export class WlsSolver {
 
   /** Largest derivative of a row when a factor was last made. */
   largestDerivative(row: number): number {
-    return this.largest[row]!;
-  }
-
-  /** Beyond this a measurement has no say beside the others, and the digits for it would be missing elsewhere. */
-  private limitVariances(): void {
-    const { variance, measuredRows } = this.equations;
-    const { used } = this;
-    used.set(variance);
-    for (let row = 0; row < measuredRows; row += 1) {
-      const limit = this.varianceLimit * this.largest[row]! ** 2;
-      if (this.largest[row]! > 0 && used[row]! > limit) used[row] = limit;
-    }
-  }
-
-  private findLargestDerivatives(): void {
-    const { jacobian, entryRow } = this.equations;
-    const { largest } = this;
-    largest.fill(0);
-    for (let entry = 0; entry < entryRow.length; entry += 1) {
-      const size = Math.abs(jacobian[entry]!);
-      if (size > largest[entryRow[entry]!]!) largest[entryRow[entry]!] = size;
-    }
+    return this.matrix.largest[row]!;
   }
 
   private factorise(pivot?: number): void {
-    const { rows, variance, jacobian } = this.equations;
-    const { matrix, scale } = this;
-    const unknowns = this.x.length;
-    matrix.set(jacobian, rows);
-    // Rows to largest entry 1; then all multipliers by a and all states by 1 / a, so that the scaled R lie around 1:
-    // a redundant precise row ends in a pivot as small as its R, a state that one poor row sees in one of size 1 / R,
-    // and neither may be taken for zero.
-    this.findLargestDerivatives();
-    let largest = 0;
-    let smallest = Infinity;
-    for (let row = 0; row < rows; row += 1) {
-      const h = this.largest[row]!;
-      const r = variance[row]! / (h * h);
-      if (h === 0 || r === 0) continue;
-      largest = Math.max(largest, r);
-      smallest = Math.min(smallest, r);
-    }
-    this.varianceLimit = VARIANCE_RATIO_MAX * smallest;
-    largest = Math.min(largest, this.varianceLimit);
-    this.limitVariances();
-    matrix.set(this.used);
-    const a = largest > 0 ? (largest * smallest) ** -0.25 : 1;
-    for (let row = 0; row < rows; row += 1) {
-      const h = this.largest[row]!;
-      scale[unknowns + row] = h > 0 ? a / h : 1 / Math.sqrt(this.used[row]! || 1);
-    }
-    scale.fill(1 / a, 0, unknowns);
-    this.ldl.factorise(matrix, scale, PIVOT_TOLERANCE, pivot);
+    this.matrix.factorise(pivot);
     this.factorExists = true;
   }
 
   /** Solves for the step; answers with the largest change of a voltage component. */
   private solveStep(): number {
     const { rows, value, target, jacobian, entryRow, entryColumn, active } = this.equations;
-    const { step, multiplier, used } = this;
+    const { step, multiplier } = this;
+    const { used } = this.matrix;
     const unknowns = this.x.length;
     step.fill(0, 0, unknowns);
     for (let row = 0; row < rows; row += 1) {
@@ -363,7 +298,7 @@ export class WlsSolver {
  * Places that hold no value but keep the two ends of a branch in one front, so that the inverse's pattern holds the
  * covariance of their voltages: the flow's standard deviation is read from it. In a radial grid they cause no fill.
  */
-function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Array; columns: Int32Array } {
+function branchPairs(grid: CompiledGrid, equations: Equations): StatePairs {
   const { blockOfBus, busOfBlock, seriesStates, phases } = equations;
   const rows: number[] = [];
   const columns: number[] = [];
@@ -386,14 +321,4 @@ function branchPairs(grid: CompiledGrid, equations: Equations): { rows: Int32Arr
 
 function unknownsOf(states: readonly number[]): number[] {
   return states.flatMap((state) => [2 * state, 2 * state + 1]);
-}
-
-function concatenate(...parts: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

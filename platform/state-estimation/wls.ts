@@ -64,8 +64,14 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
           approach = 0;
         }
       }
-      const iterations = approach + iteration.iterations;
-      if (open.buses.length === 0) open = unobserved(solver);
+      let iterations = approach + iteration.iterations;
+      if (!iteration.converged && !isAllOpen(solver, open)) {
+        startCold();
+        iteration = solver.descend(tolerance);
+        iterations += iteration.iterations;
+        // Injections beyond what the grid can carry: the nearest state that it has is one where derivatives lose a direction.
+        if (open.buses.length === 0 && unobserved(solver).buses.length > 0) iteration = NOT_ITERATED;
+      } else if (open.buses.length === 0) open = unobserved(solver);
       if (!iteration.converged || active === 0 || isAllOpen(solver, open)) {
         lastVoltage = undefined;
         const status = open.buses.length > 0 ? 'not-observable' : 'diverged';

@@ -173,3 +173,31 @@ describe('sparse LDL', () => {
     }
   });
 });
+
+test("positive eigenvalues are counted: L D L' with dense L has as many as D", () => {
+  const entry = fc.double({ min: -2, max: 2, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(-3, -0.5, 0.7, 2), { minLength: 1, maxLength: 9 }),
+      fc.array(entry, { minLength: 36, maxLength: 36 }),
+      (d, below) => {
+        const size = d.length;
+        const l = (i: number, k: number): number => (i === k ? 1 : i > k ? below[(i * (i - 1)) / 2 + k]! : 0);
+        const places = d.flatMap((_, i) => Array.from({ length: i + 1 }, (__, j) => [i, j] as const));
+        const ldl = new SparseLdl({
+          size,
+          rows: Int32Array.from(places, ([i]) => i),
+          columns: Int32Array.from(places, ([, j]) => j),
+          blockOf: Int32Array.from({ length: size }, (_, i) => i),
+          blockCount: size,
+        });
+        const values = Float64Array.from(places, ([i, j]) =>
+          d.reduce((sum, value, k) => sum + l(i, k) * value * l(j, k), 0),
+        );
+        ldl.factorise(values, new Float64Array(size).fill(1), 1e-12);
+        expect(ldl.positiveEigenvalues()).toBe(d.filter((value) => value > 0).length);
+      },
+    ),
+    { seed: 3, numRuns: 300 },
+  );
+});

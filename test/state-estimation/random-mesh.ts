@@ -27,6 +27,8 @@ export interface MeshOptions {
   /** Largest standard deviation over the smallest; weights differ by its square. */
   readonly sigmaRatio: number;
   readonly voltageV?: number;
+  /** Of the loads, against at most 50 kW a phase or 100 kW in one (default 1). */
+  readonly loadShare?: number;
   readonly currentMagnitudes: boolean;
 }
 
@@ -78,9 +80,10 @@ export function randomMesh(seed: number, options: MeshOptions): MeshCase {
 function meshGrid(
   uniform: () => number,
   isLoaded: readonly boolean[],
-  { phases, lengthsM: [shortest, longest], mixed, busesPerLoop, voltageV = 20_000 }: MeshOptions,
+  { phases, lengthsM: [shortest, longest], mixed, busesPerLoop, voltageV = 20_000, loadShare = 1 }: MeshOptions,
 ): CompiledGrid {
   const buses = isLoaded.length;
+  const watts = (most: number) => loadShare * most * uniform();
   const any = () => Math.floor(buses * uniform());
   const tree = Array.from({ length: buses - 1 }, (_, i) => [Math.floor((i + 1) * uniform()), i + 1] as const);
   const loops = Array.from({ length: Math.ceil(buses / busesPerLoop) }, () => [any(), any()] as const);
@@ -105,9 +108,8 @@ function meshGrid(
               {
                 id: `d${i}`,
                 bus: `b${i}`,
-                activePowerW:
-                  phases === 3 ? { A: 2e4 * uniform(), B: 5e4 * uniform(), C: 3e4 * uniform() } : 1e5 * uniform(),
-                reactivePowerVar: 3e4 * uniform(),
+                activePowerW: phases === 3 ? { A: watts(2e4), B: watts(5e4), C: watts(3e4) } : watts(1e5),
+                reactivePowerVar: watts(3e4),
               },
             ]
           : [],
