@@ -11,6 +11,9 @@ const FOLLOWED_MOST = 16;
 /** A change of the grid is estimated for itself; its structure is kept as long as it is followed. */
 export interface GridCandidate extends Candidate {
   estimator: Estimator | undefined;
+  /** Sum of what the objective is smaller with it, and of what it is then above its limit: what is left unexplained. */
+  gain: number;
+  excess: number;
   /** How often its turn has come. */
   tried: number;
 }

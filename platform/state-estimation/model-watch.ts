@@ -17,9 +17,10 @@
 import type { EstimateResult, EstimationProblem } from './estimator.ts';
 import { type GridCandidate, gridCandidates, GRIDS_MOST, gridsToWeigh, weighGrid } from './grid-candidates.ts';
 import { createLeastSquares } from './least-squares.ts';
-import type { Candidate } from './model-candidate.ts';
+import { type Candidate, explains, inOrder } from './model-candidate.ts';
 import { AS_NAMED, type Hypothesis, type InField } from './model-hypotheses.ts';
-import { addMeters, isPhaseCandidate, type Meter, type PhaseCandidate, weighPhases } from './phase-candidates.ts';
+import { addMeters, type Meter, mostEvidence, type PhaseCandidate, weighPhases } from './phase-candidates.ts';
+import { PhaseSuspicion } from './phase-suspicion.ts';
 import { WHITE_SHARES } from './residual-series.ts';
 
 export interface ModelWatchOptions {
@@ -42,8 +43,8 @@ export interface ModelFinding {
   readonly estimates: number;
 }
 
-/** Orders of phases that stay in question after all of them have been estimated for themselves once. */
-const SHORTLIST = 10;
+/** Orders of phases that are tried beside a change of the grid. */
+const METERS_BESIDE = 10;
 
 /**
  * The gain of a changed grid is so many times what it leaves above the limit, over so many estimates. It is named by fewer
@@ -66,8 +67,7 @@ export class ModelWatch {
   /** Of the phases of meters, by bus, as far as they are known to differ from their names. */
   private readonly orders = new Map<number, readonly number[]>();
   private candidates: Candidates | undefined;
-  /** While phases are certainly swapped, but not certainly at which meter: the best, by what their objective is smaller. */
-  private shortlist: readonly PhaseCandidate[] | undefined;
+  private suspicion: PhaseSuspicion | undefined;
   private readonly model = createLeastSquares();
 
   constructor(options: ModelWatchOptions = {}) {
@@ -84,7 +84,9 @@ export class ModelWatch {
     const crowded = candidates.grids.length > GRIDS_MOST;
     const now = this.model.estimate({ ...problem, statistics: crowded ? 'on-suspicion' : 'never' });
     if (now.status !== 'converged') return [];
-    if (addMeters(candidates.meters, problem, this.orders)) this.shortlist = undefined;
+    if (addMeters(candidates.meters, problem, this.orders)) this.suspicion = undefined;
+    this.suspicion ??= new PhaseSuspicion([...candidates.meters.values()]);
+    this.suspicion.observe(problem, now);
     const phases = [...candidates.meters.values()].flatMap(({ orders }) => orders);
     for (const candidate of phases) weighPhases(candidate, problem, now);
     for (const candidate of gridsToWeigh(candidates.grids, problem, now)) {
@@ -94,7 +96,7 @@ export class ModelWatch {
       candidate.estimator = undefined;
       candidate.hypothesis.forget?.();
     }
-    return this.name(candidates.grids, phases, problem, now);
+    return this.name(candidates.grids, phases, problem, now, this.suspicion);
   }
 
   /** The problem as the findings so far say it is. */
@@ -116,45 +118,46 @@ export class ModelWatch {
     phases: readonly PhaseCandidate[],
     problem: EstimationProblem,
     now: EstimateResult,
+    suspicion: PhaseSuspicion,
   ): ModelFinding[] {
+    const { lead } = this.options;
     const asked = this.evidenceAsked(grids.length + phases.length);
     const [grid] = grids
       .filter((candidate) => candidate.evidence >= asked)
       .toSorted((a, b) => leaves(a) - leaves(b) || inOrder(a, b));
-    const [phase] = phases.toSorted((a, b) => b.evidence - a.evidence || inOrder(a, b));
-    const alarm = phase !== undefined && phase.evidence >= (grid?.evidence ?? asked) ? phase : grid;
-    if (alarm === undefined) return [];
-    const { evidence, estimates } = alarm;
-    let best: Candidate = alarm;
-    if (isPhaseCandidate(alarm)) {
-      const meter = this.whoseMeter(alarm, phases, problem, now);
-      // Its voltages are evidence enough already; the estimate with it must only not speak against it.
-      if (meter === undefined || meter.gain <= 0 || !explains(meter)) return [];
-      best = meter;
-    } else {
-      const { lead } = this.options;
-      const rivals = grids.filter((rival) => rival !== alarm && rival.evidence > 0);
-      if (rivals.some((rival) => leaves(rival) - leaves(alarm) < lead)) return [];
-      if (!explains(alarm) || (phase !== undefined && evidence - phase.evidence < lead)) return [];
-      // A small misfit, of a wrong length say, may look like that of a switch at one load and not at the next.
-      const large = evidence >= REST_SHARE * now.chiSquareLimit;
-      if (alarm.hypothesis.kind === 'switch' && estimates < LOADS_LEAST && !large) return [];
-      if (!explainsAll(alarm, grids) && !this.fitsWithAnother(alarm, phases, problem)) return [];
-    }
-    const { kind, element, says, inField, moved } = best.hypothesis;
-    if (moved !== undefined) {
-      const known = this.orders.get(moved.bus) ?? AS_NAMED;
-      this.orders.set(
-        moved.bus,
-        known.map((p) => moved.order[p]!),
-      );
-    }
-    const finding = { kind, element, says, inField, evidence, estimates };
-    this.findings.push(finding);
-    this.accepted.push(this.bestWay(best.hypothesis, problem));
+    const orders = suspicion.certain(phases, { evidence: asked, lead });
+    if (orders.length > 0) return this.accept(orders, problem);
+    const [phase] = mostEvidence(phases, 1);
+    if (grid === undefined) return [];
+    const { evidence, estimates } = grid;
+    const rivals = grids.filter((rival) => rival !== grid && rival.evidence > 0);
+    if (rivals.some((rival) => leaves(rival) - leaves(grid) < lead)) return [];
+    if (!explains(grid) || (phase !== undefined && evidence - phase.evidence < lead)) return [];
+    // A small misfit, of a wrong length say, may look like that of a switch at one load and not at the next.
+    const large = evidence >= REST_SHARE * now.chiSquareLimit;
+    if (grid.hypothesis.kind === 'switch' && estimates < LOADS_LEAST && !large) return [];
+    if (!explainsAll(grid, grids) && !this.fitsWithAnother(grid, phases, problem)) return [];
+    return this.accept([grid], problem);
+  }
+
+  /** What is named is taken as so from now on; all evidence is gathered anew. */
+  private accept(certain: readonly Candidate[], problem: EstimationProblem): ModelFinding[] {
     this.candidates = undefined;
-    this.shortlist = undefined;
-    return [finding];
+    this.suspicion = undefined;
+    return certain.map(({ hypothesis, evidence, estimates }) => {
+      const { kind, element, says, inField, moved } = hypothesis;
+      if (moved !== undefined) {
+        const known = this.orders.get(moved.bus) ?? AS_NAMED;
+        this.orders.set(
+          moved.bus,
+          known.map((p) => moved.order[p]!),
+        );
+      }
+      const finding = { kind, element, says, inField, evidence, estimates };
+      this.findings.push(finding);
+      this.accepted.push(this.bestWay(hypothesis, problem));
+      return finding;
+    });
   }
 
   /** Two things may be wrong at once: with another hypothesis beside it everything fits. */
@@ -167,11 +170,9 @@ export class ModelWatch {
     if (changed === undefined) return false;
     const now = this.model.estimate({ ...changed, statistics: 'on-suspicion' });
     const others = gridsToWeigh(gridCandidates(changed), changed, now).map((other) => other.hypothesis.apply(changed));
-    const meters = phases
-      .filter((candidate) => candidate.evidence > 0)
-      .toSorted((a, b) => b.evidence - a.evidence)
-      .slice(0, SHORTLIST)
-      .map((other) => hypothesis.apply(other.hypothesis.apply(problem) ?? problem));
+    const meters = mostEvidence(phases, METERS_BESIDE).map((other) =>
+      hypothesis.apply(other.hypothesis.apply(problem) ?? problem),
+    );
     return [...meters, ...others].some((both) => {
       const result = both && this.model.estimate({ ...both, statistics: 'never' });
       return result?.status === 'converged' && result.objective <= result.chiSquareLimit;
@@ -193,50 +194,13 @@ export class ModelWatch {
     }
     return best;
   }
-
-  /**
-   * Voltages alone tell that phases are swapped, not always at which meter: powers told of the wrong phases, those of a
-   * PV plant on one phase above all, make the estimate fit the meter's own voltages and misfit its neighbours'. So each
-   * order at each meter is now estimated for itself, with powers and voltages moved, all of them once and then the best.
-   * The one that raised the alarm is meant unless another one fits better, and that one when it certainly does. It is
-   * named when its own estimate does not speak against it and explains most of the misfit.
-   */
-  private whoseMeter(
-    alarm: PhaseCandidate,
-    phases: readonly PhaseCandidate[],
-    problem: EstimationProblem,
-    now: EstimateResult,
-  ): PhaseCandidate | undefined {
-    this.shortlist ??= phases;
-    for (const candidate of new Set([alarm, ...this.shortlist])) {
-      const moved = candidate.hypothesis.apply(problem);
-      const result = moved && this.model.estimate({ ...moved, statistics: 'never' });
-      if (result?.status !== 'converged') continue;
-      candidate.gain += now.objective - result.objective;
-      candidate.excess += result.objective - result.chiSquareLimit;
-    }
-    this.shortlist = this.shortlist.toSorted((a, b) => b.gain - a.gain).slice(0, SHORTLIST);
-    const [best, rival] = this.shortlist;
-    const { lead } = this.options;
-    if (best!.gain - alarm.gain < lead) return alarm;
-    const certain = best!.gain >= this.evidenceAsked(phases.length) && best!.gain - rival!.gain >= lead;
-    return certain ? best : undefined;
-  }
-}
-
-/**
- * With it everything fits, or more of the misfit is gone than is left. What is wrong in a way that nothing here describes,
- * a line twice as long, is met a little by many a hypothesis; none of them is then the cause.
- */
-function explains({ gain, excess }: Candidate): boolean {
-  return excess <= 0 || gain >= excess;
 }
 
 /**
  * In a mesh a line that is longer than on paper looks much like one that is open, at one load more than at the next. So
  * what a change of the grid leaves open has to be little, over some loads, and nothing else may be untried.
  */
-function explainsAll({ gain, excess, estimates }: Candidate, grids: readonly GridCandidate[]): boolean {
+function explainsAll({ gain, excess, estimates }: GridCandidate, grids: readonly GridCandidate[]): boolean {
   if (excess <= 0) return true;
   return estimates >= LOADS_LEAST && gain >= REST_SHARE * excess && grids.every(({ tried }) => tried > 0);
 }
@@ -245,11 +209,6 @@ function explainsAll({ gain, excess, estimates }: Candidate, grids: readonly Gri
  * What a candidate with evidence leaves above the limit, by the mean of its estimates. Candidates whose evidence began at
  * different estimates are compared by this: it does not depend on how large the misfit was that there was to explain.
  */
-function leaves({ excess, estimates }: Candidate): number {
+function leaves({ excess, estimates }: GridCandidate): number {
   return excess / estimates;
-}
-
-/** The same order on every run where evidence is equal. */
-function inOrder(a: Candidate, b: Candidate): number {
-  return a.hypothesis.says < b.hypothesis.says ? -1 : 1;
 }

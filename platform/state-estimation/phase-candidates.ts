@@ -1,7 +1,7 @@
-/** Hypotheses of swapped phases: another order of a meter's phases is weighed with its voltages alone. */
+/** Hypotheses of swapped phases, and what the meter's own voltages alone say of each: enough to raise a suspicion. */
 import type { CompiledGrid } from '../../grids/model.ts';
 import type { EstimateResult, EstimationProblem } from './estimator.ts';
-import type { Candidate } from './model-candidate.ts';
+import { type Candidate, inOrder } from './model-candidate.ts';
 import { AS_NAMED, PHASE_ORDERS, phaseHypothesis } from './model-hypotheses.ts';
 import { ResidualSeries } from './residual-series.ts';
 
@@ -11,7 +11,7 @@ import { ResidualSeries } from './residual-series.ts';
  */
 const RESTART = -10;
 
-/** Another order of a meter's phases is weighed with its voltages alone. */
+/** Another order of a meter's phases. Its evidence is that of the meter's own voltages. */
 export interface PhaseCandidate extends Candidate {
   /** Measurements of the voltages by phase, -1 where none is, and the order in question. */
   readonly voltages: readonly number[];
@@ -23,12 +23,17 @@ export interface PhaseCandidate extends Candidate {
 }
 
 export interface Meter {
+  readonly bus: number;
   readonly voltages: readonly number[];
   readonly orders: readonly PhaseCandidate[];
 }
 
-export function isPhaseCandidate(candidate: Candidate): candidate is PhaseCandidate {
-  return 'order' in candidate;
+/** Those with evidence, the most first. */
+export function mostEvidence(candidates: readonly PhaseCandidate[], most: number): PhaseCandidate[] {
+  return candidates
+    .filter(({ evidence }) => evidence > 0)
+    .toSorted((a, b) => b.evidence - a.evidence || inOrder(a, b))
+    .slice(0, most);
 }
 
 /**
@@ -52,7 +57,7 @@ export function addMeters(
   let added = false;
   for (const [bus, voltages] of byBus) {
     if (meters.get(bus)?.voltages.every((m, phase) => m === voltages[phase])) continue;
-    meters.set(bus, { voltages, orders: orderCandidates(grid, bus, voltages, known.get(bus) ?? AS_NAMED) });
+    meters.set(bus, { bus, voltages, orders: orderCandidates(grid, bus, voltages, known.get(bus) ?? AS_NAMED) });
     added = true;
   }
   return added;
@@ -77,8 +82,6 @@ function orderCandidates(
         bus,
         order,
         voltages,
-        gain: 0,
-        excess: 0,
         named: new ResidualSeries(measured.length),
         ordered: new ResidualSeries(measured.length),
         evidence: 0,

@@ -26,12 +26,12 @@ export class ResidualSeries {
     this.sums = new Float64Array(width);
   }
 
-  /** Residuals of one instant over their sigmas, one a measurement. */
-  add(weighted: readonly number[]): void {
-    this.count += 1;
+  /** Residuals of one instant over their sigmas, one a measurement; taken out again with `times` -1. */
+  add(weighted: readonly number[], times: 1 | -1 = 1): void {
+    this.count += times;
     weighted.forEach((u, k) => {
-      this.squares += u * u;
-      this.sums[k]! += u;
+      this.squares += times * u * u;
+      this.sums[k]! += times * u;
     });
   }
 
