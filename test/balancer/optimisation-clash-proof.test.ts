@@ -144,3 +144,52 @@ test('of batteries that lose energy is proven, and is the smallest of all sets t
   );
   expect(seen).toBeGreaterThan(8);
 }, 120_000);
+
+/**
+ * Batteries all alike, half full, that have to take in all of a day's sun. Which of them lacks a demand makes no difference
+ * then, so that a few questions decide which sets clash. They were put to SciPy's HiGHS as plain mixed-integer programs,
+ * written down separately. Six batteries and 14 kW: all limits of charging and all windows of energy together clash; without
+ * one limit (found in 282 s), without one window, or without all limits there is a plan. Twelve and 40 kW: they clash without
+ * one limit too; without two (any two of 66), without one window (78 s), or without all limits there is a plan.
+ */
+const alike = [
+  { batteries: 6, sunKW: 14, charging: 6 },
+  { batteries: 12, sunKW: 40, charging: 11 },
+];
+
+test.each(alike)(
+  'of $batteries batteries alike under $sunKW kW is proven smallest',
+  ({ batteries, sunKW, charging }) => {
+    const steps = 48;
+    const sun = (step: number) => Math.sin((Math.PI * (step - steps / 4)) / (steps / 2));
+    const outcome = optimiser.plan(
+      plainProblem(steps, {
+        stepS: Array<number>(steps).fill(1800),
+        generationW: Array.from({ length: steps }, (_, step) => Math.round(1000 * sunKW * Math.max(0, sun(step)))),
+        exchange: { ...openExchange(steps), minW: Array<number>(steps).fill(0) },
+        batteries: Array.from({ length: batteries }, (_, n) =>
+          plainBattery({
+            id: `b${n}`,
+            maxChargeW: 9e3,
+            maxDischargeW: 9e3,
+            chargeEfficiency: 0.95,
+            dischargeEfficiency: 0.95,
+          }),
+        ),
+      }),
+    );
+    const told = outcome.status === 'infeasible' ? outcome.clash.map(({ demand }) => demand) : [];
+    const count = (kind: string) => told.filter((demand) => demand === kind).length;
+    expect(['exchange-min', 'no-curtailment', 'charge-power', 'soc-max'].map(count)).toEqual([
+      1,
+      1,
+      charging,
+      batteries,
+    ]);
+    expect([told.length, outcome.status === 'infeasible' && outcome.isSmallest]).toEqual([
+      2 + charging + batteries,
+      true,
+    ]);
+  },
+  120_000,
+);
