@@ -148,21 +148,25 @@ function indexContainer(text: string, offset: number): Container {
 /** Deeper than any file of grids or measurements; what reads the value may then recurse without care. */
 const MAX_DEPTH = 200;
 
-/** The value of a JSON text, or its syntax faults; a key given twice is a fault although JSON.parse lets it pass. */
-export function parseJson(text: string): { readonly value: unknown } | { readonly problems: readonly Problem[] } {
+interface JsonText {
+  /** Undefined where the text is no JSON; of a key given twice the last counts. */
+  readonly value: unknown;
+  /** Faults of syntax; a key given twice is one although JSON.parse lets it pass. */
+  readonly problems: readonly Problem[];
+}
+
+export function parseJson(text: string): JsonText {
   const deep = tooDeepAt(text);
   if (deep !== undefined) {
     const message = `is nested deeper than ${MAX_DEPTH} levels`;
-    return { problems: [{ path: '', message, ...placeOf(text, deep) }] };
+    return { value: undefined, problems: [{ path: '', message, ...placeOf(text, deep) }] };
   }
-  let value: unknown;
   try {
-    value = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+    const value: unknown = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+    return { value, problems: findDuplicateKeys(text) };
   } catch (error) {
-    return { problems: [syntaxProblem(text, error)] };
+    return { value: undefined, problems: [syntaxProblem(text, error)] };
   }
-  const problems = findDuplicateKeys(text);
-  return problems.length > 0 ? { problems } : { value };
 }
 
 /** Where brackets outside strings open more than MAX_DEPTH levels. */

@@ -6,11 +6,13 @@ import { closest } from '../numerics/edit-distance.ts';
 import { createSourceMap, formatPath, parseJson, parsePath, type JsonPath, type SourceMap } from './json-source.ts';
 import { formatNames } from './import/imported-grid.ts';
 import { recognise } from './import/recognise.ts';
-import { InvalidInputError, type Problem } from './problem.ts';
+import { inFileOrder, InvalidInputError, type Problem } from './problem.ts';
 import { readText } from './read-text.ts';
 import { describeIssues, type SchemaFault } from './schema-problems.ts';
 import { gridDocumentSchema, type GridDocument } from './schema.ts';
-import { validateGrid, validateReferences } from './validate.ts';
+import { soundGrid } from './sound-grid.ts';
+import { validateGrid } from './validate.ts';
+import { validateReferences } from './validate-references.ts';
 
 /** Folder of the native networks, found by walking up to the package's own package.json (sources and dist alike). */
 function networksFolder(): string {
@@ -69,9 +71,9 @@ export function loadGrid(nameOrPath: string): GridDocument {
 export function parseGrid(text: string, file?: string): GridDocument {
   const named = file === undefined ? {} : { file };
   const parsed = parseJson(text);
-  if ('problems' in parsed) throw new InvalidInputError(parsed.problems.map((problem) => ({ ...named, ...problem })));
-  const source = createSourceMap(text);
-  const { document, problems } = checkGrid(parsed.value, source);
+  const { document, problems: found } =
+    parsed.value === undefined ? { problems: [] } : checkGrid(parsed.value, createSourceMap(text));
+  const problems = inFileOrder([...parsed.problems, ...found]);
   if (document === undefined || problems.length > 0) {
     throw new InvalidInputError(problems.map((problem) => ({ ...named, ...problem })));
   }
@@ -83,15 +85,25 @@ export function checkGrid(
   value: unknown,
   source?: SourceMap,
 ): { readonly document?: GridDocument; readonly problems: readonly Problem[] } {
-  const result = gridDocumentSchema.safeParse(value);
-  const placed = (problem: Problem): Problem => ({ ...problem, ...source?.place(parsePath(problem.path)) });
-  if (!result.success) {
-    const faults = describeIssues(gridDocumentSchema, value, result.error.issues);
-    const ofForm = faults.map((fault) => schemaProblem(fault, value, source));
-    return { problems: [...ofForm, ...validateReferences(value).map(placed)] };
-  }
-  const problems = validateGrid(result.data).map(placed);
-  return { document: result.data, problems };
+  const parsed = gridDocumentSchema.safeParse(value);
+  const ofForm = describeIssues(gridDocumentSchema, value, parsed.error?.issues ?? []);
+  const ofReferences = validateReferences(value);
+  const isWhole = ofForm.length === 0 && ofReferences.length === 0;
+  const part = isWhole ? undefined : soundGrid(value, ofForm, ofReferences);
+  const document = part?.document ?? (isWhole ? parsed.data : undefined);
+  const ofSense = document === undefined ? [] : validateGrid(document, part?.hasAllSources ?? true);
+  const others = [
+    ...ofReferences,
+    ...ofSense.map((problem) => ({ ...problem, path: part?.original(problem.path) ?? problem.path })),
+  ];
+  const problems = [
+    ...ofForm.map((fault) => schemaProblem(fault, value, source)),
+    ...others.map((problem): Problem => ({
+      ...problem,
+      ...source?.place(parsePath(problem.path)),
+    })),
+  ];
+  return parsed.success ? { document: parsed.data, problems } : { problems };
 }
 
 /** A fault of form as a problem that names the id of the element it is in. */

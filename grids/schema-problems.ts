@@ -169,7 +169,8 @@ function shownAt(root: unknown, path: SchemaFault['path']): unknown {
 function valueAt(root: unknown, path: SchemaFault['path']): unknown {
   let value = root;
   for (const step of path) {
-    if (typeof value !== 'object' || value === null) return undefined;
+    // What every object inherits was not written.
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
     value = (value as Readonly<Record<string | number, unknown>>)[step];
   }
   return value;

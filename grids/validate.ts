@@ -1,5 +1,4 @@
 /** What a grid document must satisfy beyond its schema; every fault is listed, none stops the search. */
-import { didYouMean } from '../numerics/edit-distance.ts';
 import type { Problem } from './problem.ts';
 import type { GridDocument } from './schema.ts';
 import { fuseBuses } from './topology.ts';
@@ -10,105 +9,20 @@ import { checkElements, checkPhases, checkVoltageControls } from './validate-ele
 /** Notes a fault: where it stands, what is wrong, what would help. */
 export type Report = (path: string, message: string, hint?: string) => void;
 
-/** All semantic faults of a document that satisfies the schema, with paths such as `lines[3].to`. */
-export function validateGrid(document: GridDocument): Problem[] {
-  const problems = validateReferences(document);
+/**
+ * All faults of sense of a document that satisfies the schema and whose references are sound, with paths such as
+ * `lines[3].to`. `hasAllSources` is false where some may be left out.
+ */
+export function validateGrid(document: GridDocument, hasAllSources: boolean): Problem[] {
+  const problems: Problem[] = [];
   const report: Report = (path, message, hint) => problems.push({ path, message, ...(hint !== undefined && { hint }) });
   checkBranches(document, report);
   checkElements(document, report);
   checkUnits(document, report);
-  // What follows needs sound references.
-  if (problems.length === 0) {
-    checkVoltageLevels(document, report);
-    checkPhases(document, report);
-    checkVoltageControls(document, report);
-    checkSources(document, report);
-  }
-  return problems;
-}
-
-/** What `validateReferences` reads of an element: any part of it may be missing or of the wrong type. */
-type Loose = Readonly<Record<string, unknown>>;
-
-function looseValue(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Loose)[key] : undefined;
-}
-
-/** The elements of one list of a value that may be a grid document. */
-function looseList(value: unknown, list: string): readonly Loose[] {
-  const found: unknown = typeof value === 'object' && value !== null ? (value as Loose)[list] : undefined;
-  if (!Array.isArray(found)) return [];
-  return found.map((item: unknown) => (typeof item === 'object' && item !== null ? (item as Loose) : {}));
-}
-
-const BRANCH_LISTS = [
-  'lines',
-  'transformers',
-  'threeWindingTransformers',
-  'matrixLines',
-  'generalBranches',
-  'admittanceBranches',
-] as const;
-
-/** Kinds whose ids must differ among themselves, and the lists that hold them. */
-const KINDS: readonly (readonly [kind: string, lists: readonly string[]])[] = [
-  ['bus', ['buses']],
-  ['branch', BRANCH_LISTS],
-  ['switch', ['switches']],
-  ['load', ['loads']],
-  ['generator', ['generators']],
-  ['battery', ['batteries']],
-  ['shunt', ['shunts']],
-  ['external grid', ['externalGrids']],
-];
-
-/** What each list calls its elements, and which of their keys name buses. */
-const REFERENCES: readonly (readonly [list: string, kind: string, keys: readonly string[]])[] = [
-  ['lines', 'line', ['from', 'to']],
-  ['transformers', 'transformer', ['from', 'to']],
-  ['matrixLines', 'matrix line', ['from', 'to']],
-  ['generalBranches', 'general branch', ['from', 'to']],
-  ['admittanceBranches', 'admittance branch', ['from', 'to']],
-  ['threeWindingTransformers', 'three-winding transformer', ['high.bus', 'medium.bus', 'low.bus']],
-  ['switches', 'switch', ['from', 'to']],
-  ['loads', 'load', ['bus']],
-  ['generators', 'generator', ['bus']],
-  ['batteries', 'battery', ['bus']],
-  ['shunts', 'shunt', ['bus']],
-  ['externalGrids', 'external grid', ['bus']],
-];
-
-/** Faults of ids and references; works on any value, so that they show beside faults of the schema. */
-export function validateReferences(value: unknown): Problem[] {
-  const problems: Problem[] = [];
-  const report: Report = (path, message, hint) => problems.push({ path, message, ...(hint !== undefined && { hint }) });
-  for (const [kind, lists] of KINDS) {
-    const first = new Map<unknown, string>();
-    for (const list of lists) {
-      looseList(value, list).forEach(({ id }, i) => {
-        const path = `${list}[${i}]`;
-        const earlier = first.get(id);
-        if (typeof id !== 'string') return;
-        if (earlier === undefined) first.set(id, path);
-        else report(`${path}.id`, `${kind} id "${id}" is used before, at ${earlier}`);
-      });
-    }
-  }
-  const buses = new Set(looseList(value, 'buses').flatMap(({ id }) => (typeof id === 'string' ? [id] : [])));
-  for (const [list, kind, keys] of REFERENCES) {
-    looseList(value, list).forEach((item, i) => {
-      const owner = typeof item['id'] === 'string' ? `${kind} "${item['id']}"` : `a ${kind}`;
-      for (const key of keys) {
-        const bus = key.split('.').reduce<unknown>((at, part) => looseValue(at, part), item);
-        // Where no bus is known, that is the fault.
-        if (typeof bus !== 'string' || buses.has(bus) || buses.size === 0) continue;
-        report(`${list}[${i}].${key}`, `${owner} refers to bus "${bus}", which does not exist`, didYouMean(bus, buses));
-      }
-      if (typeof item['from'] === 'string' && item['from'] === item['to']) {
-        report(`${list}[${i}].to`, `${owner} has both ends at bus "${item['from']}"`);
-      }
-    });
-  }
+  checkVoltageLevels(document, report);
+  checkPhases(document, report);
+  checkVoltageControls(document, report);
+  checkSources(document, hasAllSources, report);
   return problems;
 }
 
@@ -158,11 +72,12 @@ function checkWindingVoltages(document: GridDocument, nominal: ReadonlyMap<strin
 }
 
 /** Some source stands in service, and stiff sources do not fight. What no source reaches has no voltage: an answer. */
-function checkSources(document: GridDocument, report: Report): void {
+function checkSources(document: GridDocument, hasAllSources: boolean, report: Report): void {
   const inService = new Map(document.buses.map((bus) => [bus.id, bus.inService]));
   const fused = fuseBuses(document);
   const live = document.externalGrids.filter((source) => source.inService && inService.get(source.bus) === true);
   if (live.length === 0) {
+    if (!hasAllSources) return;
     const hint =
       document.externalGrids.length === 0
         ? 'add an entry to externalGrids'

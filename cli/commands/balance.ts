@@ -36,9 +36,8 @@ function readJson(file: string, text: string): unknown {
     return parseRequestJson(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const parsed = parseJson(text);
-    const problems =
-      'problems' in parsed ? parsed.problems : [{ path: '', message: `is not valid JSON: ${error.message}` }];
+    const { problems: found } = parseJson(text);
+    const problems = found.length > 0 ? found : [{ path: '', message: `is not valid JSON: ${error.message}` }];
     throw new InvalidInputError(problems.map((problem) => ({ file, ...problem })));
   }
 }

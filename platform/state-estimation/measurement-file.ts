@@ -68,7 +68,11 @@ export const measurementFileSchema = z.strictObject({
 const NOT_A_NUMBER = /(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,\]}])/g;
 
 /** What stands for them in the readable text. */
-const standIns: Readonly<Record<string, number>> = { N: Number.NaN, finity: Infinity, nfinity: -Infinity };
+const standIns = new Map<unknown, number>([
+  ['N', Number.NaN],
+  ['finity', Infinity],
+  ['nfinity', -Infinity],
+]);
 
 /** What a MEASUREMENTS file holds. */
 export interface MeasurementFile {
@@ -93,17 +97,20 @@ export function parseMeasurementFile(text: string, grid: CompiledGrid, file?: st
   // Numbers that JSON does not have become text of the same length: refused in their place instead of failing the file.
   const readable = text.replaceAll(NOT_A_NUMBER, (word) => `"${word.slice(2)}"`);
   const parsed = parseJson(readable);
-  if ('problems' in parsed) return fail(parsed.problems);
+  if (parsed.value === undefined) return fail(parsed.problems);
   const source = createSourceMap(readable);
   const { document, rows, absent } = withNumbers(parsed.value);
   const whole = measurementFileSchema.safeParse(document);
   const ofForm = describeIssues(measurementFileSchema, document, whole.error?.issues ?? []);
-  const problems: Problem[] = ofForm.map(({ path, atKey, ...fault }) => ({
-    path: formatPath(path),
-    ...source.place(path, atKey),
-    message: fault.message,
-    ...(fault.hint !== undefined && { hint: fault.hint }),
-  }));
+  const problems: Problem[] = [
+    ...parsed.problems,
+    ...ofForm.map(({ path, atKey, message, hint }) => ({
+      path: formatPath(path),
+      ...source.place(path, atKey),
+      message,
+      ...(hint !== undefined && { hint }),
+    })),
+  ];
   const measurements: PlacedMeasurement[] = [];
   const taps: TapReading[] = [];
   const places = new Map<string, number>();
@@ -157,7 +164,7 @@ function withNumbers(file: unknown): Document {
   const rows = written.map((row: unknown, i) => {
     if (!isMap(row)) return row;
     const numbers = Object.entries(row).flatMap(([key, text]) => {
-      const number = (key === 'value' || key === 'sigma') && typeof text === 'string' ? standIns[text] : undefined;
+      const number = key === 'value' || key === 'sigma' ? standIns.get(text) : undefined;
       return number === undefined ? [] : [[key, number] as const];
     });
     if (numbers.length === 0) return row;

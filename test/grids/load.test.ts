@@ -76,11 +76,10 @@ describe('a file', () => {
     const file = join(folder, 'bad.json');
     writeFileSync(file, text);
     expect(messages(problemsOf(() => loadGrid(file)))).toEqual([
-      `${file}:3:56: buses[1].nominalVoltageV: missing in "lv"`,
       `${file}:3:70: buses[1].nominalVoltage: unknown key "nominalVoltage" in "lv" (did you mean "nominalVoltageV"?)`,
+      `${file}:5:39: lines[0].to: line "l1" refers to bus "lw", which does not exist (did you mean "lv"?)`,
       `${file}:5:56: lines[0].lengthM: -5 is not above 0 in "l1"`,
       `${file}:5:91: lines[0].x1OhmPerKm: "0.1" is not a number in "l1"`,
-      `${file}:5:39: lines[0].to: line "l1" refers to bus "lw", which does not exist (did you mean "lv"?)`,
     ]);
   });
 
@@ -97,8 +96,8 @@ describe('a file', () => {
       '{ "schema": 1, "name": "g", "representation": "thre", "lines": [{ "id": "l", "from": "a", "to": "b", ';
     expect(messages(problemsOf(() => parseGrid(`${text}"lengthM": 1, "r1OhmPerKm": 1, "x1OhmPerKm": 1 }] }`)))).toEqual(
       [
-        '1:47: representation: "thre" is not one of "three", "positive-sequence" (did you mean "three"?)',
         '1:1: buses: missing',
+        '1:47: representation: "thre" is not one of "three", "positive-sequence" (did you mean "three"?)',
       ],
     );
   });
@@ -107,11 +106,90 @@ describe('a file', () => {
     ['a comma too many', '{ "schema": 1,\n "a": , }', /^2:7: is not valid JSON: Unexpected token ','$/],
     ['a comma too few', '{ "schema": 1,\n  "buses": [ {} \n  "lines": [] }', /^3:3: is not valid JSON/],
     ['a truncated file', '{ "schema": 1,\n "buses": [1, 2,', /^2:17: is not valid JSON: Unexpected end/],
-    ['a key given twice', '{ "schema": 1,\n "name": "x",\n "name": "y" }', /^3:2: name: key "name" is given twice/],
+    ['a key given twice', '{ "schema": 1,\n "name": "x",\n "name": "y" }', /^3:2: name: key "name" is given twice/m],
     ['another kind of value', '[1, 2]', /^1:1: a list is not a map of keys and values/],
     ['nothing', '', /is not valid JSON/],
   ])('tells the place of %s', (_, text, expected) => {
-    expect(messages(problemsOf(() => parseGrid(text)))[0]).toMatch(expected);
+    expect(messages(problemsOf(() => parseGrid(text))).join('\n')).toMatch(expected);
+  });
+
+  /** Each changes a sound text; all are told, in the order of the file, and nothing else is. */
+  test.each<[string, readonly (readonly [from: string, to: string])[], string[]]>([
+    [
+      'of form and voltage levels',
+      [
+        ['"from":"lv","to":"house"', '"from":"mv","to":"house"'],
+        ['"ratedVoltageToV":400', '"ratedVoltageToV":20000'],
+        ['"activePowerW"', '"activePowrW"'],
+      ],
+      ['lines[0]', 'transformers[0].ratedVoltageToV', 'loads[0].activePowrW'],
+    ],
+    [
+      'of form, references and zero sequence',
+      [
+        ['"id":"cable"', '"id":"other","from":"lw","to":"house","lengthM":0},{"id":"cable"'],
+        ['"r0OhmPerKm":0.8,', ''],
+        ['"bus":"house"', '"bus":"hose"'],
+      ],
+      ['lines[0].r1OhmPerKm', 'lines[0].x1OhmPerKm', 'lines[0].from', 'lines[0].lengthM', 'lines[1]', 'loads[0].bus'],
+    ],
+    [
+      'of form and no source',
+      [
+        ['"externalGrids":[{"id":"grid","bus":"mv"}]', '"externalGrid":3,"frequencyHz":0'],
+        ['"id":"load",', ''],
+      ],
+      ['loads[0].id', 'externalGrid', 'frequencyHz'],
+    ],
+    [
+      'of form where there is no source',
+      [
+        ['[{"id":"grid","bus":"mv"}]', '[]'],
+        ['"id":"load",', ''],
+      ],
+      ['loads[0].id', 'externalGrids'],
+    ],
+    [
+      'of a source, whose lack is none',
+      [
+        ['"id":"grid","bus":"mv"', '"id":"grid","bus":"mw"'],
+        ['"lengthM":50', '"lengthM":-50'],
+      ],
+      ['lines[0].lengthM', 'externalGrids[0].bus'],
+    ],
+    [
+      'of the id of a bus, to which others refer',
+      [
+        ['"id":"house","nominal', '"di":"house","nominal'],
+        ['"vkPercent":6', '"vkPercent":1'],
+      ],
+      ['buses[2].di', 'transformers[0].vkrPercent'],
+    ],
+    [
+      'of a key given twice and a value',
+      [
+        ['"name":"sound"', '"name":"sound","name":"again"'],
+        ['"lengthM":50', '"lengthM":"50 m"'],
+      ],
+      ['name', 'lines[0].lengthM'],
+    ],
+    [
+      'of the representation, without which no element can be judged',
+      [
+        ['"three"', '"thre"'],
+        ['"to":"house"', '"to":"hose"'],
+        ['"r0OhmPerKm":0.8,', ''],
+      ],
+      ['representation', 'lines[0].to'],
+    ],
+  ])('with faults %s has them told together', (_, changes, paths) => {
+    const text = changes.reduce((before, [from, to]) => {
+      if (!before.includes(from)) throw new Error(`the grid has no ${from}`);
+      return before.replace(from, to);
+    }, JSON.stringify(sound()));
+    const found = problemsOf(() => parseGrid(text));
+    expect(found.map(({ path }) => path)).toEqual(paths);
+    expect(found.every(({ line, column }) => line === 1 && column !== undefined)).toBe(true);
   });
 
   test('that is missing, or a folder, or a misspelt network, is said in words', () => {

@@ -421,6 +421,19 @@ describe('twin estimate', () => {
     expect(kind).toMatchObject({ column: 26, hint: 'did you mean "voltageMagnitude"?' });
   });
 
+  test('a key given twice hides no other fault, nor is a misspelt one missing', () => {
+    const text = `{ "measurements": [
+    { "id": "a", "id": "b", "kind": "activePower", "at": "bus:99", "value": 1, "sigma": 1 },
+    { "id": "c", "kind": "activePower", "at": "bus:2", "valu": 1, "sigma": "constructor" } ] }`;
+    const found = faults('ieee-33', text).map(({ line, column, path }) => `${line}:${column} ${path}`);
+    expect(found).toEqual([
+      '2:18 id',
+      '2:58 measurements[0].at',
+      '3:56 measurements[1].valu',
+      '3:76 measurements[1].sigma',
+    ]);
+  });
+
   test('a fault of form hides no other one, of the same measurement or of the next', () => {
     const faulty = {
       id: 'a',

@@ -43,7 +43,7 @@ export function readPandapowerFile(text: string, file: string, draft: GridDraft)
     throw new InvalidInputError(problems.map((problem) => ({ file, ...problem })));
   };
   const parsed = parseJson(text);
-  if ('problems' in parsed) return fail(parsed.problems);
+  if (parsed.problems.length > 0) return fail(parsed.problems);
   const root = parsed.value;
   const net = isObject(root) && isObject(root['_object']) ? root['_object'] : root;
   if (!isObject(net) || !('bus' in net))
@@ -108,9 +108,9 @@ function readFrame(
   };
   let { content } = frame;
   if (typeof content === 'string') {
-    const parsed = parseJson(content);
-    if ('problems' in parsed) return fault(parsed.problems[0]!.message);
-    content = parsed.value;
+    const { value, problems } = parseJson(content);
+    if (problems[0] !== undefined) return fault(problems[0].message);
+    content = value;
   }
   if (!isObject(content)) return fault('holds no data frame');
   const split = frame.orient === 'split' ? content : fromColumns(content);

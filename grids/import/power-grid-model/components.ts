@@ -36,7 +36,7 @@ export function readComponents(text: string, file: string, draft: GridDraft): Co
     throw new InvalidInputError(problems.map((problem) => ({ file, ...problem })));
   };
   const parsed = parseJson(text);
-  if ('problems' in parsed) return fail(parsed.problems);
+  if (parsed.problems.length > 0) return fail(parsed.problems);
   const root = parsed.value;
   const source = createSourceMap(text);
   if (!isObject(root)) return fail([{ path: '', message: 'is no power-grid-model data set' }]);
