@@ -22,6 +22,7 @@ import { loadMeasurements, type Loaded } from './equations/load.ts';
 import { statesAt } from './equations/state-space.ts';
 import { flatStart } from './flat-start.ts';
 import { Descent } from './wls-descent.ts';
+import { WEIGHT_JUMP } from './wls-start.ts';
 
 /** A factor that is inverted has larger pivots than one for steps: the inverse loses the digits by which L grows. */
 const INVERSE_PIVOT = 0.1;
@@ -67,6 +68,8 @@ export class WlsSolver {
   readonly x: Float64Array;
   readonly multiplier: Float64Array;
   private factorExists = false;
+  /** Whether a weight was quite another before the last `load`. */
+  weightsJumped = false;
   /** Rows in use when observability was last found complete; empty before. */
   private observableWith: Uint8Array = new Uint8Array(0);
   private readonly matrix: AugmentedMatrix;
@@ -96,11 +99,15 @@ export class WlsSolver {
     const { active, rows, variance } = this.equations;
     this.before.set(variance);
     const loaded = loadMeasurements(this.equations, problem.measurements);
+    let change = 1;
     for (let row = 0; row < rows; row += 1) {
       if (active[row] === 0) this.multiplier[row] = 0;
       const ratio = variance[row]! / this.before[row]!;
-      if (ratio > WEIGHT_CHANGE || ratio * WEIGHT_CHANGE < 1) this.factorExists = false;
+      if (ratio > change) change = ratio;
+      if (ratio * change < 1) change = 1 / ratio;
     }
+    if (change > WEIGHT_CHANGE) this.factorExists = false;
+    this.weightsJumped = change > WEIGHT_JUMP;
     this.matrix.limitVariances();
     this.turnedByCurrents = loaded.turnedByCurrents.map((island) => this.equations.referenceRow[island]!);
     return loaded;

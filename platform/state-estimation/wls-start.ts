@@ -6,6 +6,8 @@ import type { EstimationProblem, EstimatorMeasurement } from './estimator.ts';
 import { unobserved } from './unobserved.ts';
 import type { SolverOptions, WlsSolver } from './wls-solver.ts';
 
+/** With a weight this many times larger or smaller than before, the last answer may lead to another minimum than no load. */
+export const WEIGHT_JUMP = 1e4;
 /** A turn of the measured angles against the last state beyond which the start is turned along, rad. */
 const TURN_MIN = 0.02;
 

@@ -34,13 +34,14 @@ export function createWeightedLeastSquares(options: WlsOptions = {}): Estimator 
       const loaded = solver.load(problem);
       if (loaded.active === 0) return withoutAnswer(problem, 'no-measurements', 0, []);
 
-      const warm = lastVoltage?.grid === grid && solver.isKnownObservable();
+      const known = solver.isKnownObservable();
+      const warm = known && lastVoltage?.grid === grid && !solver.weightsJumped;
       let { open, active } = { open: NOTHING_OPEN, active: loaded.active };
       let approach = 0;
       const startCold = () => {
         const flat = flatStart(grid);
         startSolver(solver, flat, loaded, false);
-        if (!warm) {
+        if (!known) {
           // Observability is judged at no load, before anything is solved.
           solver.factoriseUnweighted();
           ({ open, active } = withdrawUnobserved(solver, active));

@@ -158,7 +158,11 @@ export function createFrameEstimator(
   return {
     voltage,
     degreesOfFreedom: frame.degreesOfFreedom,
-    weigh: frame.weigh,
+    weigh: (measurements) => {
+      const { ratio, jumped } = frame.weigh(measurements);
+      if (jumped) near = false;
+      return ratio;
+    },
     estimate: (values, start) => {
       const base = frame.take(values);
       const fromLast = answered && near && start === 'last';

@@ -3,14 +3,21 @@ import { loadMeasurements, SIGMA_ABSENT } from '../equations/load.ts';
 import { evaluate } from '../equations/evaluate.ts';
 import { ROW } from '../equations/row-kinds.ts';
 import type { EstimationProblem, EstimatorMeasurement } from '../estimator.ts';
+import { WEIGHT_JUMP } from '../wls-start.ts';
 import { type CurrentFormState, MEASURED } from './steps.ts';
 import { type CurrentFormStructure, entryOfVoltage } from './structure.ts';
 
 export interface MeasuredFrame {
   /** Measured values (a phasor is two) minus free states. */
   readonly degreesOfFreedom: number;
-  /** Takes over standard deviations and the angles of phasors. Answers with the largest over the smallest of the former. */
-  readonly weigh: (measurements: readonly EstimatorMeasurement[]) => number;
+  /**
+   * Takes over standard deviations and the angles of phasors. Answers with the largest over the smallest of the former, and
+   * whether a weight became quite another.
+   */
+  readonly weigh: (measurements: readonly EstimatorMeasurement[]) => {
+    readonly ratio: number;
+    readonly jumped: boolean;
+  };
   /**
    * Takes over values in the order of the measurements. The state turns with the measured time base: it is kept in a frame
    * in which the first measured voltage has its no-load angle. Answers with the angle of that frame.
@@ -38,9 +45,10 @@ export function createMeasuredFrame(
   const measurementOf = Int32Array.from({ length: measuredRows }, (_, row) => others[source[row]!]!);
   const anchorRow = firstAngle(structure, problem.measurements);
 
-  const weigh = (measurements: readonly EstimatorMeasurement[]): number => {
+  const weigh: MeasuredFrame['weigh'] = (measurements) => {
     let largest = 0;
     let smallest = Infinity;
+    let jumped = false;
     // The weights of angle references are the matrix's.
     const references = variance.slice(measuredRows);
     loadMeasurements(
@@ -52,7 +60,9 @@ export function createMeasuredFrame(
     for (let k = 0; k < measurements.length; k++) {
       const one = measurements[k]!;
       const present = one.sigma < SIGMA_ABSENT;
-      weight[k] = present ? 1 / one.sigma ** 2 : 0;
+      const own = present ? 1 / one.sigma ** 2 : 0;
+      if (own > WEIGHT_JUMP * weight[k]! || own * WEIGHT_JUMP < weight[k]!) jumped = true;
+      weight[k] = own;
       if (present) {
         largest = Math.max(largest, one.sigma);
         smallest = Math.min(smallest, one.sigma);
@@ -64,7 +74,7 @@ export function createMeasuredFrame(
     for (let at = 0; at < measured.length; at += MEASURED) {
       for (let e = at + 2; e < at + 4; e++) measured[e] = measured[e]! > 0 ? 1 / measured[e]! : 0;
     }
-    return largest / smallest;
+    return { ratio: largest / smallest, jumped };
   };
   const take = (values: Float64Array): number => {
     for (let at = 0; at < measured.length; at += MEASURED) {
