@@ -13,7 +13,7 @@ import { parseMeasurementFile } from '../../platform/state-estimation/measuremen
 import { analyseObservability } from '../../platform/state-estimation/observability.ts';
 import { createSchweppeHuber } from '../../platform/state-estimation/schweppe-huber.ts';
 import { sourceBalances } from '../../platform/state-estimation/source-balance.ts';
-import { estimateTaps } from '../../platform/state-estimation/tap-positions.ts';
+import { estimateTaps, type TapSolver } from '../../platform/state-estimation/tap-positions.ts';
 import { zeroInjectionBuses } from '../../platform/state-estimation/zero-injections.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -156,12 +156,31 @@ function placeTaps(
     const reported = new Map(readings.map(({ transformer, position }) => [transformer, Math.round(position)]));
     return { document: setTaps(paper, reported), taps: [] };
   }
-  return estimateTaps(paper, readings, (document) => {
-    const { result } = solve({ ...problemWith(document), statistics: 'never' }, {});
-    if (result.status !== 'converged') return undefined;
-    const { objective, degreesOfFreedom, chiSquareLimit } = result;
-    return { objective, agrees: degreesOfFreedom <= 0 || objective <= chiSquareLimit };
-  });
+  const find = (cleaning: EstimateOptions) =>
+    estimateTaps(paper, readings, (document) =>
+      costOf(solve({ ...problemWith(document), statistics: 'never' }, cleaning)),
+    );
+  const placed = find({});
+  if (options.removeBadData !== true) return placed;
+  const { removed, consistent } = solve(problemWith(placed.document), options);
+  // What is wrong had its say in these positions: each is judged by what is left without what looks wrong there.
+  return removed.length === 0 && consistent ? placed : find({ removeBadData: true });
+}
+
+/**
+ * What a removed measurement adds to the objective with which it would have to agree: about one reading in a hundred is wrong,
+ * by anything up to a hundred standard deviations, so -2 ln(0.01 / 100 : 0.99 / sqrt(2 pi)).
+ */
+const REMOVAL_COST = 16.6;
+
+/** What an estimate speaks against the positions that it was made with. */
+function costOf({ result, removed, consistent }: CleanedEstimate): ReturnType<TapSolver> {
+  if (result.status !== 'converged') return undefined;
+  const { objective, degreesOfFreedom, chiSquareLimit } = result;
+  return {
+    objective: objective + REMOVAL_COST * removed.length,
+    agrees: consistent && (degreesOfFreedom <= 0 || objective <= chiSquareLimit),
+  };
 }
 
 function problemOf(grid: CompiledGrid, text: string, file: string, namesAllCustomers: boolean): EstimationProblem {
