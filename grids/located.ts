@@ -59,11 +59,15 @@ export function readLocated(file: string, text: string): LocatedDocument {
   }
 }
 
-/** The tree of a file that must not be empty. Throws InvalidInputError when it cannot be read or is no YAML. */
-export function readLocatedFile(file: string): Located {
-  const { root, problems } = readLocated(file, readText(file));
-  if (root === undefined || problems.length > 0) throw new InvalidInputError(problems);
-  return root;
+/**
+ * The tree of a file that must not be empty; faults that leave no doubt of what is written go to `problems`. Throws
+ * InvalidInputError when it cannot be read or is no YAML.
+ */
+export function readLocatedFile(file: string, problems: Problem[]): Located {
+  const read = readLocated(file, readText(file));
+  if (read.root === undefined) throw new InvalidInputError(read.problems);
+  problems.push(...read.problems);
+  return read.root;
 }
 
 interface Conversion {

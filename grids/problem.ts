@@ -36,6 +36,14 @@ export function collectFaults<Result>(problems: Problem[], work: () => Result): 
   }
 }
 
+/** What `work` answers, unless it throws faults or leaves some in `problems`: then InvalidInputError with all of them. */
+export function allFaults<Result>(work: (problems: Problem[]) => Result | undefined): Result {
+  const problems: Problem[] = [];
+  const result = collectFaults(problems, () => work(problems));
+  if (result === undefined || problems.length > 0) throw new InvalidInputError(inFileOrder(problems));
+  return result;
+}
+
 /** Faults file by file, those of each in its order: what stands in one place may have come from several checks. */
 export function inFileOrder<Fault extends Pick<Problem, 'file' | 'line' | 'column'>>(
   faults: readonly Fault[],

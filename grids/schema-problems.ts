@@ -19,7 +19,10 @@ type Issue = z.core.$ZodIssue;
 export function describeIssues(schema: z.ZodType, value: unknown, issues: readonly Issue[]): SchemaFault[] {
   if (issues.length === 0) return [];
   const shape = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  const faults = issues.flatMap((issue) => describeIssue(shape, value, issue, []));
+  const faults = issues.flatMap((issue) => [
+    ...describeIssue(shape, value, issue, []),
+    ...(isOfNoKind(schema, issue) ? commonFaults(readingsOf(schema, value).map((reading) => reading.faults)) : []),
+  ]);
   const misspelt = new Set(
     faults.flatMap(({ path, meant }) => (meant === undefined ? [] : JSON.stringify([...path.slice(0, -1), meant]))),
   );
@@ -34,6 +37,29 @@ export function unknownKey(path: SchemaFault['path'], key: string, known: readon
   return meant === undefined ? fault : { ...fault, meant, hint: `did you mean "${meant}"?` };
 }
 
+function isOfNoKind(schema: z.ZodType, issue: Issue): schema is z.ZodDiscriminatedUnion {
+  return schema instanceof z.ZodDiscriminatedUnion && issue.code === 'invalid_union' && issue.path.length === 1;
+}
+
+export interface Reading {
+  /** The constant that says which member is meant. */
+  readonly name: string;
+  readonly faults: readonly SchemaFault[];
+}
+
+/** A map as each member of a union would read it, the one that it fits best first. */
+export function readingsOf(union: z.ZodDiscriminatedUnion, value: unknown): Reading[] {
+  const readings = union.options.flatMap((member) => {
+    if (!(member instanceof z.ZodObject)) return [];
+    const { [union.def.discriminator]: constant } = member.shape;
+    const [name] = constant instanceof z.ZodLiteral ? [...constant.values].map(String) : [];
+    if (name === undefined) return [];
+    const read = { ...(value as object), [union.def.discriminator]: name };
+    return [{ name, faults: describeIssues(member, read, member.safeParse(read).error?.issues ?? []) }];
+  });
+  return readings.toSorted((a, b) => a.faults.length - b.faults.length);
+}
+
 /** Of something that can be read in several ways: what is at fault whichever is meant, in the words of the first. */
 export function commonFaults([first = [], ...others]: readonly (readonly SchemaFault[])[]): SchemaFault[] {
   const placesOf = (faults: readonly SchemaFault[]) => new Set(faults.map(({ path }) => JSON.stringify(path)));
@@ -43,7 +69,7 @@ export function commonFaults([first = [], ...others]: readonly (readonly SchemaF
 
 function describeIssue(shape: unknown, root: unknown, issue: Issue, prefix: SchemaFault['path']): SchemaFault[] {
   const path = [...prefix, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
-  const value = shownAt(root, path);
+  const value = shownAt(shape, root, path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => unknownKey(path, key, keysAt(shape, root, path)));
   }
@@ -160,10 +186,20 @@ function describePlain(issue: Issue, value: unknown): string {
 const SECRETS = ['password', 'token'];
 const HIDDEN = Symbol('hidden');
 
-/** The value at `path` for showing it. */
-function shownAt(root: unknown, path: SchemaFault['path']): unknown {
+/** The value at `path` for showing it; a text in the place of a map with secrets may be one of them. */
+function shownAt(shape: unknown, root: unknown, path: SchemaFault['path']): unknown {
   const value = valueAt(root, path);
-  return value !== undefined && SECRETS.includes(String(path.at(-1))) ? HIDDEN : value;
+  const isSecret =
+    SECRETS.includes(String(path.at(-1))) ||
+    (typeof value === 'string' && SECRETS.some((name) => hasKey(schemasAt(shape as JsonSchema, root, path), name)));
+  return value !== undefined && isSecret ? HIDDEN : value;
+}
+
+/** Whether one of the schemas, or one within it, knows a key of this name. */
+function hasKey(schemas: readonly JsonSchema[], name: string): boolean {
+  return schemas.some(
+    ({ properties = {} }) => Object.hasOwn(properties, name) || hasKey(Object.values(properties), name),
+  );
 }
 
 function valueAt(root: unknown, path: SchemaFault['path']): unknown {

@@ -1,24 +1,17 @@
 /** The bridge alone, as in the field: connections come back after a break, and nothing is lost meanwhile. */
 import type { DestinationStream, Logger } from 'pino';
-import { bySchema, type Origin } from '../../grids/by-schema.ts';
 import { fieldDatabus, fieldLog } from '../service/field.ts';
 import { untilAborted } from '../service/until-aborted.ts';
 import { startBridge, type BridgeEnd } from './bridge.ts';
-import { bridgeConfigSchema, bridgeRules, type BridgeConfig } from './config.ts';
+import { bridgeRules, type BridgeConfig } from './config.ts';
 
 /**
- * Carries messages until the signal aborts. `document` is the parsed configuration (see `bridgeConfigSchema`) of the file `origin`;
- * passwords may come from TWIN_BRIDGE_LOCAL_PASSWORD and TWIN_BRIDGE_REMOTE_PASSWORD instead.
+ * Carries messages until the signal aborts; passwords may come from TWIN_BRIDGE_LOCAL_PASSWORD and
+ * TWIN_BRIDGE_REMOTE_PASSWORD instead of the configuration.
  *
- * Throws InvalidInputError with every fault of the configuration, DatabusError when a broker is not there or refuses.
+ * Throws DatabusError when a broker is not there or refuses.
  */
-export async function serveBridge(
-  document: unknown,
-  origin: Origin,
-  signal: AbortSignal,
-  out?: DestinationStream,
-): Promise<void> {
-  const config = bySchema(bridgeConfigSchema, document, origin);
+export async function serveBridge(config: BridgeConfig, signal: AbortSignal, out?: DestinationStream): Promise<void> {
   const rules = bridgeRules(config.topics);
   const log = fieldLog('bridge', config.log, out);
   const { local, remote, reconnectMs } = config;

@@ -1,5 +1,7 @@
 /** Secrets of a service: from the environment, from files of their own as orchestrators mount them, or from the configuration. */
 import { dirname, resolve } from 'node:path';
+import type { WrittenFile } from '../../grids/by-schema.ts';
+import { placeAt } from '../../grids/located.ts';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
 import { readText } from '../../grids/read-text.ts';
 
@@ -16,7 +18,12 @@ type Section = Readonly<Record<string, unknown>>;
  * The section with its secrets in place: of the environment first, then of the configuration. A file that the
  * configuration names is looked for from the configuration's folder. Throws InvalidInputError.
  */
-export function withSecrets(section: Section, secrets: readonly Secret[], configFile: string, under: string): Section {
+export function withSecrets(
+  section: Section,
+  secrets: readonly Secret[],
+  { file: configFile, written }: WrittenFile,
+  under: string,
+): Section {
   const problems: Problem[] = [];
   const read = (path: string, file: string): string | undefined => {
     try {
@@ -25,7 +32,11 @@ export function withSecrets(section: Section, secrets: readonly Secret[], config
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
       problems.push(
-        ...error.problems.map(({ message }) => ({ file: configFile, path, message: `${file}: ${message}` })),
+        ...error.problems.map(({ message }) => ({
+          ...placeAt(written, path.split('.')),
+          path,
+          message: `${file}: ${message}`,
+        })),
       );
       return undefined;
     }
@@ -38,7 +49,11 @@ export function withSecrets(section: Section, secrets: readonly Secret[], config
     const { [`${key}File`]: named, ...rest } = (holder ?? {}) as Section;
     const at = [under, ...path].join('.');
     if (named !== undefined && rest[key] !== undefined) {
-      problems.push({ file: configFile, path: at, message: `stands here and in ${key}File: write one of the two` });
+      problems.push({
+        ...placeAt(written, at.split('.')),
+        path: at,
+        message: `stands here and in ${key}File: write one of the two`,
+      });
     }
     const { [variable]: given, [`${variable}_FILE`]: givenFile } = process.env;
     const secret =

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DestinationStream, Logger } from 'pino';
 import { z } from 'zod';
-import { bySchema, type Origin } from '../../grids/by-schema.ts';
-import { plainValue, readLocatedFile } from '../../grids/located.ts';
-import { InvalidInputError } from '../../grids/problem.ts';
+import { bySchema, fileBySchema, type WrittenFile } from '../../grids/by-schema.ts';
+import { placeAt, plainValue, readLocatedFile } from '../../grids/located.ts';
+import { allFaults, collectFaults, InvalidInputError } from '../../grids/problem.ts';
 import { createIntakeVerifier } from '../contract/intake-verifier.ts';
 import { topics } from '../contract/topics.ts';
 import type { ServiceDefinition } from './definition.ts';
@@ -61,19 +61,15 @@ export async function serveService(
   signal: AbortSignal,
   out?: DestinationStream,
 ): Promise<void> {
-  const written = readLocatedFile(configFile);
-  const document = plainValue(written);
-  const origin = { file: configFile, written };
   if (name === 'bridge') {
     const { serveBridge } = await import('../bridge/serve.ts');
-    await serveBridge(document, origin, signal, out);
+    const { bridgeConfigSchema } = await import('../bridge/config.ts');
+    await serveBridge(fileBySchema(bridgeConfigSchema, configFile), signal, out);
     return;
   }
-  const settings = bySchema(settingsSchema, withEnvironment(document), origin);
-  const ofService = { ...origin, under: ['service'] };
-  const log = fieldLog(name, settings.log, out);
   if (name === 'ticker') {
-    await tick(settings, bySchema(tickerSchema, settings.service, ofService), log, signal);
+    const { settings, config } = readConfiguration(configFile, tickerSchema);
+    await tick(settings, config, fieldLog(name, settings.log, out), signal);
     return;
   }
   if (!isServiceName(name)) {
@@ -81,9 +77,33 @@ export async function serveService(
     throw new InvalidInputError([{ file: configFile, path: '', message: `no service is named "${name}"`, hint }]);
   }
   const definition = await loadService(name);
-  const config = bySchema(definition.configSchema, settings.service, ofService);
-  const http = settings.http && (await readHttp(definition, settings.http, origin));
-  await serve(definition, config, settings, http, log, signal);
+  const side = await definition.http?.();
+  const { settings, config, http } = readConfiguration(configFile, definition.configSchema, (section, origin) =>
+    readHttp(name, side, section, origin),
+  );
+  await serve(definition, config, settings, http, fieldLog(name, settings.log, out), signal);
+}
+
+type Section = Readonly<Record<string, unknown>>;
+
+/** What every service is told, what this one is, and its HTTP side. Throws InvalidInputError with the faults of all. */
+function readConfiguration<Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+  httpOf?: (section: Section, origin: WrittenFile) => Http,
+) {
+  return allFaults((problems) => {
+    const written = readLocatedFile(file, problems);
+    const document = plainValue(written);
+    const origin = { file, written };
+    const collect = <Result>(work: () => Result) => collectFaults(problems, work);
+    const { service, http: section } = isSection(document) ? document : {};
+    const settings = collect(() => bySchema(settingsSchema, withEnvironment(document), origin));
+    const ofService = { ...origin, under: ['service'] };
+    const config = service === undefined ? undefined : collect(() => bySchema(schema, service, ofService));
+    const http = isSection(section) ? collect(() => httpOf?.(section, origin)) : undefined;
+    return settings === undefined || config === undefined ? undefined : { settings, config, http };
+  });
 }
 
 interface Http {
@@ -92,17 +112,12 @@ interface Http {
 }
 
 /** The HTTP side that the settings ask for. */
-async function readHttp(
-  definition: ServiceDefinition,
-  section: Readonly<Record<string, unknown>>,
-  origin: Origin & { readonly file: string },
-): Promise<Http> {
-  const { file } = origin;
-  const side = await definition.http?.();
+function readHttp(name: string, side: HttpSide | undefined, section: Section, origin: WrittenFile): Http {
   if (side === undefined) {
-    throw new InvalidInputError([{ file, path: 'http', message: `${definition.name} answers no HTTP` }]);
+    const place = placeAt(origin.written, ['http'], 'key');
+    throw new InvalidInputError([{ ...place, path: 'http', message: `${name} answers no HTTP` }]);
   }
-  const given = withSecrets(section, side.secrets, file, 'http');
+  const given = withSecrets(section, side.secrets, origin, 'http');
   return { side, settings: bySchema(side.settingsSchema, given, { ...origin, under: ['http'] }) };
 }
 
@@ -207,6 +222,7 @@ function databusOf({ databus }: Settings, log: Logger) {
   return fieldDatabus('databus', databus, log);
 }
 
+/** The document with what the environment says of the databus. */
 function withEnvironment(document: unknown): unknown {
   const environment = {
     url: process.env['TWIN_DATABUS_URL'],
@@ -214,6 +230,11 @@ function withEnvironment(document: unknown): unknown {
     password: process.env['TWIN_DATABUS_PASSWORD'],
   };
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
-  const settings = document as { databus?: object } | null;
-  return { ...settings, databus: { ...settings?.databus, ...given } };
+  if (!isSection(document)) return document;
+  const { databus = {} } = document;
+  return { ...document, databus: isSection(databus) ? { ...databus, ...given } : databus };
+}
+
+function isSection(value: unknown): value is Section {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,6 @@
 /** User names and passwords for brokers that a run does not start itself, from a file that stays out of the record. */
 import { z } from 'zod';
-import { bySchema } from '../../grids/by-schema.ts';
-import { plainValue, readLocatedFile } from '../../grids/located.ts';
+import { fileBySchema } from '../../grids/by-schema.ts';
 
 const loginSchema = z.strictObject({ username: z.string().min(1), password: z.string() });
 
@@ -15,7 +14,5 @@ export type Credentials = z.infer<typeof credentialsSchema>;
 
 /** Reads `file` (YAML or JSON); no file, no credentials. Throws InvalidInputError with every fault. */
 export function readCredentials(file: string | undefined): Credentials {
-  if (file === undefined) return {};
-  const written = readLocatedFile(file);
-  return bySchema(credentialsSchema, plainValue(written), { written });
+  return file === undefined ? {} : fileBySchema(credentialsSchema, file);
 }

@@ -1,6 +1,6 @@
 /** A scenario with something sound in place of its faults of form, so that all else can be checked in the same go. */
 import { closest } from '../../numerics/edit-distance.ts';
-import { commonFaults, describeIssues, type SchemaFault } from '../../grids/schema-problems.ts';
+import { commonFaults, describeIssues, readingsOf, type SchemaFault } from '../../grids/schema-problems.ts';
 import { deviceSchema, type Scenario, scenarioSchema } from './schema.ts';
 
 type Path = SchemaFault['path'];
@@ -160,11 +160,7 @@ function kindOf(entry: unknown): { readonly name: string; readonly faults?: read
   const kinds = deviceSchema.options.map(({ shape }) => [...shape.kind.values][0] ?? '');
   const near = typeof named === 'string' ? closest(named, kinds) : undefined;
   if (near !== undefined) return { name: near };
-  const readings = kinds.map((name) => {
-    const read = { ...(entry as object), kind: name };
-    return { name, faults: describeIssues(deviceSchema, read, deviceSchema.safeParse(read).error?.issues ?? []) };
-  });
-  readings.sort((a, b) => a.faults.length - b.faults.length);
+  const readings = readingsOf(deviceSchema, entry);
   return { name: readings[0]?.name ?? 'pmu', faults: commonFaults(readings.map(({ faults }) => faults)) };
 }
 

@@ -271,15 +271,16 @@ describe('sense', () => {
   });
 
   it('refuses grid changes that leave no valid grid, at the change where that is to blame alone', async () => {
-    const change = 'platform:\n  gridChanges: { "lines.1.to": "1", "buses.18.nominalVoltageV": 400 }';
-    expect(await faultsWith('platform:', change)).toEqual([
+    const voltage = '"buses.18.nominalVoltageV": 400';
+    const together = [
+      expect.stringMatching(/^s\.yaml:11:16: platform\.gridChanges: leaves the grid invalid: lines\[\d+\]/),
+      expect.stringMatching(/^s\.yaml:11:16: platform\.gridChanges: leaves the grid invalid: lines\[\d+\]/),
+    ];
+    expect(await faultsWith('platform:', `platform:\n  gridChanges: { "lines.1.to": "1", ${voltage} }`)).toEqual([
       's.yaml:11:18: platform.gridChanges.lines.1.to: line "1" has both ends at bus "1"',
+      ...together,
     ]);
-    const voltage = 'platform:\n  gridChanges: { "buses.18.nominalVoltageV": 400 }';
-    expect(await faultsWith('platform:', voltage)).toEqual([
-      expect.stringMatching(/^s\.yaml:11:16: platform\.gridChanges: leaves the grid invalid: lines\[\d+\]/),
-      expect.stringMatching(/^s\.yaml:11:16: platform\.gridChanges: leaves the grid invalid: lines\[\d+\]/),
-    ]);
+    expect(await faultsWith('platform:', `platform:\n  gridChanges: { ${voltage} }`)).toEqual(together);
   });
 
   const battery = '  - { kind: bess, id: b, at: "bus:3", power: 3 kW, energy: 9 kWh, soc: SOC }\nplatform:';

@@ -62,6 +62,42 @@ it.each<[string, string, string[], string[]]>([
     ],
   ],
   [
+    'of all its sections, with a key given twice',
+    'balancer',
+    [
+      'databus: { ulr: "mqtt://x" }',
+      'log: loud',
+      'log: info',
+      'http: { port: 99999999 }',
+      'service: { sit: a, mode: nrt }',
+    ],
+    [
+      'c.yaml:1:12: databus.ulr: unknown key "ulr" (did you mean "url"?)',
+      'c.yaml:3:1: key "log" is given twice in one map',
+      'c.yaml:4:7: http.token: is missing: set TWIN_HTTP_TOKEN, or name a file that holds it in tokenFile',
+      'c.yaml:4:15: http.port: 99999999 is not at most 65535',
+      'c.yaml:5:10: service.battery: missing',
+      'c.yaml:5:12: service.sit: unknown key "sit" (did you mean "site"?)',
+      'c.yaml:5:26: service.mode: "nrt" is not one of "near-real-time", "schedule"',
+    ],
+  ],
+  [
+    'of HTTP where there is none',
+    'power-calculation',
+    [databus, 'http: { port: 1 }', 'service: { site: 5 }'],
+    ['c.yaml:2:1: http: power-calculation answers no HTTP', 'c.yaml:3:18: service.site: 5 is not a text'],
+  ],
+  ['of a list', 'ticker', ['- 1'], ['c.yaml:1:1: a list is not a map of keys and values']],
+  [
+    'of a text in the place of a section',
+    'ticker',
+    ['databus: "mqtt://user:secret@x"', 'service: every second'],
+    [
+      'c.yaml:1:10: databus: what is given is not a map of keys and values',
+      'c.yaml:2:10: service: "every second" is not a map of keys and values',
+    ],
+  ],
+  [
     'of the ticker',
     'ticker',
     [databus, 'service: { periodMs: 1.5 }'],
