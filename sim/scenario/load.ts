@@ -111,7 +111,7 @@ export async function inspectScenario(file: string, options: LoadOptions): Promi
       ({ entry }) => !sound.strangeDevices.has(entry),
     ),
     serviceOptions: services.options,
-    hasAllDevices: sound.strangeDevices.size === 0,
+    hasAllDevices: sound.strangeDevices.size === 0 && !isReplaced(['devices']),
     hasAllServices: sound.hasAllServices,
     isDoubtful: (path) => faults.some((fault) => fault.path.every((step, i) => i >= path.length || path[i] === step)),
     locate: (known) => known.map((problem) => locateProblem(root, problem)),

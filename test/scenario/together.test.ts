@@ -122,6 +122,15 @@ it('a device in the wrong place is told beside what is wrong elsewhere', async (
   );
 });
 
+it('without devices nothing is said of what would come from them', async () => {
+  const list = text.slice(text.indexOf('devices:'), text.indexOf('tickless:'));
+  const events = text.slice(text.indexOf('events:'), text.indexOf('expect:'));
+  const none = [list, 'devices: []\n', ''] as const;
+  expect(await pathsWith(none, [events, '', ''], ['  powerCalculation: {}\n', '', ''])).toBe(
+    'devices tickless.power-calculation platform.balancer',
+  );
+});
+
 const sorted = (paths: string) => paths.split(' ').sort();
 
 it.each(slips)('%s -> %s beside all others', async (...one) => {
