@@ -8,6 +8,8 @@ export interface Problem {
   /** 1-based line and column in the file where known. For CSV, `line` is the row. */
   readonly line?: number;
   readonly column?: number;
+  /** The fault is with the key at the end of `path`, for those who look for its place later. */
+  readonly atKey?: boolean;
   /** One sentence without a full stop: what is wrong, with the offending value and id. */
   readonly message: string;
   /** What to do about it, for example `did you mean "lengthM"?`. */

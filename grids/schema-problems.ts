@@ -158,7 +158,7 @@ function ownWords({ message }: Issue): string | undefined {
 function describePlain(issue: Issue, value: unknown): string {
   const own = ownWords(issue);
   if (issue.code === 'custom') return issue.message;
-  if (own !== undefined) return `${show(value)} ${own}`;
+  if (own !== undefined) return Array.isArray(value) ? own : `${show(value)} ${own}`;
   switch (issue.code) {
     case 'invalid_type': {
       return `${show(value)} is not ${TYPES[issue.expected] ?? issue.expected}`;

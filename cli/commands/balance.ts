@@ -1,6 +1,6 @@
 /** `twin balance REQUEST`: answers a balancing request of the Platone WP5 balancer's form, in its own response shape. */
 import { createSourceMap, parseJson, parsePath } from '../../grids/json-source.ts';
-import { InvalidInputError } from '../../grids/problem.ts';
+import { inFileOrder, InvalidInputError } from '../../grids/problem.ts';
 import { parsePymfmRequest, type PymfmRequest } from '../../platform/balancer/pymfm-request.ts';
 import { answerPymfmRequest } from '../../platform/balancer/pymfm.ts';
 import { parseRequestJson } from '../../platform/balancer/rest/request-json.ts';
@@ -26,7 +26,9 @@ function readRequest(file: string): PymfmRequest {
     if (!(error instanceof InvalidInputError)) throw error;
     const source = createSourceMap(text);
     throw new InvalidInputError(
-      error.problems.map((problem) => ({ ...problem, ...source.place(parsePath(problem.path)) })),
+      inFileOrder(
+        error.problems.map((problem) => ({ ...problem, ...source.place(parsePath(problem.path), problem.atKey) })),
+      ),
     );
   }
 }

@@ -1,7 +1,7 @@
 /** The request of the Platone WP5 balancer (pymfm) as people send it: its shape, and every fault with its JSON path. */
 import { z } from 'zod';
 import { InvalidInputError, type Problem } from '../../grids/problem.ts';
-import { didYouMean } from '../../numerics/edit-distance.ts';
+import { describeIssues } from '../../grids/schema-problems.ts';
 import { parseInstant } from '../contract/time.ts';
 import { dayEndBoundary } from './pymfm-optimisation.ts';
 import { type PymfmWindow, windowOf } from './pymfm-units.ts';
@@ -55,6 +55,8 @@ export const requestSchema = z.strictObject({
   /** One battery, or a list of them. */
   battery_specs: z.preprocess((specs) => (Array.isArray(specs) ? specs : [specs]), batteriesSchema),
 });
+/** The same where a single battery has been put into a list. */
+const listedSchema = requestSchema.extend({ battery_specs: batteriesSchema });
 
 export type PymfmRequest = z.output<typeof requestSchema>;
 export type PymfmBattery = z.output<typeof batterySchema>;
@@ -73,7 +75,7 @@ export function parsePymfmRequest(value: unknown, file?: string): PymfmRequest {
         isSound: soundness(parsed.error),
       };
   const problems = [
-    ...(parsed.success ? [] : shapeProblems(parsed.error, value, single)),
+    ...(parsed.success ? [] : shapeProblems(value, single)),
     ...contentProblems(request, isSound, single),
   ];
   if (problems.length > 0 || !parsed.success) {
@@ -91,25 +93,18 @@ function soundness(error: z.ZodError): IsSound {
   return (...path) => !faulty.some((fault) => fault.every((step, depth) => path[depth] === step));
 }
 
-function shapeProblems(error: z.ZodError, value: unknown, singleBattery: boolean): Problem[] {
-  return error.issues.flatMap((issue): Problem[] => {
-    const path = jsonPath(issue.path, singleBattery);
-    if (issue.code !== 'unrecognized_keys') {
-      const found = issue.code === 'invalid_type' ? valueAt(value, issue.path, singleBattery) : '';
-      // What a caller writes without quotes arrives as a text of that name (see `rest/request-json.ts`).
-      if (found === 'NaN' || found === 'Infinity' || found === '-Infinity')
-        return [{ path, message: `${found} is not a number` }];
-      return [{ path, message: found === undefined ? 'is missing' : lowerFirst(issue.message) }];
-    }
-    return issue.keys.map((key) => {
-      const hint = didYouMean(key, knownKeys(issue.path));
-      return {
-        path: path === '' ? key : `${path}.${key}`,
-        message: `unknown key "${key}"`,
-        ...(hint === undefined ? {} : { hint }),
-      };
-    });
-  });
+function shapeProblems(value: unknown, singleBattery: boolean): Problem[] {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const wrapped =
+    singleBattery && isMap && 'battery_specs' in value ? { ...value, battery_specs: [value.battery_specs] } : value;
+  const issues = listedSchema.safeParse(wrapped).error?.issues ?? [];
+  return describeIssues(listedSchema, wrapped, issues).map(({ path, message, hint, atKey }) => ({
+    path: jsonPath(path, singleBattery),
+    // What a caller writes without quotes arrives as a text of that name (see `rest/request-json.ts`).
+    message: message.replace(/^"(NaN|-?Infinity)"/, '$1'),
+    ...(hint !== undefined && { hint }),
+    ...(atKey === true && { atKey }),
+  }));
 }
 
 /** Faults that no shape shows: times that do not fit together, batteries that cannot be, parts missing for the mode. */
@@ -313,15 +308,4 @@ function valueAt(value: unknown, path: readonly PropertyKey[], singleBattery: bo
     (inner, part) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[part],
     value,
   );
-}
-
-/** Keys that an object at `path` may have, for the did-you-mean. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  if (path[0] === 'battery_specs') return Object.keys(batterySchema.shape);
-  if (path.length === 0) return Object.keys(requestSchema.shape);
-  return ['timestamp', 'P_gen_kW', 'P_load_kW', 'pv_curtailment', 'values', 'P_req_kW', 'delta_T_h', 'P_net_meas_kW'];
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }
