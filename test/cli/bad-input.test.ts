@@ -210,7 +210,8 @@ write(
 );
 
 describe('faults of a scenario', () => {
-  it.each(cases)('%s', async (_, changes, faults, options = []) => {
+  const named = cases.map(([name, changes, faults, options = []]) => ({ name, changes, faults, options }));
+  it.each(named)('$name', async ({ changes, faults, options }) => {
     const text = changes.reduce((before, [from, to]) => {
       if (!before.includes(from)) throw new Error(`the scenario has no ${from}`);
       return before.replace(from, to);
