@@ -5,11 +5,11 @@
  * end, branch and cut over all directions.
  */
 import type { Bounds, LinearProgram, LinearSession, LinearSolver } from '../../../numerics/linear-program.ts';
-import type { DemandGroup, PlanModel } from './model.ts';
+import { boundsWith, type Demand, type DemandGroup, type PlanModel } from './model.ts';
 import { flows, flowsBothWays } from './net.ts';
 import type { PlanBattery } from './problem.ts';
 import type { Direction } from './search.ts';
-import { tighten, type TightModel, type TightPair } from './tighten.ts';
+import { isLossy, pairsOf, tighten, type Pair, type TightModel, type TightPair } from './tighten.ts';
 
 /** Share of the horizon whose directions are decided at once. */
 const PARTS = 8;
@@ -60,19 +60,33 @@ function dive(
   }
 }
 
-/** Of the simplex method: most questions are decided within 3,000, few of those that are not within many more. */
-const STEPS_MAX = 10_000;
+/** kW and kWh that demands give way by where a proof is looked for: it must not hang on the solver's rounding. */
+const SPARE = 1e-6;
 
-/** A direction for every pair of a tightened program, by a point that keeps to them; that there is none; or neither. */
+/**
+ * Directions of all batteries that lose energy in which the chosen demands can be met, perhaps but for rounding; that there
+ * are none; or neither.
+ */
 export function decideDirections(
   solver: LinearSolver,
-  { program, batteryPairs }: TightModel,
+  model: PlanModel,
+  isChosen: (demand: Demand, index: number) => boolean,
 ): readonly Direction[] | 'none' | 'unknown' {
-  const modes = batteryPairs.map(({ mode }) => mode);
-  const point = solver.findWhole(program, modes, STEPS_MAX);
+  const { program, batteryPairs } = tightenForDemands(model, boundsWith(model, isChosen, SPARE));
+  const modes = new Map(batteryPairs.map(({ first, mode }) => [first, mode]));
+  const point = solver.findWhole(program, [...modes.values()], STEPS_MAX);
   if (typeof point === 'string') return point;
-  return batteryPairs.map((pair) => ({ pair, isFirst: (point[pair.mode] as number) >= 0.5 }));
+  const isFirst = ({ first, second }: Pair) => {
+    const mode = modes.get(first);
+    // Without a mode, one power is zero in every plan: the pair is decided, though the linear program by itself would loop it.
+    return mode === undefined ? (program.columnUpper[second] as number) <= 0 : (point[mode] as number) >= 0.5;
+  };
+  const lossy = model.problem.batteries.flatMap((battery, n) => (isLossy(battery) ? pairsOf(model, n) : []));
+  return lossy.map((pair) => ({ pair, isFirst: isFirst(pair) }));
 }
+
+/** Of the simplex method: most questions are decided within 3,000, few of those that are not within many more. */
+const STEPS_MAX = 10_000;
 
 /**
  * The tightened program with what the demands on the exchange and on stored energy mean for either-or. With P the net power

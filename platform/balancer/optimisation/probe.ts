@@ -4,7 +4,7 @@ import { burn } from './burn.ts';
 import { boundsWith, type Demand, type PlanModel } from './model.ts';
 import { flows, flowsBothWays } from './net.ts';
 import { decideDirections, findPhysicalPoint, tightenForDemands } from './physical-point.ts';
-import type { Direction } from './search.ts';
+import { inDirections, type Direction } from './search.ts';
 import { isLossy, pairsOf, type Pair } from './tighten.ts';
 
 type Choice = (demand: Demand, index: number) => boolean;
@@ -46,19 +46,15 @@ export function createProbe(solver: LinearSolver, model: PlanModel): Probe {
     return { isMet: (demand) => isMet(model, point, demand) };
   };
   const pointIn = (bounds: Bounds, directions: readonly Direction[]): MeetingPoint | undefined => {
-    const columnUpper = [...bounds.columnUpper];
-    for (const { pair, isFirst } of directions) columnUpper[isFirst ? pair.second : pair.first] = 0;
-    const answer = solve({ ...bounds, columnUpper });
+    const answer = solve(inDirections(bounds, directions));
     return answer.status === 'optimal' ? meetingAt(answer.x) : undefined;
   };
   const byRule = (bounds: Bounds): MeetingPoint | undefined => {
     const directions = burn(model, bounds);
     return directions && pointIn(bounds, directions);
   };
-  /** A proof holds with a bit to spare; a point does without. */
   const whereDecided = (isChosen: Choice): MeetingPoint | 'clash' | 'unknown' => {
-    const spared = tightenForDemands(model, boundsWith(model, isChosen, TOLERANCE));
-    const directions = decideDirections(solver, spared);
+    const directions = decideDirections(solver, model, isChosen);
     if (directions === 'none') return 'clash';
     if (directions === 'unknown') return 'unknown';
     return pointIn(boundsWith(model, isChosen), directions) ?? 'unknown';

@@ -46,6 +46,13 @@ export interface Direction {
   readonly isFirst: boolean;
 }
 
+/** The bounds with what flows the other way held at zero. */
+export function inDirections(bounds: Bounds, directions: readonly Direction[]): Bounds {
+  const columnUpper = [...bounds.columnUpper];
+  for (const { pair, isFirst } of directions) columnUpper[isFirst ? pair.second : pair.first] = 0;
+  return { ...bounds, columnUpper };
+}
+
 /** Values that a column may have: the number of importing steps, or a peak. */
 interface Range {
   readonly column: number;

@@ -2,14 +2,22 @@
  * Finds the cheapest plan: the linear program first; only where its answer charges and discharges a battery at once, or
  * imports and exports at once, and that cannot be netted without loss, the directions are searched for.
  */
-import type { Bounds, LinearAnswer, LinearProgram, LinearSolver } from '../../../numerics/linear-program.ts';
+import type {
+  Bounds,
+  LinearAnswer,
+  LinearProgram,
+  LinearSession,
+  LinearSolver,
+} from '../../../numerics/linear-program.ts';
 import { hasPath } from './battery-path.ts';
+import { burn } from './burn.ts';
 import { buildPlanModel, planBounds, type PlanModel } from './model.ts';
 import { net } from './net.ts';
 import { searchPeaks } from './peak-search.ts';
+import { decideDirections } from './physical-point.ts';
 import type { Plan, UnsolvedPlan } from './plan.ts';
 import type { PlanProblem } from './problem.ts';
-import { searchPhysical, type Candidate } from './search.ts';
+import { inDirections, searchPhysical, type Candidate, type Direction } from './search.ts';
 import { settle } from './settle.ts';
 import { tighten } from './tighten.ts';
 
@@ -74,13 +82,42 @@ function solvePhysically(
     if (violated.length === 0) return { status: 'optimal', x, objective, batteriesKW, bound: objective, solves: 1 };
     const exact = hasPath(model) ? searchPeaks(session, model, bounds, rowDual, GAP) : undefined;
     const goal = { gap: GAP, solvesMax: solvesMax(model.program) };
-    const { best, bound, solves } = exact ?? searchPhysical(solver, model, bounds, tighten(model, bounds), goal);
-    if (best !== undefined)
-      return { status: 'optimal', ...best, bound: Math.max(bound, objective), solves: 1 + solves };
-    return bound === Infinity ? { status: 'infeasible' } : { status: 'unsolved', reason: TOO_MANY };
+    const { bound, solves, ...found } = exact ?? searchPhysical(solver, model, bounds, tighten(model, bounds), goal);
+    if (bound === Infinity) return { status: 'infeasible' };
+    const best = found.best ?? anyPlan(solver, session, model, bounds);
+    if (best === 'none') return { status: 'infeasible' };
+    if (best === 'unknown') return { status: 'unsolved', reason: TOO_MANY };
+    return { status: 'optimal', ...best, bound: Math.max(bound, objective), solves: 1 + solves };
   } finally {
     session.dispose();
   }
+}
+
+/** Any plan, where the search found none; that there is none; or neither. It can be far from the cheapest, as its gap says. */
+function anyPlan(
+  solver: LinearSolver,
+  session: LinearSession,
+  model: PlanModel,
+  bounds: Bounds,
+): Candidate | 'none' | 'unknown' {
+  const rule = burn(model, bounds);
+  const byRule = rule && planIn(session, model, bounds, rule);
+  if (byRule !== undefined) return byRule;
+  const directions = decideDirections(solver, model, () => true);
+  return typeof directions === 'string' ? directions : (planIn(session, model, bounds, directions) ?? 'unknown');
+}
+
+function planIn(
+  session: LinearSession,
+  model: PlanModel,
+  bounds: Bounds,
+  directions: readonly Direction[],
+): Candidate | undefined {
+  session.setBounds(inDirections(bounds, directions));
+  const answer = session.solve();
+  if (answer.status !== 'optimal') return undefined;
+  const { batteriesKW, violated } = net(model, bounds, answer.x);
+  return violated.length === 0 ? { x: answer.x, objective: answer.objective, batteriesKW } : undefined;
 }
 
 function reasonOf(answer: LinearAnswer): string {
