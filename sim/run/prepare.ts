@@ -4,7 +4,7 @@ import { inFileOrder, InvalidInputError, type Problem } from '../../grids/proble
 import { type BridgeTraffic, bridgeTrafficSchema } from '../../platform/bridge/config.ts';
 import { parseInstant } from '../../platform/contract/time.ts';
 import { didYouMean } from '../../numerics/edit-distance.ts';
-import { isServiceName, type ServiceName, serviceNames } from '../../platform/service/registry.ts';
+import { type ServiceName, serviceNames } from '../../platform/service/registry.ts';
 import { type AccessLayerAccounts, accessLayerAccounts } from '../access-layer/accounts.ts';
 import { createLedger, type Ledger as BlockLedger } from '../access-layer/ledger.ts';
 import { createLightNode, type LightNode } from '../access-layer/light-node.ts';
@@ -65,7 +65,9 @@ export async function prepareRun(options: RunOptions): Promise<Preparation> {
 async function faultsOfServices(outline: ScenarioOutline, places: Partial<Places>): Promise<readonly Problem[]> {
   const facts = { loaded: outline, roads: roadsOf(outline), keys: {}, seriesDirectory: 'series' };
   const { problems } = await configureServices(facts);
-  return outline.locate([...faultsOfTickless(outline), ...faultsOfBridge(outline, places), ...problems]);
+  // Files of profiles are told of with the scenario.
+  const own = problems.filter(({ file }) => file === undefined);
+  return outline.locate([...faultsOfTickless(outline), ...faultsOfBridge(outline, places), ...own]);
 }
 
 function roadsOf({ devices }: ScenarioOutline): readonly Road[] {
@@ -247,8 +249,7 @@ async function configureServices(facts: ServiceFacts): Promise<ConfiguredService
   for (const name of servicesOf(loaded)) {
     const { config, problems: found } = await serviceConfig(name, facts);
     if (config !== undefined) configured.push({ name, config });
-    // Files of profiles are told of with the scenario.
-    problems.push(...found.filter(({ file }) => file === undefined));
+    problems.push(...found);
   }
   const waiting = await faultsOfWaiting(configured, (name) => mayTakePart(name, loaded));
   return { configured, problems: [...problems, ...waiting] };
@@ -258,7 +259,7 @@ async function configureServices(facts: ServiceFacts): Promise<ConfiguredService
 function faultsOfNames({ service }: RunOptions, outline: ScenarioOutline | undefined): Problem[] {
   const names = ['bridge', ...(outline === undefined ? serviceNames : servicesOf(outline))];
   return Object.keys(service).flatMap((name) =>
-    mayTakePart(name, outline)
+    name === 'bridge' || mayTakePart(name, outline)
       ? []
       : [{ file: '--service', path: '', message: `the scenario has no ${name}`, hint: nameHint(name, names) }],
   );
@@ -267,7 +268,7 @@ function faultsOfNames({ service }: RunOptions, outline: ScenarioOutline | undef
 function faultsOfTickless(outline: ScenarioOutline): Problem[] {
   const names = servicesOf(outline);
   return Object.keys(outline.scenario.tickless).flatMap((name) =>
-    name !== 'bridge' && mayTakePart(name, outline)
+    mayTakePart(name, outline)
       ? []
       : [{ path: `tickless.${name}`, message: 'is no service of the scenario', hint: nameHint(name, names) }],
   );
@@ -275,8 +276,8 @@ function faultsOfTickless(outline: ScenarioOutline): Problem[] {
 
 /** Of a scenario that is not known, or not all of it, every service there is may be one. */
 function mayTakePart(name: string, outline: ScenarioOutline | undefined): boolean {
-  if (name === 'bridge') return true;
-  return outline?.hasAllServices === true ? Object.hasOwn(outline.serviceOptions, name) : isServiceName(name);
+  const names: readonly string[] = outline?.hasAllServices === true ? servicesOf(outline) : serviceNames;
+  return names.includes(name);
 }
 
 function nameHint(name: string, known: readonly string[]): string {

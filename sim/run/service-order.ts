@@ -36,9 +36,7 @@ export function orderServices<Service extends Waiting>(
   return { sorted: [...sorted] };
 }
 
-/**
- * Services that wait for one that does not take part, or for one another: such an instant would never end.
- */
+/** Services that wait for one that does not take part, or for one another: such an instant would never end. */
 export async function faultsOfWaiting(
   plans: readonly Pick<ServicePlan, 'name' | 'config'>[],
   mayTakePart: (name: string) => boolean,
