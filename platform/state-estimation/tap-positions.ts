@@ -142,7 +142,7 @@ function rangeOf({ tap }: TapChanger): number[] {
 
 /**
  * Tap changers of transformers between the same parts of the grid (what lines and closed switches join), and those of
- * one transformer: a change of one can hide behind that of another.
+ * one transformer: a change of one can hide behind that of another. Phases of banks lie in parallel with their own like.
  */
 function parallelGroups(document: GridDocument, units: readonly TapChanger[]): TapChanger[][] {
   const { busCount, busIndex } = fuseBuses(document);
@@ -153,7 +153,7 @@ function parallelGroups(document: GridDocument, units: readonly TapChanger[]): T
   const groups = new Map<string, TapChanger[]>();
   for (const unit of units) {
     const parts = unit.buses.map((bus) => union.find(busIndex.get(bus)!)).toSorted((a, b) => a - b);
-    const key = parts.join(' ');
+    const key = [...parts, unit.phase ?? ''].join(' ');
     groups.set(key, [...(groups.get(key) ?? []), unit]);
   }
   return [...groups.values()].filter((group) => group.length > 1);

@@ -243,6 +243,133 @@ describe('a gross error beside a tap', () => {
   });
 });
 
+/** Banks of single-phase regulators along a feeder of 20 kV with unlike phases; `regulators` lie one behind the other. */
+function regulated(regulators: readonly Partial<Unit>[]): GridDocumentInput {
+  const ends = ['r', 's'].slice(0, regulators.length);
+  const ids = ['h', ...ends.flatMap((end) => [`${end}0`, end, `${end}1`])];
+  const line = { lengthM: 4000, r1OhmPerKm: 0.3, x1OhmPerKm: 0.35, r0OhmPerKm: 0.6, x0OhmPerKm: 1.1 };
+  return {
+    schema: 1,
+    name: 'regulated',
+    representation: 'three',
+    buses: ids.map((id) => ({ id, nominalVoltageV: 20_000 })),
+    lines: ends.flatMap((end, k) => [
+      { ...line, id: `to-${end}`, from: k === 0 ? 'h' : `${ends[k - 1]!}1`, to: `${end}0` },
+      { ...line, id: `from-${end}`, from: end, to: `${end}1` },
+    ]),
+    transformers: regulators.map((unit, k) => ({
+      id: `reg${k + 1}`,
+      from: `${ends[k]!}0`,
+      to: ends[k]!,
+      ratedPowerVA: 10e6,
+      ratedVoltageFromV: 20_000,
+      ratedVoltageToV: 20_000,
+      vkPercent: 1,
+      vkrPercent: 0.1,
+      vectorGroup: 'YNyn0',
+      tap: { side: 'to', position: 0, stepPercent: 0.625, min: -16, max: 16, phasePositions: { A: 0 } },
+      ...unit,
+    })),
+    loads: ends.map((end, k) => ({
+      id: `load-${end}`,
+      bus: `${end}1`,
+      activePowerW: { A: 4e5 + 1e5 * k, B: 9e5, C: 2e5 },
+      reactivePowerVar: { A: 1e5, B: 3e5, C: 5e4 },
+    })),
+    externalGrids: [{ id: 'e', bus: 'h', voltagePu: 1.01 }],
+  };
+}
+
+/** What meters of each phase at the buses named say, each with an error in turn. */
+function measuredPhases(
+  document: GridDocumentInput,
+  field: Record<string, number>,
+  buses: readonly string[],
+  sigma = 0.001,
+) {
+  const grid = compileGrid(setTaps(loadGrid(write('field.json', document)), new Map(Object.entries(field))));
+  const flow = createPowerFlow(grid, { tolerancePu: 1e-12 });
+  flow.solve();
+  const power = busInjections(grid, flow.voltage);
+  let count = 0;
+  const error = () => ERRORS[count++ % ERRORS.length]!;
+  return buses.flatMap((id) =>
+    ['A', 'B', 'C'].flatMap((phase, p) => {
+      const k = 2 * (3 * grid.busIndex.get(id)! + p);
+      const common = { at: `bus:${id}`, phase };
+      const [re, im] = [flow.voltage[k]!, flow.voltage[k + 1]!];
+      const volt = { value: Math.hypot(re, im) + sigma * error(), sigma, unit: 'pu' };
+      const watt = (value: number) => ({ value: value * grid.basePowerVA + 1e4 * error(), sigma: 1e4 });
+      return [
+        { ...common, ...volt, id: `u ${id} ${phase}`, kind: 'voltageMagnitude' },
+        ...(id === 'h'
+          ? []
+          : [
+              { ...common, ...watt(power[k]!), id: `p ${id} ${phase}`, kind: 'activePower' },
+              { ...common, ...watt(power[k + 1]!), id: `q ${id} ${phase}`, kind: 'reactivePower' },
+            ]),
+      ];
+    }),
+  );
+}
+
+describe('regulators of single phases', () => {
+  test.each([
+    { A: 8, B: -4, C: 3 },
+    { A: 0, B: 16, C: -16 },
+    { A: -1, B: 1, C: 0 },
+  ])('each phase is found for itself: %o', (positions) => {
+    const grid = regulated([{}]);
+    const field = Object.fromEntries(Object.entries(positions).map(([phase, value]) => [`reg1:${phase}`, value]));
+    const found = find(grid, measuredPhases(grid, field, ['h', 'r1']));
+    expect(positionsOf(found)).toEqual(field);
+    for (const { probability } of found.taps!) expect(probability).toBeGreaterThan(0.95);
+  });
+
+  test('two banks in a row, with a meter between them', () => {
+    const grid = regulated([{}, { tap: { ...tap, side: 'to', stepPercent: 0.625, phasePositions: { B: 2 } } }]);
+    const field = { 'reg1:A': 5, 'reg1:B': 2, 'reg1:C': 0, 'reg2:A': -3, 'reg2:B': 7, 'reg2:C': 4 };
+    expect(positionsOf(find(grid, measuredPhases(grid, field, ['h', 'r1', 's1'])))).toEqual(field);
+  });
+
+  test('a bank of two phases has two', () => {
+    const { lines, ...grid } = regulated([
+      { phases: ['A', 'C'], ratedPowerVA: 6e6, tap: { ...tap, side: 'to', stepPercent: 0.625 } },
+    ]);
+    const two = {
+      ...grid,
+      buses: grid.buses
+        .filter(({ id }) => id !== 'r1')
+        .map((bus) => (bus.id === 'r' ? { ...bus, phases: ['A' as const, 'C' as const] } : bus)),
+      lines: lines!.filter(({ id }) => id === 'to-r'),
+      loads: [{ id: 'load-r', bus: 'r', activePowerW: { A: 4e5, C: 2e5 }, reactivePowerVar: { A: 1e5, C: 5e4 } }],
+    };
+    const field = { 'reg1:A': 6, 'reg1:C': -5 };
+    const rows = measuredPhases(two, field, ['h', 'r']).filter(({ at, phase }) => at === 'bus:h' || phase !== 'B');
+    expect(positionsOf(find(two, rows))).toEqual(field);
+  });
+
+  test('where no meter sees a phase its paper position stays, without certainty', () => {
+    const grid = regulated([{}]);
+    const field = { 'reg1:A': 8, 'reg1:B': -4, 'reg1:C': 3 };
+    const rows = measuredPhases(grid, field, ['h', 'r1']).filter(({ id }) => id !== 'u r1 B');
+    const found = find(grid, rows);
+    expect(positionsOf(found)).toEqual({ ...field, 'reg1:B': 0 });
+    expect(found.taps!.map(({ probability }) => probability! > 0.95)).toEqual([true, false, true]);
+  });
+
+  test('a position that is reported for one phase weighs as a measurement', () => {
+    const grid = regulated([{}]);
+    const field = { 'reg1:A': 8, 'reg1:B': -4, 'reg1:C': 3 };
+    const rows = measuredPhases(grid, field, ['h', 'r1']).filter(({ id }) => id !== 'u r1 B');
+    const reported = { id: 'tap', kind: 'tapPosition', at: 'branch:reg1:B', value: -4, sigma: 0.3 };
+    expect(positionsOf(find(grid, [...rows, reported]))).toEqual(field);
+    expect(find(grid, [...rows, reported], false).objective).toBeGreaterThan(100);
+    const all = Object.entries(field).map(([id, value]) => ({ ...reported, id, at: `branch:${id}`, value }));
+    expect(find(grid, [...rows, ...all], false).objective).toBeLessThan(20);
+  });
+});
+
 describe('every tap changer has a name', () => {
   const both = station([{ tap2: { ...tap, side: 'to', stepPercent: 2 } }]);
   const faults = (document: GridDocumentInput, at: string) => {
