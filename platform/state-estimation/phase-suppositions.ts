@@ -135,21 +135,18 @@ export class PhaseSuppositions {
   }
 
   /**
-   * Buses of the meters whose voltages an order moves most in the newest frame, at most so many. What one bus does to
-   * another the other does to it, so the orders of these meters are those that it may be taken for.
+   * Buses of the meters whose voltages an order moves most in the frames from `origin` on, at most so many. What one bus
+   * does to another the other does to it, so the orders of these meters are those that it may be taken for.
    */
-  movedBy(candidate: PhaseCandidate, most: number): ReadonlySet<number> {
-    const frame = this.frames.at(-1)!;
-    const [named, moved] = [frame.row.residuals, this.rowOf(frame, [candidate]).residuals];
-    const size = (k: number) =>
-      AS_NAMED.reduce((sum, p) => sum + Math.abs(moved[3 * k + p]! - named[3 * k + p]! || 0), 0);
-    return new Set(
-      this.meters
-        .map(({ bus }, k) => ({ bus, size: size(k) }))
-        .toSorted((a, b) => b.size - a.size)
-        .slice(0, most)
-        .map(({ bus }) => bus),
-    );
+  movedBy(candidate: PhaseCandidate, most: number, origin: number): ReadonlySet<number> {
+    const moved = new Float64Array(this.meters.length);
+    for (const frame of this.frames) {
+      if (frame.number < origin) continue;
+      const own = this.rowOf(frame, [candidate]).residuals;
+      frame.row.residuals.forEach((named, k) => (moved[Math.floor(k / 3)]! += Math.abs(own[k]! - named) || 0));
+    }
+    const order = this.meters.map((_, k) => k).toSorted((a, b) => moved[b]! - moved[a]!);
+    return new Set(order.slice(0, most).map((k) => this.meters[k]!.bus));
   }
 
   private rowsOf(members: readonly Member[]): Row[] {

@@ -22,17 +22,20 @@ export interface Asked {
 
 /** Evidence of an order by its meter's own voltages, with all others as on paper, from which sets are looked at. */
 const SUSPECT = 15;
-/** Orders that are looked at because of this evidence. */
+/** Orders that are looked at because of this evidence, and what they have of it. */
 const FOLLOWED_MOST = 12;
+const FOLLOWED_LEAST = 5;
 /** An order may be taken for one of so many meters around it; the likeliest by the last frames are looked at. */
-const METERS_NEAR = 16;
+const METERS_NEAR = 24;
 const FRAMES_NEAR = 8;
 const ORDERS_NEAR = 10;
+/** At fewer loads one wrong power looks much like another. */
+const LOADS_LEAST = 4;
 /** Orders of a set: more meters are hardly mixed up within a day. */
 const MEMBERS_MOST = 4;
 
-/** An order that nothing else explains, and what it adds to its set. */
-interface Certain {
+/** An order of the likeliest set, and what it adds to it; nothing where another order could stand for it. */
+interface Weighed {
   readonly candidate: PhaseCandidate;
   readonly from: number;
   readonly evidence: number;
@@ -56,75 +59,86 @@ export class PhaseSuspicion {
    * of them and the number of frames since it began.
    */
   certain(phases: readonly PhaseCandidate[], asked: Asked): readonly Candidate[] {
-    const followed = mostEvidence(phases, FOLLOWED_MOST);
+    const followed = mostEvidence(phases, FOLLOWED_MOST).filter(({ evidence }) => evidence >= FOLLOWED_LEAST);
     const [alarm] = followed;
     if (alarm === undefined || alarm.evidence < SUSPECT) {
       this.near = [];
       return [];
     }
-    const { count } = this.suppositions;
+    const { suppositions } = this;
+    const { count } = suppositions;
     const origin = count + 1 - Math.max(...followed.map(({ estimates }) => estimates));
-    const seen = [...followed, ...phases.filter(({ bus }) => bus === alarm.bus)];
-    let found = this.look(seen, phases, origin, asked);
+    const look = () =>
+      this.look([...followed, ...phases.filter(({ bus }) => bus === alarm.bus)], phases, origin, asked);
+    let set = look();
+    const certain = () =>
+      set.filter(({ from, evidence }) => evidence >= asked.evidence && count - from + 1 >= LOADS_LEAST);
     // Powers told of the wrong phases, those of a PV plant on one phase above all, make the estimate fit the meter's own
     // voltages and misfit its neighbours'. The order that is meant may have no evidence of its own then, so the alarm's
-    // neighbours are tried once, and those of every order that would be named.
-    const lost = found.length === 0 && this.near.length === 0 && alarm.evidence >= asked.evidence;
-    if (lost || found.length > 0) this.near = [];
-    const tried = new Set<number>();
-    for (let around = lost ? [alarm] : found.map(({ candidate }) => candidate); around.length > 0;) {
-      this.near = [...this.near, ...around.flatMap((one) => this.likeliestNear(one, phases, origin))];
-      for (const { bus } of around) tried.add(bus);
-      found = this.look(seen, phases, origin, asked);
-      around = found.map(({ candidate }) => candidate).filter(({ bus }) => !tried.has(bus));
+    // neighbours are tried once, and those of all orders among which one would be named.
+    const lost = certain().length === 0;
+    if (lost && (this.near.length > 0 || alarm.evidence < asked.evidence)) return [];
+    const around = new Map<PhaseCandidate, ReadonlySet<number>>();
+    this.near = [];
+    for (let next = lost ? [alarm] : set.map(({ candidate }) => candidate); next.length > 0;) {
+      for (const one of next) around.set(one, suppositions.movedBy(one, METERS_NEAR, origin));
+      this.near = [
+        ...this.near,
+        ...next.flatMap((one) =>
+          this.likeliest(
+            phases.filter(({ bus }) => around.get(one)!.has(bus)),
+            origin,
+          ),
+        ),
+      ];
+      set = look();
+      next = certain().length === 0 ? [] : set.map(({ candidate }) => candidate).filter((one) => !around.has(one));
     }
-    return found.map(({ candidate: { hypothesis }, from, evidence }) => {
-      return { hypothesis, evidence, estimates: count - from + 1 };
-    });
+    // While one of them is open, its neighbours are: what it may be taken for could be two others.
+    const open = set.filter((one) => !certain().includes(one));
+    return certain()
+      .filter(({ candidate: { bus } }) => !open.some(({ candidate }) => around.get(candidate)!.has(bus)))
+      .map(({ candidate: { hypothesis }, from, evidence }) => ({ hypothesis, evidence, estimates: count - from + 1 }));
   }
 
-  private likeliestNear(
-    candidate: PhaseCandidate,
-    phases: readonly PhaseCandidate[],
-    origin: number,
-  ): readonly PhaseCandidate[] {
+  /** Those that are likeliest, each for itself, by the last frames. */
+  private likeliest(phases: readonly PhaseCandidate[], origin: number): readonly PhaseCandidate[] {
     const { suppositions } = this;
-    const buses = suppositions.movedBy(candidate, METERS_NEAR);
     const since = Math.max(origin, suppositions.count + 1 - FRAMES_NEAR);
     return phases
-      .filter(({ bus }) => buses.has(bus))
       .map((one) => ({ one, likelihood: suppositions.suppose([suppositions.begin(one, since)]).likelihood }))
       .toSorted((a, b) => b.likelihood - a.likelihood)
       .slice(0, ORDERS_NEAR)
       .map(({ one }) => one);
   }
 
-  /** Of the likeliest set the orders that are certain; none when the set leaves most of the misfit open. */
+  /** The likeliest set; empty when it leaves most of the misfit open. */
   private look(
     seen: readonly PhaseCandidate[],
     phases: readonly PhaseCandidate[],
     origin: number,
     asked: Asked,
-  ): readonly Certain[] {
+  ): readonly Weighed[] {
     const { suppositions } = this;
     const begun = new Map<PhaseCandidate, Member>();
     const take = (some: readonly PhaseCandidate[]): readonly Member[] => {
       for (const one of some) begun.set(one, suppositions.begin(one, origin));
       return [...begun.values()];
     };
-    const likely = this.likeliest(take([...seen, ...this.near]), asked);
+    const likely = this.likeliestSet(take([...seen, ...this.near]), asked);
     // Each of them against every other order of the same meter.
     const pool = take(phases.filter((one) => holds(likely.members, one)));
-    const best = this.likeliest(pool, asked);
+    const best = this.likeliestSet(pool, asked);
     if (best.members.length === 0 || !explains(suppositions.fit(best))) return [];
-    return [...begun].flatMap(([candidate, member]) => {
-      const evidence = best.members.includes(member) ? this.added(member, best, pool, asked) : 0;
-      return evidence < asked.evidence ? [] : [{ candidate, from: member.from, evidence }];
-    });
+    return [...begun]
+      .filter(([, member]) => best.members.includes(member))
+      .map(([candidate, member]) => {
+        return { candidate, from: member.from, evidence: this.added(member, best, pool, asked) };
+      });
   }
 
   /** The most likely set out of the pool, as long as each order more adds what is asked. */
-  private likeliest(pool: readonly Member[], { evidence, lead }: Asked): Supposition {
+  private likeliestSet(pool: readonly Member[], { evidence, lead }: Asked): Supposition {
     const { suppositions } = this;
     let best = suppositions.suppose([]);
     const model = best.likelihood;
