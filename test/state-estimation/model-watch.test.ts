@@ -11,8 +11,8 @@ import { createVillage, meters, quarterUs, startUs } from '../../bench/state-est
 describe('the watch over the model', () => {
   // Of a whole day each: every finding counts, so a wrong one after the right one does too.
   test.each([
-    ['switch', 'white', 6, 1, 4],
-    ['switch', 'constant', 6, 1, 4],
+    ['switch', 'white', 6, 1, 3],
+    ['switch', 'constant', 6, 1, 3],
     ['opened', 'white', 8, 1, 4],
     ['opened', 'constant', 8, 1, 4],
     ['transformer', 'white', 6, 1, 4],
@@ -46,7 +46,7 @@ describe('the watch over the model', () => {
   test('swapped phases of a house with a large plant are not taken for those of its neighbours', () => {
     // From eight in the morning on the plant of house-32 feeds into a phase that its meter calls by another name.
     const { planted, findings } = runTrial('phase', '12', 'white', 8);
-    expect(findings.map(({ says }) => says)).toEqual([planted]);
+    expect(findings.map(({ says }) => says)).toEqual(planted);
   });
 
   test('a constant error of a voltage transformer does not add up to a step of the tap', () => {
@@ -56,7 +56,7 @@ describe('the watch over the model', () => {
 
   test('of a mesh with more lines than are tried at once the open one is named', () => {
     const { planted, findings } = runTrial('large-mesh', '1', 'white');
-    expect(findings.map(({ says }) => says)).toEqual([planted]);
+    expect(findings.map(({ says }) => says)).toEqual(planted);
   });
 
   test('a finding says what would be right instead', () => {
