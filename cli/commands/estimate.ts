@@ -91,6 +91,8 @@ export const command = defineCommand<Values>({
 interface EstimateOptions {
   readonly estimator?: EstimatorName;
   readonly removeBadData?: boolean;
+  /** Of the measurements, to be removed at most (see `BadDataOptions`). */
+  readonly shareMax?: number;
   readonly estimateTaps?: boolean;
 }
 
@@ -162,9 +164,12 @@ function placeTaps(
     );
   const placed = find({});
   if (options.removeBadData !== true) return placed;
-  const { removed, consistent } = solve(problemWith(placed.document), options);
-  // What is wrong had its say in these positions: each is judged by what is left without what looks wrong there.
-  return removed.length === 0 && consistent ? placed : find({ removeBadData: true });
+  const problem = problemWith(placed.document);
+  const { removed, consistent } = solve(problem, options);
+  if (removed.length === 0 && consistent) return placed;
+  // What is wrong had its say in these positions: each is judged by what is left without what looks wrong there. Where more
+  // would have to go than here, it is none of the best.
+  return find({ removeBadData: true, shareMax: (removed.length + 1.5) / problem.measurements.length });
 }
 
 /**
@@ -216,6 +221,6 @@ function withBalancedSources(problem: EstimationProblem): EstimationProblem {
 function solveAsGiven(problem: EstimationProblem, options: EstimateOptions): CleanedEstimate {
   const leastSquares = createLeastSquares();
   const estimator = options.estimator === 'schweppe-huber' ? createSchweppeHuber(leastSquares) : leastSquares;
-  if (options.removeBadData === true) return estimateWithoutBadData(estimator, problem);
+  if (options.removeBadData === true) return estimateWithoutBadData(estimator, problem, options);
   return { result: estimator.estimate(problem), removed: [], undecided: [], consistent: true };
 }
