@@ -226,3 +226,23 @@ describe('faults of a scenario', () => {
     expect(options.length === 0 ? await twin(['validate', file]) : ran).toEqual(ran);
   });
 });
+
+describe('faults of logins', () => {
+  it.each([
+    [
+      'bal: { username: "", pasword: hush }\nbal: { username: a, pasword: hush }\ndatabus: "user:hush"\n',
+      [
+        'logins.yaml:2:1: key "bal" is given twice in one map',
+        'logins.yaml:2:21: bal.pasword: unknown key "pasword" (did you mean "password"?)',
+        'logins.yaml:3:10: databus: what is given is not a map of keys and values',
+      ],
+    ],
+    ['hush\n', ['logins.yaml:1:1: what is given is not a map of keys and values']],
+  ])('stand beside those of the scenario, and show no secret: %j', async (text, faults) => {
+    const scenario = write('s.yaml', sound.replace('every: 10s', 'evry: 10s'));
+    const { code, err } = await twin(['run', scenario, '--credentials', write('logins.yaml', text)]);
+    const told = err.replaceAll(`${folder}/`, '').trimEnd().split('\n');
+    expect(told).toEqual([...faults, 's.yaml:8:50: devices.0.evry: unknown key "evry" (did you mean "every"?)']);
+    expect({ code, shown: err.includes('hush') }).toEqual({ code: 10, shown: false });
+  });
+});
