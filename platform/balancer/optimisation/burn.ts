@@ -71,7 +71,7 @@ export function burn(model: PlanModel, bounds: Bounds): readonly Direction[] | u
     }
     isCharging.push(step.isCharging);
   }
-  return problem.batteries.flatMap((battery: PlanBattery, n) =>
+  return problem.batteries.flatMap((battery, n) =>
     isLossy(battery) ? pairsOf(model, n).map((pair, t) => ({ pair, isFirst: isCharging[t]?.[n] === true })) : [],
   );
 }
