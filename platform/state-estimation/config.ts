@@ -1,6 +1,9 @@
 /** What the state-estimation service is told: the grid, the devices that measure it, and what is assumed where none does. */
 import { z } from 'zod';
+import { parsePath } from '../../grids/json-source.ts';
 import { gridDocumentSchema } from '../../grids/schema.ts';
+import { validateReferences } from '../../grids/validate-references.ts';
+import { validateGrid } from '../../grids/validate.ts';
 
 const positive = z.number().positive();
 
@@ -46,11 +49,20 @@ const assumptionsSchema = z.strictObject({
 });
 export type Assumptions = z.infer<typeof assumptionsSchema>;
 
+/** A grid that can be computed with: its references lead somewhere, and its elements fit together. */
+const soundGridSchema = gridDocumentSchema.superRefine((grid, context) => {
+  const ofReferences = validateReferences(grid);
+  const problems = ofReferences.length > 0 ? ofReferences : validateGrid(grid, true);
+  for (const { path, message, hint } of problems) {
+    context.addIssue({ code: 'custom', path: [...parsePath(path)], message, params: { hint } });
+  }
+});
+
 export const stateEstimationConfigSchema = z.strictObject({
   site: z.string().min(1),
   runId: z.string().optional(),
   /** The platform's own copy of the grid; a scenario may have made it wrong on purpose. */
-  grid: gridDocumentSchema,
+  grid: soundGridSchema,
   /** Estimates are made at instants that are multiples of this after the start. */
   everyUs: z.int().positive().default(900_000_000),
   /** The start, us since the epoch; the service's first instant when absent. */

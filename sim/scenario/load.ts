@@ -137,6 +137,7 @@ const UNKNOWN_GRID = gridDocumentSchema.parse({
   representation: 'three',
   location: { latitudeDeg: 0, longitudeDeg: 0 },
   buses: [{ id: 'unknown', nominalVoltageV: 1 }],
+  externalGrids: [{ id: 'unknown', bus: 'unknown' }],
 });
 
 /** Devices that have no place in the grid, as they are written. */

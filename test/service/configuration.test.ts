@@ -53,6 +53,22 @@ it.each<[string, string, string[], string[]]>([
     ],
   ],
   [
+    'of sense in its grid',
+    'state-estimation',
+    [
+      databus,
+      'service:',
+      '  site: germany',
+      '  grid:',
+      '    { schema: 1, name: g, representation: three, buses: [{ id: a, nominalVoltageV: 400 }],',
+      '      loads: [{ id: d, bus: b, activePowerW: 1 }], generators: [{ id: g, bus: c, activePowerW: 1 }] }',
+    ],
+    [
+      'c.yaml:6:29: service.grid.loads.0.bus: load "d" refers to bus "b", which does not exist',
+      'c.yaml:6:79: service.grid.generators.0.bus: generator "g" refers to bus "c", which does not exist',
+    ],
+  ],
+  [
     'of the bridge',
     'bridge',
     ["local: { url: 'http://x' }", "remote: { url: 'mqtt://y' }", 'topcs: []'],
