@@ -82,11 +82,14 @@ export class Descent {
         stalls = size < STALL_STEP && size > SLOW_RATIO * previous ? stalls + 1 : 0;
         previous = size;
       }
+      const carried = isSure ? this.weighted.map((value, row) => value + this.step[x.length + row]!) : undefined;
       const next = this.tryStep(x, isSure);
       const gain = (objective - next) / promise;
       if (isSure || (size <= STEP_MAX && gain > GAIN_MIN)) {
         x.set(this.trial);
         objective = next;
+        // As a variable of its own R^-1 r keeps the digits that differences of large numbers lose.
+        if (carried !== undefined) this.weighted.set(carried);
         if (isSure && (size <= tolerance || stalls >= STALLS_MAX)) return { converged: true, iterations };
         damping *= gain > GAIN_GOOD ? DAMPING_FALL : Math.max(1 / 3, 1 - (2 * gain - 1) ** 3);
         growth = 2;
@@ -120,13 +123,14 @@ export class Descent {
   /** J at a state, with everything that a step from there needs. */
   private evaluateAt(x: Float64Array): number {
     const { equations, weighted } = this;
-    const { measuredRows, active, target, value, variance } = equations;
+    const { measuredRows, active, target, value } = equations;
+    const { used } = this.matrix;
     evaluate(equations, x);
     withoutAcross(equations);
     let objective = 0;
     for (let row = 0; row < measuredRows; row += 1) {
       const residual = active[row] === 1 ? target[row]! - value[row]! : 0;
-      weighted[row] = residual / variance[row]!;
+      weighted[row] = residual / used[row]!;
       objective += residual * weighted[row]!;
     }
     return objective;
@@ -148,14 +152,19 @@ export class Descent {
   /** Largest change of a voltage component, and by how much the quadratic falls: g' d + mu d' d. */
   private solveStep(damping: number): { readonly size: number; readonly promise: number } {
     const { equations, weighted, step, gradient, linear } = this;
-    const { unknowns, voltages, rows, measuredRows, active, value, jacobian, entryRow, entryColumn } = equations;
+    const { used } = this.matrix;
+    const { unknowns, voltages, rows, measuredRows, active, value, target, jacobian, entryRow, entryColumn } =
+      equations;
     gradient.fill(0);
     for (let entry = 0; entry < entryRow.length; entry += 1) {
       gradient[entryColumn[entry]!]! += jacobian[entry]! * weighted[entryRow[entry]!]!;
     }
     step.fill(0);
     for (let i = 0; i < unknowns; i += 1) step[i] = -gradient[i]!;
-    for (let row = measuredRows; row < rows; row += 1) step[unknowns + row] = active[row] === 1 ? -value[row]! : 0;
+    for (let row = 0; row < rows; row += 1) {
+      const rest = row < measuredRows ? target[row]! - used[row]! * weighted[row]! : 0;
+      step[unknowns + row] = active[row] === 1 ? rest - value[row]! : 0;
+    }
     this.matrix.ldl.solve(step);
     linear.set(value);
     for (let entry = 0; entry < entryRow.length; entry += 1) {
