@@ -5,9 +5,9 @@
  * Monticelli, "State Estimation in Electric Power Systems", 1999, ch. 9).
  *
  * The errors of a device at different instants are hardly independent: its gain and ratio errors are drawn once. Added up
- * as if they were new at each estimate they would become evidence without bound. So the phases of a meter are weighed by
+ * as if they were new at each estimate they would become evidence without bound. So the phases of meters are weighed by
  * a likelihood with a constant part per measurement (`ResidualSeries`), where such an error counts once and what varies
- * with the loads counts again and again. A tap or a switch shifts residuals much as a constant error does, so for these
+ * with the loads counts again and again, for all meters together (`phase-suspicion.ts`). A tap or a switch shifts residuals much as a constant error does, so for these
  * the estimates since the evidence began count once all together, by the mean of what their objective is smaller: right
  * if the errors do not change at all, too cautious otherwise.
  *
@@ -51,7 +51,7 @@ const METERS_BESIDE = 10;
  * when its evidence is so many times the limit, and nothing is left.
  */
 const REST_SHARE = 10;
-const LOADS_LEAST = 4;
+const LOADS_LEAST = 8;
 
 interface Candidates {
   readonly grids: readonly GridCandidate[];

@@ -40,6 +40,8 @@ describe('the watch over the model', () => {
 
   test('a cable of another length is not taken for a switch or for swapped phases', () => {
     expect(scoreTrials('ring-length', 12, 'white').wrong).toBe(0);
+    // Like an open line over four loads, not over eight.
+    expect(runTrial('ring-length', '1007', 'white').findings).toEqual([]);
     expect(scoreTrials('village-length', 1, 'white').wrong).toBe(0);
   });
 
@@ -47,6 +49,13 @@ describe('the watch over the model', () => {
     // From eight in the morning on the plant of house-32 feeds into a phase that its meter calls by another name.
     const { planted, findings } = runTrial('phase', '12', 'white', 8);
     expect(findings.map(({ says }) => says)).toEqual(planted);
+  });
+
+  test('of two meters and a tap at once each is named as it is, and at once', () => {
+    // The meter at house-14 was named in another order first, while its neighbour's powers were still told wrongly.
+    const { planted, findings, estimates } = runTrial('mixture', '12', 'constant');
+    expect(findings.map(({ says }) => says).toSorted()).toEqual(planted.toSorted());
+    expect(Math.max(...estimates)).toBeLessThanOrEqual(8);
   });
 
   test('a constant error of a voltage transformer does not add up to a step of the tap', () => {
