@@ -129,9 +129,9 @@ describe('twin run', () => {
     expect(code).toBe(10);
     expect(err.split('\n')).toEqual([
       expect.stringContaining('pigeon is no broker'),
+      expect.stringContaining('the scenario has no historan'),
       expect.stringContaining('bess "cbes": the grid has no battery at bus:mv'),
       expect.stringContaining('profiles.load.households: is 7'),
-      expect.stringContaining('the scenario has no historan'),
       expect.stringContaining('balancer waits for power-calculation'),
       '',
     ]);
