@@ -34,19 +34,22 @@ const AGREEMENT = 1e-6;
 
 const number = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-function line({ name, processorUs, ratios, difference }: Standing): string {
+function line({ name, processorUs, ratios, targets, difference }: Standing): string {
   const times = processorUs.length === 0 ? '-' : number(median(processorUs));
-  const cells = ratios.map((own) =>
-    own.length === 0 ? '-' : `${number(median(own))} (${number(Math.min(...own))} to ${number(Math.max(...own))})`,
-  );
+  const cells = ratios.map((own, way) => {
+    if (own.length === 0) return '-';
+    const [ratio, target] = [median(own), targets[way]];
+    const verdict = target === undefined ? '' : `; ${target} ${ratio >= target ? 'met' : 'MISSED'}`;
+    return `${number(ratio)} (${number(Math.min(...own))} to ${number(Math.max(...own))}${verdict})`;
+  });
   const differs = typeof difference === 'string' ? difference : difference.toExponential(1);
-  const ratio = cells.map((cell) => cell.padStart(24)).join('');
+  const ratio = cells.map((cell) => cell.padStart(36)).join('');
   return `  ${name.padEnd(24)}${times.padStart(10)}${ratio}${ratios.length === 0 && typeof difference !== 'string' ? '' : `  ${differs}`}`;
 }
 
 function print({ title, ours, peers }: Outcome): void {
   console.log(
-    `${title}: us a solve, ratio to ${ours.map(({ name }) => name).join(' and to ')} (spread), largest difference`,
+    `${title}: us a solve, ratio to ${ours.map(({ name }) => name).join(' and to ')} (spread; target), largest difference`,
   );
   for (const standing of [...ours, ...peers]) console.log(line(standing));
 }

@@ -5,9 +5,16 @@ export interface Entrant {
   readonly name: string;
   /** Whether its answer is that of the problem itself, so that it must agree with ours. */
   readonly exact: boolean;
+  /** How many times its time is to be that of each of ours; undefined where nothing is asked. */
+  readonly targets?: readonly (number | undefined)[];
   readonly run: () => Promise<Partial<Measured> & { readonly failure?: string }>;
   /** Largest difference from our answer, or why there is none. */
   readonly compare: () => Promise<number | string>;
+}
+
+/** `entrant` with how many times the time of each of our ways its own is to be. */
+export function asked(entrant: Entrant, ...targets: readonly (number | undefined)[]): Entrant {
+  return { ...entrant, targets };
 }
 
 export interface Contest {
@@ -23,8 +30,9 @@ export interface Standing {
   readonly exact: boolean;
   /** Per situation and round, by the processor's clock. */
   readonly processorUs: readonly number[];
-  /** Its time over that of each of ours, round by round. */
+  /** Its time over that of each of ours, round by round, and what that is to be. */
   readonly ratios: readonly (readonly number[])[];
+  readonly targets: readonly (number | undefined)[];
   readonly difference: number | string;
 }
 
@@ -86,10 +94,10 @@ export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
     }
   }
   const peers: Standing[] = [];
-  for (const { name, exact, compare } of contest.peers) {
+  for (const { name, exact, targets = [], compare } of contest.peers) {
     const reason = out.get(name);
     const difference = reason !== undefined && reason !== '' ? reason : await compare();
-    peers.push({ name, exact, processorUs: times.get(name)!, ratios: ratios.get(name)!, difference });
+    peers.push({ name, exact, processorUs: times.get(name)!, ratios: ratios.get(name)!, targets, difference });
   }
   const ours = contest.ours.map(({ name }) => {
     const difference = out.get(name) ?? 0;
@@ -98,6 +106,7 @@ export async function hold(contest: Contest, rounds: number): Promise<Outcome> {
       exact: true,
       processorUs: times.get(name)!.filter((time) => !Number.isNaN(time)),
       ratios: [],
+      targets: [],
       difference,
     };
   });

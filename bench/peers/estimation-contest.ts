@@ -18,7 +18,7 @@ import {
   type BatchResults,
 } from '../../sim/physics/power-flow-batch-results.ts';
 import { gridColumns, sourceOf, writeCase } from './case-folder.ts';
-import { attempt, measureHere, type Contest, type Entrant } from './contest.ts';
+import { asked, attempt, measureHere, type Contest, type Entrant } from './contest.ts';
 import { createEstimationFrames, NOMINAL_V, SIGMA, type EstimationFrames } from './estimation-frames.ts';
 import { differences } from './differences.ts';
 import type { PeerWorker } from './peer-worker.ts';
@@ -83,10 +83,10 @@ export function estimationContest(
     ours: ours.entrants,
     peers: [
       // Of per-phase sensors power-grid-model makes other weights than their standard deviations say: another optimum.
-      peer(pgm!, 'PGM Newton', 'newton_raphson', count, phases === 1),
-      peer(pgm!, 'PGM iterative linear', 'iterative_linear', count, false),
+      asked(peer(pgm!, 'PGM Newton', 'newton_raphson', count, phases === 1), 1),
+      asked(peer(pgm!, 'PGM iterative linear', 'iterative_linear', count, false), 1, meshed ? undefined : 2),
       ...(withPandapower && phases === 1
-        ? [unlessTooLarge(peer(pandapower!, 'pandapower', 'wls', 1, true), frames)]
+        ? [unlessTooLarge(asked(peer(pandapower!, 'pandapower', 'wls', 1, true), 50), frames)]
         : []),
     ],
   };

@@ -8,7 +8,7 @@ import { createBatchResults } from '../../sim/physics/power-flow-batch-results.t
 import { createPowerFlowBatch } from '../../sim/physics/power-flow-batch.ts';
 import { createElementModel } from '../../sim/physics/power-flow-elements.ts';
 import { column, gridColumns, sourceOf, writeCase } from './case-folder.ts';
-import { type Entrant, type Contest, measureHere } from './contest.ts';
+import { asked, type Entrant, type Contest, measureHere } from './contest.ts';
 import { differences } from './differences.ts';
 import type { PeerWorker } from './peer-worker.ts';
 
@@ -99,9 +99,9 @@ export function powerFlowContest(
       },
     ],
     peers: [
-      peer(pgm!, 'PGM iterative current', 'iterative_current', count),
-      peer(pgm!, 'PGM Newton', 'newton_raphson', count),
-      ...(withPandapower ? [peer(pandapower!, 'pandapower', 'nr', fewSituations(one))] : []),
+      asked(peer(pgm!, 'PGM iterative current', 'iterative_current', count), meshed ? 1 : 4),
+      asked(peer(pgm!, 'PGM Newton', 'newton_raphson', count), meshed ? 1 : 4),
+      ...(withPandapower ? [asked(peer(pandapower!, 'pandapower', 'nr', fewSituations(one)), 50)] : []),
     ],
   };
 }
