@@ -7,9 +7,9 @@
  * The errors of a device at different instants are hardly independent: its gain and ratio errors are drawn once. Added up
  * as if they were new at each estimate they would become evidence without bound. So the phases of meters are weighed by
  * a likelihood with a constant part per measurement (`ResidualSeries`), where such an error counts once and what varies
- * with the loads counts again and again, for all meters together (`phase-suspicion.ts`). A tap or a switch shifts residuals much as a constant error does, so for these
- * the estimates since the evidence began count once all together, by the mean of what their objective is smaller: right
- * if the errors do not change at all, too cautious otherwise.
+ * with the loads counts again and again, for all meters together (`phase-suspicion.ts`). A tap or a switch shifts
+ * residuals much as a constant error does, so for these the estimates since the evidence began count once all together, by
+ * the mean of what their objective is smaller: right if the errors do not change at all, too cautious otherwise.
  *
  * A grid may also be wrong in a way that no hypothesis describes. Nothing is named, therefore, that does not take away most
  * of the misfit when the problem is estimated with it.
