@@ -4,18 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createWorkshop } from '../scenario/workshop.ts';
+import { createWorkshop, soundHead } from '../scenario/workshop.ts';
 import { twin } from './harness.ts';
 
 const { path, write } = createWorkshop();
 
-const sound = `schema: 1
-name: Sound
-site: germany
-seed: s1
-clock: { start: "2021-04-01T00:00:00+02:00", duration: 1h, step: 10s }
-grid: ./g.json
-devices:
+const sound = `${soundHead}devices:
   - { kind: pmu, id: pmu-1, at: "branch:1:from", every: 10s }
   - { kind: smart-meter, at: "bus:1*", every: 15min }
   - { kind: bess, id: store, at: "bus:3", power: 3 kW, energy: 9 kWh, soc: 50 % }

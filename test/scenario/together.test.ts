@@ -1,16 +1,10 @@
 /** No fault hides another, and none is told that would be gone with another: what is wrong twice has the faults of both. */
 import { expect, it } from 'vitest';
-import { createWorkshop } from './workshop.ts';
+import { createWorkshop, soundHead } from './workshop.ts';
 
 const { write, faultsOfRun } = createWorkshop();
 
-const text = `schema: 1
-name: Sound
-site: germany
-seed: s1
-clock: { start: "2021-04-01T00:00:00+02:00", duration: 1h, step: 10s }
-grid: ./g.json
-profiles:
+const text = `${soundHead}profiles:
   csv: { file: day.csv, load: load_kw, pv: pv_kw, unit: kW, gaps: error }
   temperature: { anomaly: 1 K }
 devices:

@@ -20,14 +20,17 @@ function gridOfTests(): string {
   });
 }
 
-/** A valid scenario on a small grid, which stands beside it; tests change it line by line. */
-export const soundScenario = `schema: 1
+/** The first lines of a valid scenario on a small grid, which stands beside it. */
+export const soundHead = `schema: 1
 name: Sound
 site: germany
 seed: s1
 clock: { start: "2021-04-01T00:00:00+02:00", duration: 1h, step: 10s }
 grid: ./g.json
-devices:
+`;
+
+/** A whole one; tests change it line by line. */
+export const soundScenario = `${soundHead}devices:
   - { kind: pmu, id: pmu-1, at: "bus:2", every: 10s }
   - { kind: smart-meter, at: "bus:1*", every: 15min }
 platform:
